@@ -1,0 +1,73 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+/// Every target of ours is built with these: strict about existentials, imports and warnings.
+let strict: [SwiftSetting] = [
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+    .treatAllWarnings(as: .error),
+    .treatWarning("DeprecatedDeclaration", as: .warning),
+]
+
+/// One of Debian's C libraries, found by pkg-config.
+func debian(_ name: String, _ pkgConfig: String?, apt: String) -> Target {
+    .systemLibrary(name: name, path: "Sources/\(name)", pkgConfig: pkgConfig, providers: [.apt([apt])])
+}
+
+func part(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
+    .target(name: name, dependencies: dependencies, swiftSettings: strict)
+}
+
+func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
+    .testTarget(name: "\(name)Tests", dependencies: dependencies, swiftSettings: strict)
+}
+
+let package = Package(
+    name: "weir",
+    products: [.executable(name: "weir", targets: ["weir"])],
+    targets: [
+        debian("CRdKafka", "rdkafka", apt: "librdkafka-dev"),
+        debian("CSQLite", "sqlite3", apt: "libsqlite3-dev"),
+        debian("CYAML", "yaml-0.1", apt: "libyaml-dev"),
+        debian("CMicrohttpd", "libmicrohttpd", apt: "libmicrohttpd-dev"),
+        debian("CZstd", "libzstd", apt: "libzstd-dev"),
+        debian("CZlib", "zlib", apt: "zlib1g-dev"),
+        .systemLibrary(name: "CSys", path: "Sources/CSys"),
+        .target(
+            name: "CDecode",
+            // Without optimisation the C++ templates cost 20 times as much, which makes debug tests crawl.
+            cxxSettings: [.unsafeFlags(["-O2"])],
+            linkerSettings: [.linkedLibrary("simdjson")]),
+
+        part("Model", []),
+        part("Topology", ["Model", "CYAML"]),
+        part("Pipeline", ["Model", "CDecode"]),
+        part("Freshness", ["Model"]),
+        part("State", ["Model", "CSQLite", "CSys"]),
+        part("Kafka", ["Model", "CRdKafka", "CSys"]),
+        part("Inputs", ["Model", "CZstd", "CZlib"]),
+        part("Observe", ["Model", "Freshness", "CMicrohttpd"]),
+        part(
+            "Runtime",
+            ["Model", "Topology", "Pipeline", "Freshness", "State", "Kafka", "Inputs", "Observe", "CSys"]),
+        part("Testkit", ["Model", "Topology", "Pipeline", "Freshness", "State", "Kafka", "Inputs", "Runtime"]),
+        .executableTarget(
+            name: "weir", dependencies: ["Model", "Topology", "Runtime", "Freshness", "Observe", "CSys"],
+            swiftSettings: strict),
+
+        tests("Model", ["Model"]),
+        tests("Topology", ["Topology", "Model"]),
+        tests("Pipeline", ["Pipeline", "Model"]),
+        tests("Freshness", ["Freshness", "Model"]),
+        tests("State", ["State", "Model", "CSQLite", "CSys"]),
+        tests("Kafka", ["Kafka", "Model", "CRdKafka", "Testkit"]),
+        tests("Inputs", ["Inputs", "Model"]),
+        tests("Runtime", ["Runtime", "Testkit", "Model"]),
+        tests("Observe", ["Observe", "Freshness", "Model"]),
+        tests("EndToEnd", ["Testkit", "Model", "CSQLite"]),
+        tests("Tidy", []),
+    ],
+    swiftLanguageModes: [.v6],
+    cxxLanguageStandard: .cxx17
+)

@@ -1,0 +1,6 @@
+import Model
+
+@main
+enum Weir {
+    static func main() {}
+}
