@@ -20,6 +20,6 @@ public enum FieldType: Hashable, Sendable {
 /// How a timestamp is written in a record (S3).
 public enum TimestampForm: Hashable, Sendable {
     case seconds, milliseconds, microseconds, nanoseconds
-    /// RFC 3339 text. `zone` (IANA name) is used for a text that states none; without it such a text can't be read.
-    case text(zone: String?)
+    /// RFC 3339 text. `zone` is used for a text that states none; without it such a text can't be read.
+    case text(zone: Zone?)
 }
