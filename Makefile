@@ -1,0 +1,79 @@
+# Every task of the project, by name. `make help` lists them; CI calls the same ones.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+# The Swift runtime is linked in: one file to copy, and it starts faster.
+RELEASE := swift build -c release --static-swift-stdlib
+WEIR := .build/release/weir
+SOURCES := $(wildcard Sources Tests bench)
+SHELL_FILES := .ci/run $(wildcard scripts/*.sh) $(wildcard bench/*.sh)
+IMAGE ?= weir:latest
+CONTAINER ?= $(firstword $(notdir $(shell command -v podman docker 2>/dev/null)) docker)
+# Arguments for the tests, such as FILTER=StateTests.
+FILTER ?=
+
+# What a later part of the project brings is called when it is there, and said to be absent until then.
+absent = { echo "make $@: $(1) is not built yet" >&2; exit 1; }
+
+.PHONY: help
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: setup
+setup: ## check the compiler, install missing Debian packages (or say how)
+	@scripts/setup.sh
+
+.PHONY: build
+build: setup ## the release binary, .build/release/weir
+	$(RELEASE) --product weir
+
+.PHONY: demo
+demo: build ## a generated stream, aggregates and a dashboard, no Kafka: make demo [SECONDS=20]
+	@$(WEIR) demo $(if $(SECONDS),--seconds $(SECONDS))
+
+.PHONY: test
+test: setup ## all tests, under 10 minutes: make test [FILTER=StateTests]
+	@scripts/test.sh $(if $(FILTER),--filter '$(FILTER)')
+
+.PHONY: lint
+lint: setup ## formatting, shell syntax and the house rules (tidy tests)
+	swift format lint -s -r -p Package.swift $(SOURCES)
+	for file in $(SHELL_FILES); do bash -n "$$file"; done
+	@if command -v shellcheck >/dev/null; then shellcheck -S warning $(SHELL_FILES); fi
+	@scripts/test.sh --filter TidyTests
+
+.PHONY: format
+format: setup ## write all Swift files the way lint wants them
+	swift format -i -r -p Package.swift $(SOURCES)
+
+.PHONY: bench
+bench: setup ## events per second, CPU and memory per event beside a bare drain; writes bench.json
+	@grep -q '"weir-bench"' Package.swift || $(call absent,the bench executable)
+	$(RELEASE) --product weir-bench
+	.build/release/weir-bench $(ARGS)
+
+.PHONY: bench-long
+bench-long: setup ## the same for many times the dedup horizon: state must stay level
+	@grep -q '"weir-bench"' Package.swift || $(call absent,the bench executable)
+	$(RELEASE) --product weir-bench
+	.build/release/weir-bench --long $(ARGS)
+
+.PHONY: chaos
+chaos: build ## kill -9 at random moments of the reference workload; tables and books must be exact
+	@test -x scripts/chaos.sh || $(call absent,the chaos run)
+	scripts/chaos.sh $(ARGS)
+
+.PHONY: fuzz
+fuzz: setup ## random bytes into the decoder and the topology reader
+	@test -x scripts/fuzz.sh || $(call absent,the fuzzer)
+	scripts/fuzz.sh $(ARGS)
+
+.PHONY: image
+image: build ## a container image around the release binary: make image [IMAGE=weir:latest]
+	install -D -m 0755 $(WEIR) .build/image/weir
+	$(CONTAINER) build --target prebuilt -t $(IMAGE) .
+
+.PHONY: clean
+clean: ## everything that was built
+	rm -rf .build

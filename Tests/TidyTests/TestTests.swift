@@ -1,0 +1,38 @@
+import Testing
+
+private let tests = Repository.here.swift("Tests").filter { $0.room != "TidyTests" }
+
+@Test func everyTestFileExpectsSomething() throws {
+    var found: [Finding] = []
+    for file in tests {
+        let count = try hits(#"@Test\b"#, in: file.code).count
+        if count > 0, try hits(#"#expect\b|#require\b|Issue\.record\b"#, in: file.code).isEmpty {
+            found.append(Finding(path: file.path, line: 1, what: "\(count) tests, and none expects anything"))
+        }
+    }
+    holds(.asserts, found)
+}
+
+/// A test waits for a condition with a deadline; the one place that may pause between two looks is called Polling.swift.
+@Test func noTestSleeps() throws {
+    let waits = #"(?<![.\w])(sleep|usleep|nanosleep)\(|\bTask\.sleep|\bThread\.sleep"#
+    let files = (tests + Repository.here.swift("Sources/Testkit")).filter { $0.name != "Polling.swift" }
+    holds(.sleeps, try findings(waits, in: files, "poll a condition with a deadline"))
+}
+
+@Test(arguments: [
+    (#"let a = "fatalError(" // try!"#, #"let a =                       "#),
+    (##"let a = #"a"b"# + b"##, ##"let a = #         + b"##),
+    (#"f("\(g("x)")) y") + print("#, #"f(                 ) + print("#),
+    ("a /* b\nc */ d", "a     \n     d"),
+    (#"char q = '"'; time(0);"#, #"char q =    ; time(0);"#),
+    ("let s = \"\"\"\n  print(\n  \"\"\"; t", "let s =    \n        \n     ; t"),
+])
+func blankingLeavesTheCode(source: String, expected: String) {
+    func trimmed(_ text: String) -> [Substring] {
+        text.split(separator: "\n", omittingEmptySubsequences: false).map { line in
+            line.prefix(through: line.lastIndex { $0 != " " } ?? line.startIndex)
+        }
+    }
+    #expect(trimmed(String(decoding: blanked(Array(source.utf8)), as: UTF8.self)) == trimmed(expected))
+}
