@@ -154,7 +154,8 @@ public struct Row: Equatable, Sendable {
     public var final: Bool
     public var asOf: EventTime?
     public init(
-        output: Int, windowStart: EventTime, windowEnd: EventTime, group: [Value], measures: [Value], revision: Int64, final: Bool,
+        output: Int, windowStart: EventTime, windowEnd: EventTime, group: [Value], measures: [Value], revision: Int64,
+        final: Bool,
         asOf: EventTime?
     ) {
         self.output = output

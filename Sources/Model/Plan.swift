@@ -130,7 +130,10 @@ public struct GeneratorPlan: Equatable, Sendable {
     public var start: EventTime?
     /// True: as fast as they are taken. False: event time runs with the machine's clock.
     public var unpaced: Bool
-    public init(seed: UInt64 = 1, rate: Double = 5_000, partitions: Int32 = 8, events: Int64? = nil, start: EventTime? = nil, unpaced: Bool = false) {
+    public init(
+        seed: UInt64 = 1, rate: Double = 5_000, partitions: Int32 = 8, events: Int64? = nil, start: EventTime? = nil,
+        unpaced: Bool = false
+    ) {
         self.seed = seed
         self.rate = rate
         self.partitions = partitions
@@ -150,7 +153,10 @@ public struct FieldPlan: Equatable, Sendable {
     public var fallback: Value?
     /// `class: personal`: payloads of rejected records don't leave the process.
     public var isPersonal: Bool
-    public init(name: String, type: FieldType, path: [String]? = nil, required: Bool = false, fallback: Value? = nil, isPersonal: Bool = false) {
+    public init(
+        name: String, type: FieldType, path: [String]? = nil, required: Bool = false, fallback: Value? = nil,
+        isPersonal: Bool = false
+    ) {
         self.name = name
         self.type = type
         self.path = path ?? [name]
