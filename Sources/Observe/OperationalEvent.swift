@@ -1,0 +1,183 @@
+public import Model
+
+/// What can happen to a running topology and is worth a line: a closed list. The line's words and fields follow from the type;
+/// payloads have no place in it.
+public enum OperationalEvent: Equatable, Sendable {
+    public enum Level: Int, Comparable, Sendable {
+        case debug, info, warning, error
+        public static func < (a: Level, b: Level) -> Bool { a.rawValue < b.rawValue }
+        public var word: String {
+            switch self {
+            case .debug: "debug"
+            case .info: "info"
+            case .warning: "warning"
+            case .error: "error"
+            }
+        }
+    }
+
+    case started(topology: String, version: String, partitions: Int)
+    /// `commits` of this run; `after`: from the request to stop on.
+    case stopped(commits: Int64, after: TimeSpan)
+    case ended(read: Int64)
+    /// Told once, before the first record is read.
+    case restored(keys: Int64, cells: Int64, took: TimeSpan)
+    case brokerAway(Fault)
+    case brokerBack(after: TimeSpan)
+    case partitionFound(PartitionID, from: Int64)
+    case partitionStopped(PartitionID, Fault)
+    case idle(PartitionID, silentFor: TimeSpan)
+    case speaks(PartitionID)
+    case resumed(PartitionID, from: Int64, to: Int64)
+    case committed(number: Int64, rows: Int, took: TimeSpan, bytes: ByteCount)
+    case slowCommit(number: Int64, took: TimeSpan, expected: TimeSpan)
+    case commitFailed(number: Int64, Fault)
+    case diskFull(free: ByteCount)
+    case diskBack(free: ByteCount, after: TimeSpan)
+    /// More records of a partition were late since the last commit than are usual.
+    case lateBurst(PartitionID, late: Int64, of: Int64)
+    case rejectedBurst(PartitionID, RejectReason, rejected: Int64, of: Int64)
+    case stateRefused(Fault)
+    case memoryBound(used: ByteCount, budget: ByteCount)
+    case outboxStuck(output: String, rows: Int64, Fault)
+    case outboxBack(output: String)
+    case deadLettersFull(ByteCount, limit: ByteCount)
+    case listening(host: String, port: UInt16)
+    /// Anything else that went wrong.
+    case failed(Fault)
+}
+
+/// A field of a log line.
+enum EventField {
+    case text(String)
+    case number(Int64)
+    /// Told in milliseconds as `NAME_ms`.
+    case span(TimeSpan)
+    case bytes(ByteCount)
+}
+
+extension OperationalEvent {
+    /// The stable word for machines.
+    public var code: String {
+        switch self {
+        case .started: "started"
+        case .stopped: "stopped"
+        case .ended: "ended"
+        case .restored: "restored"
+        case .brokerAway: "broker_away"
+        case .brokerBack: "broker_back"
+        case .partitionFound: "partition_found"
+        case .partitionStopped: "partition_stopped"
+        case .idle: "idle"
+        case .speaks: "speaks"
+        case .resumed: "resumed"
+        case .committed: "committed"
+        case .slowCommit: "slow_commit"
+        case .commitFailed: "commit_failed"
+        case .diskFull: "disk_full"
+        case .diskBack: "disk_back"
+        case .lateBurst: "late_burst"
+        case .rejectedBurst: "rejected_burst"
+        case .stateRefused: "state_refused"
+        case .memoryBound: "memory_bound"
+        case .outboxStuck: "outbox_stuck"
+        case .outboxBack: "outbox_back"
+        case .deadLettersFull: "dead_letters_full"
+        case .listening: "listening"
+        case .failed: "failed"
+        }
+    }
+
+    public var level: Level {
+        switch self {
+        case .committed: .debug
+        case .started, .stopped, .ended, .restored, .brokerBack, .partitionFound, .idle, .speaks, .diskBack, .outboxBack,
+            .listening:
+            .info
+        case .resumed, .slowCommit, .lateBurst, .rejectedBurst, .memoryBound: .warning
+        case .brokerAway, .partitionStopped, .commitFailed, .diskFull, .stateRefused, .outboxStuck, .deadLettersFull, .failed:
+            .error
+        }
+    }
+
+    var partition: PartitionID? {
+        switch self {
+        case .partitionFound(let id, _), .partitionStopped(let id, _), .idle(let id, _), .speaks(let id), .resumed(let id, _, _),
+            .lateBurst(let id, _, _), .rejectedBurst(let id, _, _, _):
+            id
+        default: nil
+        }
+    }
+
+    var fault: Fault? {
+        switch self {
+        case .brokerAway(let fault), .partitionStopped(_, let fault), .commitFailed(_, let fault), .stateRefused(let fault),
+            .outboxStuck(_, _, let fault), .failed(let fault):
+            fault
+        default: nil
+        }
+    }
+
+    /// In the order in which they are told; partition and fault come on top of them.
+    var fields: [(name: String, value: EventField)] {
+        switch self {
+        case .started(let topology, let version, let partitions):
+            [("topology", .text(topology)), ("version", .text(version)), ("partitions", .number(Int64(partitions)))]
+        case .stopped(let commits, let after): [("commits", .number(commits)), ("after", .span(after))]
+        case .ended(let read): [("read", .number(read))]
+        case .restored(let keys, let cells, let took):
+            [("keys", .number(keys)), ("cells", .number(cells)), ("took", .span(took))]
+        case .brokerBack(let after): [("after", .span(after))]
+        case .partitionFound(_, let from): [("from", .number(from))]
+        case .idle(_, let silentFor): [("silent_for", .span(silentFor))]
+        case .resumed(_, let from, let to): [("from", .number(from)), ("to", .number(to)), ("not_read", .number(to - from))]
+        case .committed(let number, let rows, let took, let bytes):
+            [("number", .number(number)), ("rows", .number(Int64(rows))), ("took", .span(took)), ("size", .bytes(bytes))]
+        case .slowCommit(let number, let took, let expected):
+            [("number", .number(number)), ("took", .span(took)), ("expected", .span(expected))]
+        case .commitFailed(let number, _): [("number", .number(number))]
+        case .diskFull(let free): [("free", .bytes(free))]
+        case .diskBack(let free, let after): [("free", .bytes(free)), ("after", .span(after))]
+        case .lateBurst(_, let late, let of): [("late", .number(late)), ("of", .number(of))]
+        case .rejectedBurst(_, let reason, let rejected, let of):
+            [("reason", .text(reason.word)), ("rejected", .number(rejected)), ("of", .number(of))]
+        case .memoryBound(let used, let budget): [("used", .bytes(used)), ("budget", .bytes(budget))]
+        case .outboxStuck(let output, let rows, _): [("output", .text(output)), ("rows", .number(rows))]
+        case .outboxBack(let output): [("output", .text(output))]
+        case .deadLettersFull(let size, let limit): [("size", .bytes(size)), ("limit", .bytes(limit))]
+        case .listening(let host, let port): [("host", .text(host)), ("port", .number(Int64(port)))]
+        case .brokerAway, .partitionStopped, .speaks, .stateRefused, .failed: []
+        }
+    }
+
+    /// One sentence for people.
+    var words: String {
+        switch self {
+        case .started: "The topology runs."
+        case .stopped: "Stopped; everything read is committed."
+        case .ended: "The input is over; every window closed."
+        case .restored: "State is restored."
+        case .brokerAway: "The broker does not answer; reading goes on by itself when it does."
+        case .brokerBack: "The broker answers again."
+        case .partitionFound: "A partition is read."
+        case .partitionStopped: "A partition stopped; the others go on."
+        case .idle: "A silent partition no longer holds the watermark back."
+        case .speaks: "An idle partition speaks again."
+        case .resumed: "A partition goes on at the position that was chosen."
+        case .committed: "Committed."
+        case .slowCommit: "A commit took longer than the pace allows."
+        case .commitFailed: "A commit failed; it is tried again and nothing is lost."
+        case .diskFull: "The disk is full; no input is taken until there is space."
+        case .diskBack: "There is disk space again."
+        case .lateBurst: "Many records are late."
+        case .rejectedBurst: "Many records are rejected."
+        case .stateRefused: "The state can't be used."
+        case .memoryBound: "Memory is at its bound; input is taken more slowly."
+        case .outboxStuck: "Rows can't be delivered; they wait in the state."
+        case .outboxBack: "Rows are delivered again."
+        case .deadLettersFull: "The dead letters are at their limit; no input is taken until there is room."
+        case .listening: "Metrics and status are served."
+        case .failed: "Something went wrong."
+        }
+    }
+}

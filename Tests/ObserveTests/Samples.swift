@@ -1,0 +1,103 @@
+import Freshness
+import Model
+
+/// 2026-01-01T12:00:00.000Z.
+let noon = WallTime(milliseconds: 1_767_268_800_000)
+
+func ago(_ milliseconds: Int64) -> EventTime { EventTime(milliseconds: noon.milliseconds - milliseconds) }
+
+/// A topology in the middle of its work: one partition behind, one idle, one stopped, one output late for a cause.
+func busyFacts() -> Facts {
+    var facts = Facts(
+        topology: "product-usage", version: "1.2.3", state: .running,
+        outputs: [
+            OutputFacts(
+                name: "usage_per_minute", groupColumns: [OutputColumn("event"), OutputColumn("user_id", isPersonal: true)],
+                measureColumns: [OutputColumn("events"), OutputColumn("total_ms")], within: .minutes(2)),
+            OutputFacts(name: "slow_calls", groupColumns: [OutputColumn("country")], measureColumns: [OutputColumn("calls")]),
+        ])
+    facts.startedAt = WallTime(milliseconds: noon.milliseconds - 7_384_000)
+    facts.isBrokerUp = true
+    facts.memoryBudget = .mebibytes(512)
+    facts.recordsPerSecond = 5_123.4
+    facts.watermark = ago(330_000)
+    facts.partitions = (0..<4).map(busyPartition)
+    facts.outputs[0].progress = OutputProgress(completeThrough: ago(360_000), finalThrough: ago(960_000))
+    facts.outputs[0].rowsEmitted = 48_211
+    facts.outputs[0].rowsWaiting = 12
+    for value: Int64 in [310_000, 320_000, 355_000, 402_000] { facts.outputs[0].latencyFromEvent.record(value) }
+    for value: Int64 in [120, 180, 240, 900] { facts.outputs[0].latencyFromRecord.record(value) }
+    facts.commits.number = 29_536
+    facts.commits.lastAt = WallTime(milliseconds: noon.milliseconds - 180)
+    facts.commits.lastDuration = .milliseconds(12)
+    for value: Int64 in [8, 9, 11, 12, 12, 47] { facts.commits.durations.record(value) }
+    facts.commits.stateBytes = ByteCount(88_342_528)
+    facts.commits.walBytes = ByteCount(4_194_304)
+    facts.commits.freeDisk = ByteCount(53_687_091_200)
+    facts.dedup = DedupFacts(within: .minutes(15))
+    facts.dedup?.keys = 4_512_338
+    facts.dedup?.bytes = ByteCount(113_246_208)
+    facts.dedup?.oldest = ago(1_260_000)
+    facts.latestRows = [
+        Row(
+            output: 0, windowStart: ago(420_000), windowEnd: ago(360_000), group: [.string("play"), .string("u-17")],
+            measures: [.int(1_204), .double(88_123.5)], revision: 1, final: false, asOf: ago(330_000)),
+        Row(
+            output: 0, windowStart: ago(1_020_000), windowEnd: ago(960_000), group: [.string("a<b>\"&'\u{1B}[2J"), .null],
+            measures: [.wide(170_141_183_460_469_231_731_687), .null], revision: 3, final: true, asOf: ago(330_000)),
+        Row(
+            output: 1, windowStart: ago(420_000), windowEnd: ago(360_000), group: [.string("DE")], measures: [.int(7)],
+            revision: 1, final: false, asOf: nil),
+    ]
+    return facts
+}
+
+private func busyPartition(_ number: Int32) -> PartitionFacts {
+    var books = Books(outputs: 2)
+    books.read = 1_000_000 + Int64(number) * 1_000
+    books.filtered = 31_000
+    books.duplicate = 50_120
+    books.late = 1_204
+    books.rejectedByReason[Int(RejectReason.undecodable.rawValue)] = 12
+    books.rejectedByReason[Int(RejectReason.futureTime.rawValue)] = 3
+    books.aggregated = books.read - books.filtered - books.duplicate - books.late - books.rejected
+    books.redelivered = 40
+    books.unidentified = 17
+    books.partlyLate = 88
+    books.lateRefusals = [1_200, 30]
+    var facts = PartitionFacts(
+        id: PartitionID(topic: "telemetry.events", number: number), lane: number, books: books, nextOffset: books.read)
+    facts.endOffset = books.read
+    facts.isCaughtUp = true
+    facts.watermark = ago(305_000)
+    facts.newestEventTime = ago(5_000)
+    facts.memory = ByteCount(29_360_128)
+    switch number {
+    case 1:
+        facts.isCaughtUp = false
+        facts.endOffset = books.read + 12_480
+        facts.oldestUncommitted = WallTime(milliseconds: noon.milliseconds - 2_400)
+        facts.watermark = ago(311_000)
+        facts.newestEventTime = ago(11_000)
+    case 2:
+        facts.isIdle = true
+        facts.idleSince = WallTime(milliseconds: noon.milliseconds - 900_000)
+        facts.watermark = ago(1_230_000)
+        facts.newestEventTime = ago(930_000)
+    case 3:
+        facts.isCaughtUp = false
+        facts.endOffset = nil
+        facts.watermark = ago(330_000)
+        facts.newestEventTime = ago(30_000)
+        facts.fault = Fault(
+            "offset_out_of_range", "the next offset no longer exists on the broker", place: "telemetry.events/3@1003000",
+            next: "Choose with weir run --resume telemetry.events:3=earliest.", exit: .choiceNeeded)
+    default: break
+    }
+    return facts
+}
+
+/// Nothing ran yet: everything that can be absent is.
+func emptyFacts() -> Facts {
+    Facts(topology: "quiet", version: "1.2.3", outputs: [OutputFacts(name: "o", within: .minutes(1))])
+}
