@@ -2,7 +2,7 @@ import Testing
 
 /// The rules, by the name that an exception gives.
 enum Rule: String, CaseIterable {
-    case imports, clock, foundation, words, output, unchecked, length, names, asserts, sleeps, paths, stages, makefile
+    case imports, rooms, clock, foundation, words, output, unchecked, length, names, asserts, sleeps, paths, stages, makefile
     case dependencies, promises, faults
 }
 
