@@ -24,8 +24,12 @@ help: ## this list
 setup: ## check the compiler, install missing Debian packages (or say how)
 	@scripts/setup.sh
 
+.PHONY: libraries
+libraries: ## the part of setup that building wants
+	@scripts/setup.sh build
+
 .PHONY: build
-build: setup ## the release binary, .build/release/weir
+build: libraries ## the release binary, .build/release/weir
 	$(RELEASE) --product weir
 
 .PHONY: demo
@@ -48,13 +52,13 @@ format: setup ## write all Swift files the way lint wants them
 	swift format -i -r -p Package.swift $(SOURCES)
 
 .PHONY: bench
-bench: setup ## events per second, CPU and memory per event beside a bare drain; writes bench.json
+bench: libraries ## events per second, CPU and memory per event beside a bare drain; writes bench.json
 	@grep -q '"weir-bench"' Package.swift || $(call absent,the bench executable)
 	$(RELEASE) --product weir-bench
 	.build/release/weir-bench $(ARGS)
 
 .PHONY: bench-long
-bench-long: setup ## the same for many times the dedup horizon: state must stay level
+bench-long: libraries ## the same for many times the dedup horizon: state must stay level
 	@grep -q '"weir-bench"' Package.swift || $(call absent,the bench executable)
 	$(RELEASE) --product weir-bench
 	.build/release/weir-bench --long $(ARGS)
@@ -72,7 +76,7 @@ fuzz: setup ## random bytes into the decoder and the topology reader
 .PHONY: image
 image: build ## a container image around the release binary: make image [IMAGE=weir:latest]
 	install -D -m 0755 $(WEIR) .build/image/weir
-	$(CONTAINER) build --target prebuilt -t $(IMAGE) .
+	$(CONTAINER) build $(if $(filter podman,$(CONTAINER)),--format docker) --target prebuilt -t $(IMAGE) .
 
 .PHONY: clean
 clean: ## everything that was built

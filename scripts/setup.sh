@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # Checks that this machine has what Weir is built and tested with, and installs what is missing.
 #
-#   scripts/setup.sh            the compiler, the libraries, the tools that tests call
-#   scripts/setup.sh build      the libraries only (what a container's build stage wants)
+#   scripts/setup.sh              the compiler, the libraries, the tools that tests call
+#   scripts/setup.sh build        the compiler and the libraries: all that building and running want
+#   scripts/setup.sh libraries    the libraries only, for an image that brings the compiler
 #
 # With nothing missing it says nothing and is done in a few milliseconds, so every make target can call it.
 set -euo pipefail
@@ -51,7 +52,7 @@ check_other_system() {
 
 missing_packages() {
     local wanted=("${libraries[@]}")
-    if [[ $1 != build ]]; then
+    if [[ $1 == all ]]; then
         wanted+=("${test_tools[@]}")
         # A broker to test against is a Java program; without one there is nothing to run it for.
         if [[ -n ${WEIR_TEST_KAFKA:-} || -d ../shared/kafka/kafka ]] && ! command -v java >/dev/null; then
@@ -93,7 +94,14 @@ install_packages() {
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 part=${1:-all}
 status=0
-[[ $part == build ]] || check_swift || status=1
+case $part in
+all | build | libraries) ;;
+*)
+    complain "there is no part '$part'; known are all, build, libraries"
+    exit 2
+    ;;
+esac
+[[ $part == libraries ]] || check_swift || status=1
 if command -v dpkg-query >/dev/null; then
     read -r -a missing <<<"$(missing_packages "$part")"
     ((${#missing[@]} == 0)) || install_packages "${missing[@]}" || status=1
