@@ -8,7 +8,7 @@
 #include <simdjson.h>
 
 #include "cdecode.h"
-#include "walk.hpp"
+#include "walk.h"
 
 namespace {
 
