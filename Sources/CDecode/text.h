@@ -5,7 +5,7 @@
 #include <cstring>
 
 #include "cdecode.h"
-#include "number.hpp"
+#include "number.h"
 
 namespace weir {
 

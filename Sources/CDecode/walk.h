@@ -1,6 +1,6 @@
 #pragma once
 // The walk over one document: every byte of its grammar is checked, declared values become columns.
-#include "paths.hpp"
+#include "paths.h"
 
 namespace weir {
 
