@@ -1,0 +1,118 @@
+import CSys
+import Glibc
+public import Model
+
+/// The directory that holds one topology's state, ours alone for the life of the process: `lock` (with our process id),
+/// `instance`, `state.db`, `results.db`. Made by the runtime at start, before anything else is opened.
+///
+/// `@unchecked Sendable` is true because: nothing changes after `init`; the descriptor is only closed in `deinit`.
+public final class StateDirectory: @unchecked Sendable {
+    public let path: String
+    /// Made once, kept as long as the directory: 16 hex digits.
+    public let instance: String
+    private let lock: Int32
+
+    /// Creates the directory (0700) where it is missing and takes its lock.
+    /// Errors: `state_in_use`, `state_read_only`, `state_network_disk`, `state_no_right`, `state_no_directory`,
+    /// `state_cannot_open` (exit 5), `disk_full` (exit 6).
+    public init(_ path: String) throws(Fault) {
+        self.path = path
+        try StateDirectory.create(path)
+        var about = statfs()
+        guard statfs(path, &about) == 0 else { throw FileSystemKind.fault(errno, path: path) }
+        let readOnly = UInt64(bitPattern: Int64(about.f_flags)) & UInt64(ST_RDONLY) != 0
+        let type = UInt64(bitPattern: Int64(about.f_type))
+        if let fault = FileSystemKind.judge(type: type, readOnly: readOnly, errno: 0, path: path) { throw fault }
+        let lock = open("\(path)/lock", O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
+        guard lock >= 0 else {
+            throw FileSystemKind.judge(type: type, readOnly: readOnly, errno: errno, path: path)
+                ?? FileSystemKind.fault(EIO, path: path)
+        }
+        do {
+            try StateDirectory.take(lock, path)
+            instance = try StateDirectory.instance(in: path)
+        } catch {
+            Glibc.close(lock)
+            throw error
+        }
+        self.lock = lock
+    }
+
+    deinit { Glibc.close(lock) }
+
+    var stateFile: String { "\(path)/state.db" }
+    var resultsFile: String { "\(path)/results.db" }
+
+    /// Bytes that this user can still write on the directory's disk; nil if the system does not say.
+    public var freeBytes: Int64? {
+        var about = statvfs()
+        guard statvfs(path, &about) == 0 else { return nil }
+        return Int64(clamping: UInt64(about.f_bavail) * UInt64(about.f_frsize))
+    }
+
+    private static func create(_ path: String) throws(Fault) {
+        var at = path.startIndex
+        while at < path.endIndex {
+            let slash = path[path.index(after: at)...].firstIndex(of: "/") ?? path.endIndex
+            let part = String(path[..<slash])
+            if mkdir(part, 0o700) != 0 && errno != EEXIST {
+                let code = errno
+                // A parent that we may not make but that is there is fine, whatever the refusal was.
+                var about = stat()
+                guard stat(part, &about) == 0 else { throw FileSystemKind.fault(code, path: part) }
+            }
+            at = slash
+        }
+        var about = stat()
+        guard stat(path, &about) == 0 else { throw FileSystemKind.fault(errno, path: path) }
+        guard about.st_mode & S_IFMT == S_IFDIR else { throw FileSystemKind.fault(ENOTDIR, path: path) }
+    }
+
+    private static func take(_ lock: Int32, _ path: String) throws(Fault) {
+        guard flock(lock, LOCK_EX | LOCK_NB) == 0 else {
+            guard errno == EWOULDBLOCK else { throw FileSystemKind.fault(errno, path: path) }
+            let holder = read(lock)
+            throw Fault(
+                "state_in_use",
+                "Another process uses the state directory\(holder.isEmpty ? "" : " (process \(holder))").", place: path,
+                next: "Stop it first, or give this run a state directory of its own.", exit: .state)
+        }
+        let text = Array("\(getpid())\n".utf8)
+        guard ftruncate(lock, 0) == 0, pwrite(lock, text, text.count, 0) == text.count else {
+            throw FileSystemKind.fault(errno, path: path)
+        }
+    }
+
+    private static func read(_ descriptor: Int32) -> String {
+        var bytes = [UInt8](repeating: 0, count: 64)
+        let count = pread(descriptor, &bytes, bytes.count, 0)
+        return String(decoding: bytes.prefix(max(count, 0)).prefix { $0 > 0x20 && $0 < 0x7F }, as: UTF8.self)
+    }
+
+    private static func instance(in path: String) throws(Fault) -> String {
+        let file = "\(path)/instance"
+        let known = open(file, O_RDONLY | O_CLOEXEC)
+        if known >= 0 {
+            defer { Glibc.close(known) }
+            let text = read(known)
+            if !text.isEmpty { return text }
+        }
+        let digits = String(UInt64.random(in: 1...UInt64.max), radix: 16)
+        let name = String(repeating: "0", count: 16 - digits.count) + digits
+        // Written beside and renamed, so that a crash leaves either no name or a whole one.
+        let draft = open("\(file).new", O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o600)
+        guard draft >= 0 else { throw FileSystemKind.fault(errno, path: path) }
+        let text = Array("\(name)\n".utf8)
+        let written = write(draft, text, text.count) == text.count && fsync(draft) == 0
+        let code = errno
+        Glibc.close(draft)
+        guard written else { throw FileSystemKind.fault(code, path: path) }
+        guard rename("\(file).new", file) == 0 else { throw FileSystemKind.fault(errno, path: path) }
+        let directory = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+        if directory >= 0 {
+            fsync(directory)
+            Glibc.close(directory)
+        }
+        return name
+    }
+}

@@ -1,0 +1,31 @@
+/// Every bound of this part, with its unit.
+public enum StateLimits {
+    /// Bytes of a page of a new file.
+    static let pageSize = 4_096
+    /// KiB of page cache for state.db and for results.db.
+    static let stateCache = 32_768
+    static let resultsCache = 8_192
+    /// Milliseconds that a statement waits for another connection's lock.
+    static let busyWait: Int32 = 2_000
+    /// Pages in the write-ahead log after which the writer moves them into the file.
+    static let checkpointPages = 4_096
+    /// Bytes that stay of a write-ahead log that was moved into its file.
+    static let walKept = 64 << 20
+    /// A write-ahead log this many times longer than `checkpointPages` is held by a reader; worth telling.
+    static let walHeldFactor = 4
+    /// The share of free pages above which the file is made shorter, and how many pages at a time.
+    static let freeShare = 0.25
+    static let vacuumPages = 1_000
+    /// Rows of one ledger or table that one commit deletes at most, so that none stalls.
+    public static let deletesPerCommit = 1_000
+    /// Rows of an outbox that one commit deletes at most.
+    static let outboxDeletesPerCommit = 50_000
+    /// Idle, speaking and advancing decisions that are kept; resumptions and the end are kept for ever.
+    static let decisionsKept = 100_000
+    /// Bytes waiting in the outboxes after which a commit asks the runtime to stop taking input.
+    public static let outboxBytes: Int64 = 64 << 20
+    /// Bytes that a dead letter counts beside its payload.
+    static let deadLetterOverhead: Int64 = 200
+    /// Bytes that an outbox row counts beside its content.
+    static let outboxOverhead: Int64 = 64
+}
