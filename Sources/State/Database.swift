@@ -1,4 +1,5 @@
 import CSQLite
+import Glibc
 import Model
 
 /// One connection to one SQLite file. The connection that writes is the only one that ever writes or checkpoints its file:
@@ -14,10 +15,16 @@ final class Database {
     let file: String
     private var handle: OpaquePointer?
     private var statements: [String: Statement] = [:]
+    /// Frames in the write-ahead log after the last commit of this connection; SQLite's hook writes it.
+    private let frames: UnsafeMutablePointer<Int32>
+    /// How many frames make the next checkpoint worth its fsync.
+    private var checkpointAt = StateLimits.checkpointPages
 
     /// Opens, sets what this connection needs, and reads every setting back: one that SQLite ignored is a fault.
     init(_ file: String, _ access: Access) throws(Fault) {
         self.file = file
+        frames = .allocate(capacity: 1)
+        frames.initialize(to: 0)
         var flags = SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE
         switch access {
         case .write: flags |= SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE
@@ -37,7 +44,10 @@ final class Database {
         }
     }
 
-    deinit { close() }
+    deinit {
+        close()
+        frames.deallocate()
+    }
 
     /// Closes the connection; the last one to close moves the write-ahead log into the file. Harmless when repeated.
     func close() {
@@ -58,6 +68,12 @@ final class Database {
         try set("mmap_size", "0", reads: "0")
         try set("trusted_schema", "0", reads: "0")
         try expect("auto_vacuum", reads: "2")
+        sqlite3_wal_hook(
+            handle,
+            { context, _, _, frames in
+                context?.assumingMemoryBound(to: Int32.self).pointee = frames
+                return SQLITE_OK
+            }, frames)
     }
 
     private func set(_ name: String, _ value: String, reads: String) throws(Fault) {
@@ -116,6 +132,19 @@ final class Database {
 
     // MARK: Housekeeping
 
+    /// True: the write-ahead log has grown enough to be moved into the file.
+    var isCheckpointDue: Bool {
+        // A log that began anew forgets what a reader once made us wait for.
+        if frames.pointee < checkpointAt - StateLimits.checkpointPages { checkpointAt = StateLimits.checkpointPages }
+        return frames.pointee >= checkpointAt
+    }
+
+    /// The length of the write-ahead log's file, which is more than what is in use of it.
+    var walBytes: Int64 {
+        var about = stat()
+        return stat("\(file)-wal", &about) == 0 ? Int64(about.st_size) : 0
+    }
+
     struct Checkpoint: Equatable {
         /// Frames in the log, and how many of them are in the file.
         var frames: Int
@@ -133,6 +162,7 @@ final class Database {
         let mode = truncate ? SQLITE_CHECKPOINT_TRUNCATE : SQLITE_CHECKPOINT_PASSIVE
         let code = sqlite3_wal_checkpoint_v2(handle, nil, mode, &frames, &moved)
         guard code == SQLITE_OK || code & 0xff == SQLITE_BUSY else { throw fault }
+        checkpointAt = StateLimits.checkpointPages + (moved < frames ? Int(frames) : 0)
         return Checkpoint(frames: Int(frames), moved: Int(moved))
     }
 

@@ -21,7 +21,8 @@ enum SQLiteFault {
         case SQLITE_CORRUPT:
             return Fault(
                 "state_corrupt", "The file is damaged: \(words).", place: file,
-                next: "Keep a copy, then restore the state directory from a backup, or move it away and start anew.", exit: .state)
+                next: "Keep a copy, then restore the state directory from a backup, or move it away and start anew.", exit: .state
+            )
         case SQLITE_NOTADB:
             return Fault(
                 "state_not_a_database", "The file is no SQLite database.", place: file,

@@ -16,11 +16,9 @@ enum StateSchema {
             watermark INTEGER,
             ended INTEGER NOT NULL,
             next_sequence INTEGER NOT NULL,
-            tables_deleted_through INTEGER NOT NULL,
-            table_outbox_bytes INTEGER NOT NULL,
-            topic_outbox_bytes INTEGER NOT NULL,
+            tables_delivered_through INTEGER NOT NULL,
             dead_letter_bytes INTEGER NOT NULL);
-        INSERT INTO head VALUES (1, 0, NULL, NULL, 0, 1, 0, 0, 0, 0);
+        INSERT INTO head VALUES (1, 0, NULL, NULL, 0, 1, 0, 0);
         CREATE TABLE parts(name TEXT PRIMARY KEY, fingerprint TEXT NOT NULL) WITHOUT ROWID;
         CREATE TABLE outputs(
             id INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -141,7 +139,8 @@ enum StateSchema {
             }
             return
         }
-        guard try application == 0 && database.number("SELECT count(*) FROM sqlite_schema") == 0 else {
+        let tables = try database.number("SELECT count(*) FROM sqlite_schema")
+        guard application == 0 && tables == 0 else {
             throw Fault(
                 "state_not_ours", "The file is a database, but not one that Weir made.", place: database.file,
                 next: "Set state.directory to a directory of its own.", exit: .state)

@@ -1,0 +1,97 @@
+public import Model
+
+/// What was committed of one lane. Where nothing was, `nextOffset` is nil and the books are empty.
+public struct RestoredLane: Equatable, Sendable {
+    public var lane: LaneNumber
+    public var partition: PartitionID
+    public var books: Books
+    public var watermark: EventTime?
+    public var newestEventTime: EventTime?
+    public var nextOffset: Int64?
+    public var lastRecord: RecordFingerprint?
+    public var lastOpenClose: EventTime?
+    /// By which a file that was changed is recognised; nil where none was recorded.
+    public var fileFingerprint: [UInt8]?
+}
+
+/// Restoring: called at start, lane by lane, before the first commit.
+extension StateStore {
+    /// The numbers of `partitions`; one that is new gets the next number, durably.
+    public func lanes(for partitions: [PartitionID]) throws(Fault) -> [PartitionID: LaneNumber] {
+        var known = try knownLanes()
+        let new = partitions.filter { known[$0] == nil }
+        guard !new.isEmpty else { return known.filter { partitions.contains($0.key) } }
+        try database.transaction { () throws(Fault) in
+            let insert = try database.statement("INSERT INTO lanes(lane, topic, partition) VALUES (?, ?, ?)")
+            var next = (known.values.max() ?? -1) + 1
+            for partition in new where known[partition] == nil {
+                insert.bind(1, next)
+                insert.bind(2, partition.topic)
+                insert.bind(3, partition.number)
+                try insert.run()
+                known[partition] = next
+                next += 1
+            }
+        }
+        let asked = Set(partitions)
+        return known.filter { asked.contains($0.key) }
+    }
+
+    private func knownLanes() throws(Fault) -> [PartitionID: LaneNumber] {
+        let query = try database.statement("SELECT lane, topic, partition FROM lanes")
+        var known: [PartitionID: LaneNumber] = [:]
+        try query.forEach { () throws(Fault) in
+            let partition = PartitionID(topic: query.text(1), number: Int32(truncatingIfNeeded: query.int(2)))
+            known[partition] = LaneNumber(query.int(0))
+        }
+        return known
+    }
+
+    /// Records what a file looked like when it was first read; the caller compares it at later starts.
+    public func record(fileFingerprint: [UInt8], of lane: LaneNumber) throws(Fault) {
+        let update = try database.statement("UPDATE lanes SET file_fingerprint = ? WHERE lane = ?")
+        update.bind(1, fileFingerprint)
+        update.bind(2, lane)
+        try update.run()
+    }
+
+    /// Every lane that ever got a number, in the order of the numbers.
+    public func restoredLanes() throws(Fault) -> [RestoredLane] {
+        var lanes: [RestoredLane] = []
+        let query = try database.statement("SELECT lane, topic, partition, file_fingerprint FROM lanes ORDER BY lane")
+        try query.forEach { () throws(Fault) in
+            lanes.append(
+                RestoredLane(
+                    lane: LaneNumber(query.int(0)),
+                    partition: PartitionID(topic: query.text(1), number: Int32(truncatingIfNeeded: query.int(2))),
+                    books: Books(outputs: plan.aggregates.count), fileFingerprint: query.optionalBytes(3)))
+        }
+        let books = BooksTable(database: database, outputIDs: outputIDs)
+        for at in lanes.indices { try books.read(into: &lanes[at]) }
+        return lanes
+    }
+
+    /// Calls `body` for each key of `lane` (or of `mergeLane`) in the order of its bytes. The pointers are valid during the call
+    /// only. Cost: one pass over the lane's pages, no copy.
+    public func forEachState(
+        lane: LaneNumber, _ body: (_ key: UnsafeRawBufferPointer, _ value: UnsafeRawBufferPointer) throws(Fault) -> Void
+    ) throws(Fault) {
+        let query = try database.statement("SELECT key, value FROM state WHERE lane = ? ORDER BY key")
+        query.bind(1, lane)
+        try query.forEach { () throws(Fault) in try body(query.blob(0), query.blob(1)) }
+    }
+
+    /// In the order they were taken (S6). Idle, speaking and advancing ones are kept for the last 100,000.
+    public func decisions() throws(Fault) -> [Decision] { try Ledgers.decisions(database) }
+
+    /// By the plan's output index (S25).
+    public func progress() throws(Fault) -> [OutputProgress] {
+        let query = try database.statement("SELECT id, complete_through, final_through FROM outputs")
+        var byID: [Int32: OutputProgress] = [:]
+        try query.forEach { () throws(Fault) in
+            byID[Int32(truncatingIfNeeded: query.int(0))] = OutputProgress(
+                completeThrough: query.time(1), finalThrough: query.time(2))
+        }
+        return outputIDs.map { byID[$0] ?? OutputProgress() }
+    }
+}

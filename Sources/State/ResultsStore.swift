@@ -1,0 +1,177 @@
+public import Model
+
+/// The tables for people in `results.db`. Rows come out of the outbox of state.db and are applied together with the number
+/// of their commit, so that each is there once whatever crashed when (S19). Called from the committer's queue.
+///
+/// `@unchecked Sendable` is true because: one queue at a time calls it, first the start's, then the committer's.
+public final class ResultsStore: @unchecked Sendable {
+    private let database: Database
+    private let store: StateStore
+    /// By table name: how many values a row has, and the statement that takes it.
+    private var targets: [String: Target] = [:]
+    private let keeps: [(table: String, keep: TimeSpan)]
+    /// Rows of commits up to this one are durable here.
+    public private(set) var applied: Int64
+    private var lastSequence: Int64 = 0
+
+    private struct Target {
+        var values: Int
+        var upsert: String
+    }
+
+    /// Opens or creates results.db and its tables, and applies what a crash left in the outbox.
+    /// Errors: `results_table_differs`, `results_table_taken`, `results_table_name`, `results_behind`, `results_ahead`,
+    /// `results_of_other_state` and what SQLite's files can give (exit 5), `disk_full` (exit 6).
+    public init(directory: StateDirectory, store: StateStore) throws(Fault) {
+        self.store = store
+        let database = try Database(
+            directory.resultsFile, .write(pageSize: StateLimits.pageSize, cache: StateLimits.resultsCache))
+        self.database = database
+        let plan = store.plan
+        keeps = plan.aggregates.flatMap { aggregate in
+            aggregate.targets.compactMap { target in
+                if case .table(let name, .some(let keep)) = target { (name, keep) } else { nil }
+            }
+        }
+        let opening = ResultsOpening(database: database, store: store, instance: directory.instance)
+        applied = try opening.prepare()
+        try database.transaction { () throws(Fault) in
+            for (output, aggregate) in plan.aggregates.enumerated() {
+                for case .table(let name, _) in aggregate.targets {
+                    try opening.claim(ResultsTable(name: name, of: aggregate, fields: plan.fields), for: store.outputs[output])
+                }
+            }
+        }
+        store.tablesDelivered(through: applied)
+        try catchUp()
+    }
+
+    public func close() {
+        try? tend(quiet: true)
+        database.close()
+    }
+
+    /// Applies every row of the store's outbox that is not here yet, in one transaction; called after each commit. Returns how many.
+    /// Errors as at `init`; after one nothing has changed, and the rows stay in the outbox for the next call. Cost: about 5 µs
+    /// a row and one fsync; nothing where no row waits.
+    @discardableResult
+    public func catchUp() throws(Fault) -> Int {
+        let through = store.head.number
+        guard through > applied, try store.hasTableRows(after: lastSequence, commit: applied) else { return 0 }
+        var last = lastSequence
+        var count = 0
+        try database.transaction { () throws(Fault) in
+            try store.forEachTableRow(after: last, commit: applied) { (sequence, table, key, row) throws(Fault) in
+                try apply(table, key, row)
+                last = sequence
+                count += 1
+            }
+            try forget()
+            let update = try database.statement("UPDATE weir_applied SET commit_number = ?")
+            update.bind(1, through)
+            try update.run()
+        }
+        lastSequence = last
+        applied = through
+        store.tablesDelivered(through: through)
+        return count
+    }
+
+    /// As `StateStore.tend`.
+    public func tend(quiet: Bool) throws(Fault) {
+        guard quiet || database.isCheckpointDue else { return }
+        try database.shorten()
+        try database.checkpoint(truncate: quiet)
+    }
+
+    // MARK: Rows
+
+    private func apply(_ table: String, _ key: UnsafeRawBufferPointer, _ row: UnsafeRawBufferPointer) throws(Fault) {
+        let target = try target(table)
+        guard let values = RowBytes.decode(row), values.count == target.values else {
+            throw Fault(
+                "state_corrupt", "A row for the table \(table) can't be read.", place: "state.db: table_outbox",
+                next: "Restore the state directory from a backup.", exit: .state)
+        }
+        let upsert = try database.statement(target.upsert)
+        upsert.bind(1, borrowed: key)
+        for (at, value) in values.enumerated() { upsert.bind(Int32(at + 2), value) }
+        try upsert.run()
+    }
+
+    /// From the file's table, not from the plan: rows of an aggregate that was removed meanwhile still find their place.
+    private func target(_ table: String) throws(Fault) -> Target {
+        if let known = targets[table] { return known }
+        guard let stored = try ResultsTable.stored(table, in: database) else {
+            throw Fault(
+                "results_table_missing", "Rows wait for the table \(table), which results.db does not have.",
+                place: database.file,
+                next: "Restore state.db and results.db from the same backup.", exit: .state)
+        }
+        let target = Target(values: stored.count - 1, upsert: ResultsTable.upsert(table, stored))
+        targets[table] = target
+        return target
+    }
+
+    /// Deletes rows whose window ended longer ago than the table's `keep`, by the combined watermark; a bounded number.
+    private func forget() throws(Fault) {
+        guard let now = store.head.time.watermark else { return }
+        for (table, keep) in keeps {
+            let (edge, overflow) = now.milliseconds.subtractingReportingOverflow(keep.milliseconds)
+            guard !overflow else { continue }
+            let delete = try database.statement(ResultsTable.forget(table))
+            delete.bind(1, CanonicalKey.lowest(windowEnd: EventTime(milliseconds: edge)))
+            delete.bind(2, Int64(StateLimits.deletesPerCommit))
+            try delete.run()
+        }
+    }
+}
+
+extension Statement {
+    /// Times are integer milliseconds, booleans 0 and 1, UUIDs lower-case text. A sum that 64 bits can't hold becomes a double:
+    /// SQLite has no wider number; the exact one is in the row that Kafka carries.
+    func bind(_ at: Int32, _ value: Value) {
+        switch value {
+        case .null: bindNull(at)
+        case .bool(let flag): bind(at, flag)
+        case .int(let n): bind(at, n)
+        case .wide(let n):
+            if let narrow = Int64(exactly: n) { bind(at, narrow) } else { bind(at, Double(n)) }
+        case .double(let number): bind(at, number)
+        case .string(let text): bind(at, text)
+        case .uuid:
+            var json = JSONText(capacity: 40)
+            json.value(value)
+            bind(at, String(decoding: json.bytes.dropFirst().dropLast(), as: UTF8.self))
+        case .time(let time): bind(at, time.milliseconds)
+        }
+    }
+}
+
+/// The table outbox as results.db reads it.
+extension StateStore {
+    func hasTableRows(after sequence: Int64, commit: Int64) throws(Fault) -> Bool {
+        let query = try database.statement("SELECT 1 FROM table_outbox WHERE sequence > ? AND commit_number > ? LIMIT 1")
+        query.bind(1, sequence)
+        query.bind(2, commit)
+        return try query.number() != nil
+    }
+
+    func forEachTableRow(
+        after sequence: Int64, commit: Int64,
+        _ body: (_ sequence: Int64, _ table: String, _ key: UnsafeRawBufferPointer, _ row: UnsafeRawBufferPointer) throws(Fault)
+            -> Void
+    ) throws(Fault) {
+        let query = try database.statement(
+            "SELECT sequence, target, row_key, row FROM table_outbox WHERE sequence > ? AND commit_number > ? ORDER BY sequence")
+        query.bind(1, sequence)
+        query.bind(2, commit)
+        try query.forEach { () throws(Fault) in try body(query.int(0), query.text(1), query.blob(2), query.blob(3)) }
+    }
+
+    func tablesDelivered(through commit: Int64) {
+        guard commit > outbox.tablesThrough else { return }
+        outbox.tablesThrough = commit
+        outbox.hasDelivered = true
+    }
+}

@@ -1,0 +1,83 @@
+import Model
+
+/// A row in the table outbox: the values of its columns in order, exactly, whatever the topology says later.
+enum RowBytes {
+    private enum Tag: UInt8 {
+        case null = 0
+        case bool = 1
+        case int = 2
+        case wide = 3
+        case double = 4
+        case string = 5
+        case uuid = 6
+        case time = 7
+    }
+
+    /// The columns between `row_key` and the end: window, group, measures, revision, final, as_of.
+    static func columns(_ row: Row) -> [Value] {
+        [.time(row.windowStart), .time(row.windowEnd)] + row.group + row.measures + [
+            .int(row.revision), .bool(row.final), row.asOf.map(Value.time) ?? .null,
+        ]
+    }
+
+    static func encode(_ values: [Value]) -> [UInt8] {
+        var bytes: [UInt8] = []
+        bytes.reserveCapacity(values.count * 9)
+        for value in values {
+            switch value {
+            case .null: bytes.append(Tag.null.rawValue)
+            case .bool(let flag): bytes += [Tag.bool.rawValue, flag ? 1 : 0]
+            case .int(let n): append(.int, n, to: &bytes)
+            case .wide(let n): append(.wide, n, to: &bytes)
+            case .double(let number): append(.double, number.bitPattern, to: &bytes)
+            case .string(let text):
+                append(.string, UInt32(text.utf8.count), to: &bytes)
+                bytes.append(contentsOf: text.utf8)
+            case .uuid(let high, let low):
+                append(.uuid, high, to: &bytes)
+                withUnsafeBytes(of: low.littleEndian) { bytes.append(contentsOf: $0) }
+            case .time(let time): append(.time, time.milliseconds, to: &bytes)
+            }
+        }
+        return bytes
+    }
+
+    private static func append<I: FixedWidthInteger>(_ tag: Tag, _ value: I, to bytes: inout [UInt8]) {
+        bytes.append(tag.rawValue)
+        withUnsafeBytes(of: value.littleEndian) { bytes.append(contentsOf: $0) }
+    }
+
+    /// nil where the bytes are not what `encode` writes.
+    static func decode(_ bytes: UnsafeRawBufferPointer) -> [Value]? {
+        var at = 0
+        func take<I: FixedWidthInteger>(_: I.Type) -> I? {
+            guard at + MemoryLayout<I>.size <= bytes.count else { return nil }
+            defer { at += MemoryLayout<I>.size }
+            return I(littleEndian: bytes.loadUnaligned(fromByteOffset: at, as: I.self))
+        }
+        var values: [Value] = []
+        while at < bytes.count {
+            guard let tag = Tag(rawValue: bytes[at]) else { return nil }
+            at += 1
+            let value: Value?
+            switch tag {
+            case .null: value = .null
+            case .bool: value = take(UInt8.self).map { .bool($0 != 0) }
+            case .int: value = take(Int64.self).map(Value.int)
+            case .wide: value = take(Int128.self).map(Value.wide)
+            case .double: value = take(UInt64.self).map { .double(Double(bitPattern: $0)) }
+            case .string:
+                guard let length = take(UInt32.self).map(Int.init), at + length <= bytes.count else { return nil }
+                value = .string(String(decoding: bytes[at..<at + length], as: UTF8.self))
+                at += length
+            case .uuid:
+                guard let high = take(UInt64.self), let low = take(UInt64.self) else { return nil }
+                value = .uuid(high: high, low: low)
+            case .time: value = take(Int64.self).map { .time(EventTime(milliseconds: $0)) }
+            }
+            guard let value else { return nil }
+            values.append(value)
+        }
+        return values
+    }
+}

@@ -1,0 +1,129 @@
+import Model
+
+/// What a start does before state is used: the name, the format and the fingerprints are compared, new aggregates are
+/// recorded, removed ones deleted. One transaction.
+struct StateStart {
+    let database: Database
+    let plan: Plan
+    let instance: String
+    let at: WallTime
+    let accept: Bool
+
+    /// The plan's outputs in its order, and those of them that are new to state that was there before.
+    func run(keys: (Int32) -> [KeyRange]) throws(Fault) -> (outputs: [StoredOutput], added: [StoredOutput]) {
+        guard let name = try meta("topology") else {
+            return try database.transaction { () throws(Fault) in
+                try setMeta("topology", plan.name)
+                try setMeta("instance", instance)
+                for part in plan.fingerprint { try record(part) }
+                for aggregate in plan.aggregates { try add(aggregate.name, at: StateHead.read(database)) }
+                return (try inPlanOrder(), [])
+            }
+        }
+        guard name == plan.name else {
+            throw Fault(
+                "state_of_other_topology", "The state belongs to the topology \(name), not to \(plan.name).",
+                place: database.file,
+                next: "Give each topology a state directory of its own.", exit: .state)
+        }
+        let head = try StateHead.read(database)
+        guard !head.time.ended else {
+            throw Fault(
+                "input_ended", "The input of this state was bounded and is over: every window was closed.", place: database.file,
+                next: "Run again on a new state directory.", exit: .state)
+        }
+        let stored = try storedOutputs()
+        let verdict = try TopologyChange.judge(
+            parts: storedParts(), outputs: stored.map(\.name), plan: plan, accept: accept, path: database.file)
+        guard !(verdict.added.isEmpty && verdict.removed.isEmpty) else { return (try inPlanOrder(), []) }
+        return try database.transaction { () throws(Fault) in
+            for output in stored where verdict.removed.contains(output.name) { try remove(output, keys(output.id)) }
+            for name in verdict.added { try add(name, at: head) }
+            for part in plan.fingerprint { try record(part) }
+            let outputs = try inPlanOrder()
+            return (outputs, outputs.filter { verdict.added.contains($0.name) })
+        }
+    }
+
+    // MARK: What is stored
+
+    private func meta(_ name: String) throws(Fault) -> String? {
+        let query = try database.statement("SELECT value FROM meta WHERE name = ?")
+        query.bind(1, name)
+        defer { query.reset() }
+        return try query.next() ? query.text(0) : nil
+    }
+
+    private func storedParts() throws(Fault) -> [String: String] {
+        let query = try database.statement("SELECT name, fingerprint FROM parts")
+        var parts: [String: String] = [:]
+        try query.forEach { () throws(Fault) in parts[query.text(0)] = query.text(1) }
+        return parts
+    }
+
+    private func storedOutputs() throws(Fault) -> [StoredOutput] {
+        let query = try database.statement("SELECT id, name, since_commit, since_at, since_watermark FROM outputs ORDER BY id")
+        var outputs: [StoredOutput] = []
+        try query.forEach { () throws(Fault) in
+            outputs.append(
+                StoredOutput(
+                    id: Int32(truncatingIfNeeded: query.int(0)), name: query.text(1), sinceCommit: query.int(2),
+                    sinceAt: WallTime(milliseconds: query.int(3)), sinceWatermark: query.time(4)))
+        }
+        return outputs
+    }
+
+    private func inPlanOrder() throws(Fault) -> [StoredOutput] {
+        let stored = try storedOutputs()
+        return plan.aggregates.compactMap { aggregate in stored.first { $0.name == aggregate.name } }
+    }
+
+    // MARK: Changes
+
+    private func setMeta(_ name: String, _ value: String) throws(Fault) {
+        let insert = try database.statement("INSERT INTO meta VALUES (?, ?)")
+        insert.bind(1, name)
+        insert.bind(2, value)
+        try insert.run()
+    }
+
+    private func record(_ part: FingerprintPart) throws(Fault) {
+        let insert = try database.statement("INSERT OR REPLACE INTO parts VALUES (?, ?)")
+        insert.bind(1, part.name)
+        insert.bind(2, part.text)
+        try insert.run()
+    }
+
+    private func add(_ name: String, at head: StateHead) throws(Fault) {
+        let insert = try database.statement(
+            "INSERT INTO outputs(name, since_commit, since_at, since_watermark) VALUES (?, ?, ?, ?)")
+        insert.bind(1, name)
+        insert.bind(2, head.number)
+        insert.bind(3, at.milliseconds)
+        insert.bind(4, head.time.watermark)
+        try insert.run()
+    }
+
+    private func remove(_ output: StoredOutput, _ keys: [KeyRange]) throws(Fault) {
+        let lanes = try database.statement("SELECT lane FROM lanes")
+        var numbers = [Int64(mergeLane)]
+        try lanes.forEach { () throws(Fault) in numbers.append(lanes.int(0)) }
+        let delete = try database.statement("DELETE FROM state WHERE lane = ? AND key >= ? AND key < ?")
+        for lane in numbers {
+            for range in keys {
+                delete.bind(1, lane)
+                delete.bind(2, range.from)
+                delete.bind(3, range.to)
+                try delete.run()
+            }
+        }
+        for table in ["outputs WHERE id", "late_refusals WHERE output_id"] {
+            let delete = try database.statement("DELETE FROM \(table) = ?")
+            delete.bind(1, output.id)
+            try delete.run()
+        }
+        let part = try database.statement("DELETE FROM parts WHERE name = ?")
+        part.bind(1, "aggregate \(output.name)")
+        try part.run()
+    }
+}
