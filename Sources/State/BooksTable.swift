@@ -79,7 +79,7 @@ struct BooksTable {
         lane.lastRecord = offset.map { RecordFingerprint(offset: $0, timestamp: timestamp, hash: hash) }
         let refusals = try database.statement("SELECT output_id, entries FROM late_refusals WHERE lane = ?")
         refusals.bind(1, lane.lane)
-        try refusals.forEach { () throws(Fault) in
+        try refusals.eachRow { () throws(Fault) in
             if let output = outputIDs.firstIndex(of: Int32(truncatingIfNeeded: refusals.int(0))) {
                 lane.books.lateRefusals[output] = refusals.int(1)
             }

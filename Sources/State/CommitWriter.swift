@@ -44,7 +44,9 @@ struct CommitWriter {
         let delete = try database.statement("DELETE FROM state WHERE lane = ? AND key = ?")
         let deleteRange = try database.statement("DELETE FROM state WHERE lane = ? AND key >= ? AND key < ?")
         for statement in [put, delete, deleteRange] { statement.bind(1, lane) }
-        try log.forEach { (change, key, value) throws(Fault) in
+        func apply(
+            _ change: StateLog.Change, _ key: UnsafeRawBufferPointer, _ value: UnsafeRawBufferPointer
+        ) throws(Fault) {
             switch change {
             case .put:
                 put.bind(2, borrowed: key)
@@ -59,6 +61,7 @@ struct CommitWriter {
                 try deleteRange.run()
             }
         }
+        try log.forEach(apply)
     }
 
     // MARK: Books

@@ -89,7 +89,7 @@ struct Ledgers {
         let query = try database.statement(
             "SELECT kind, lane, watermark, from_offset, to_offset FROM decisions ORDER BY sequence")
         var decisions: [Decision] = []
-        try query.forEach { () throws(Fault) in
+        try query.eachRow { () throws(Fault) in
             let lane = LaneNumber(truncatingIfNeeded: query.int(1))
             switch query.text(0) {
             case "idle": decisions.append(.idle(lane: lane))

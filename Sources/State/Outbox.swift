@@ -57,7 +57,7 @@ extension StateStore {
         query.bind(1, max(sequence, outbox.topicRowsThrough))
         query.bind(2, Int64(limit))
         var rows: [PendingRow] = []
-        try query.forEach { () throws(Fault) in
+        try query.eachRow { () throws(Fault) in
             rows.append(
                 PendingRow(
                     sequence: query.int(0), commit: query.int(1), topic: query.text(2), output: query.text(3),
@@ -82,7 +82,7 @@ extension StateStore {
         query.bind(1, max(sequence, outbox.deadLettersThrough))
         query.bind(2, Int64(limit))
         var letters: [PendingDeadLetter] = []
-        try query.forEach { () throws(Fault) in
+        try query.eachRow { () throws(Fault) in
             letters.append(
                 PendingDeadLetter(
                     sequence: query.int(0), commit: query.int(1), topic: query.text(2), reason: query.text(3),
@@ -182,7 +182,7 @@ struct OutboxWriter {
             edge.bind(1, through)
             edge.bind(2, Int64(StateLimits.outboxDeletesPerCommit))
             var last: Int64?
-            try edge.forEach { () throws(Fault) in
+            try edge.eachRow { () throws(Fault) in
                 last = edge.optionalInt(0)
                 if edge.int(1) == Int64(StateLimits.outboxDeletesPerCommit) { left.hasDelivered = true }
             }

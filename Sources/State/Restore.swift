@@ -40,7 +40,7 @@ extension StateStore {
     private func knownLanes() throws(Fault) -> [PartitionID: LaneNumber] {
         let query = try database.statement("SELECT lane, topic, partition FROM lanes")
         var known: [PartitionID: LaneNumber] = [:]
-        try query.forEach { () throws(Fault) in
+        try query.eachRow { () throws(Fault) in
             let partition = PartitionID(topic: query.text(1), number: Int32(truncatingIfNeeded: query.int(2)))
             known[partition] = LaneNumber(query.int(0))
         }
@@ -59,7 +59,7 @@ extension StateStore {
     public func restoredLanes() throws(Fault) -> [RestoredLane] {
         var lanes: [RestoredLane] = []
         let query = try database.statement("SELECT lane, topic, partition, file_fingerprint FROM lanes ORDER BY lane")
-        try query.forEach { () throws(Fault) in
+        try query.eachRow { () throws(Fault) in
             lanes.append(
                 RestoredLane(
                     lane: LaneNumber(query.int(0)),
@@ -78,7 +78,7 @@ extension StateStore {
     ) throws(Fault) {
         let query = try database.statement("SELECT key, value FROM state WHERE lane = ? ORDER BY key")
         query.bind(1, lane)
-        try query.forEach { () throws(Fault) in try body(query.blob(0), query.blob(1)) }
+        try query.eachRow { () throws(Fault) in try body(query.blob(0), query.blob(1)) }
     }
 
     /// In the order they were taken (S6). Idle, speaking and advancing ones are kept for the last 100,000.
@@ -88,7 +88,7 @@ extension StateStore {
     public func progress() throws(Fault) -> [OutputProgress] {
         let query = try database.statement("SELECT id, complete_through, final_through FROM outputs")
         var byID: [Int32: OutputProgress] = [:]
-        try query.forEach { () throws(Fault) in
+        try query.eachRow { () throws(Fault) in
             byID[Int32(truncatingIfNeeded: query.int(0))] = OutputProgress(
                 completeThrough: query.time(1), finalThrough: query.time(2))
         }

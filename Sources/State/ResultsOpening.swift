@@ -48,7 +48,7 @@ struct ResultsOpening {
         let query = try database.statement("SELECT instance, commit_number FROM weir_applied")
         var owner = ""
         var applied: Int64 = 0
-        try query.forEach { () throws(Fault) in
+        try query.eachRow { () throws(Fault) in
             owner = query.text(0)
             applied = query.int(1)
         }

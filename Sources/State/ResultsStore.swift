@@ -166,7 +166,7 @@ extension StateStore {
             "SELECT sequence, target, row_key, row FROM table_outbox WHERE sequence > ? AND commit_number > ? ORDER BY sequence")
         query.bind(1, sequence)
         query.bind(2, commit)
-        try query.forEach { () throws(Fault) in try body(query.int(0), query.text(1), query.blob(2), query.blob(3)) }
+        try query.eachRow { () throws(Fault) in try body(query.int(0), query.text(1), query.blob(2), query.blob(3)) }
     }
 
     func tablesDelivered(through commit: Int64) {

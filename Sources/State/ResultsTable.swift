@@ -50,7 +50,7 @@ struct ResultsTable: Equatable {
         let query = try database.statement("SELECT name, type FROM pragma_table_info(?) ORDER BY cid")
         query.bind(1, name)
         var columns: [Column] = []
-        try query.forEach { () throws(Fault) in columns.append(Column(name: query.text(0), type: query.text(1))) }
+        try query.eachRow { () throws(Fault) in columns.append(Column(name: query.text(0), type: query.text(1))) }
         return columns.isEmpty ? nil : columns
     }
 

@@ -38,7 +38,11 @@ public final class StateDirectory: @unchecked Sendable {
         self.lock = lock
     }
 
-    deinit { Glibc.close(lock) }
+    deinit {
+        // A process that was forked from ours at the wrong moment may hold the descriptor too: unlocking works for all.
+        flock(lock, LOCK_UN)
+        Glibc.close(lock)
+    }
 
     var stateFile: String { "\(path)/state.db" }
     var resultsFile: String { "\(path)/results.db" }

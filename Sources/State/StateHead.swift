@@ -13,7 +13,7 @@ public struct StateHead: Equatable, Sendable {
         let query = try database.statement(
             "SELECT commit_number, committed_at, watermark, ended, next_sequence FROM head")
         var head = StateHead(number: 0, at: nil, time: CombinedTime(), nextSequence: 1)
-        try query.forEach { () throws(Fault) in
+        try query.eachRow { () throws(Fault) in
             head.number = query.int(0)
             head.at = query.optionalInt(1).map(WallTime.init(milliseconds:))
             head.time.watermark = query.time(2)
@@ -21,7 +21,7 @@ public struct StateHead: Equatable, Sendable {
             head.nextSequence = query.int(4)
         }
         let idle = try database.statement("SELECT lane FROM lanes WHERE idle")
-        try idle.forEach { () throws(Fault) in head.time.idle.insert(LaneNumber(idle.int(0))) }
+        try idle.eachRow { () throws(Fault) in head.time.idle.insert(LaneNumber(idle.int(0))) }
         return head
     }
 }

@@ -57,14 +57,14 @@ struct StateStart {
     private func storedParts() throws(Fault) -> [String: String] {
         let query = try database.statement("SELECT name, fingerprint FROM parts")
         var parts: [String: String] = [:]
-        try query.forEach { () throws(Fault) in parts[query.text(0)] = query.text(1) }
+        try query.eachRow { () throws(Fault) in parts[query.text(0)] = query.text(1) }
         return parts
     }
 
     private func storedOutputs() throws(Fault) -> [StoredOutput] {
         let query = try database.statement("SELECT id, name, since_commit, since_at, since_watermark FROM outputs ORDER BY id")
         var outputs: [StoredOutput] = []
-        try query.forEach { () throws(Fault) in
+        try query.eachRow { () throws(Fault) in
             outputs.append(
                 StoredOutput(
                     id: Int32(truncatingIfNeeded: query.int(0)), name: query.text(1), sinceCommit: query.int(2),
@@ -107,7 +107,7 @@ struct StateStart {
     private func remove(_ output: StoredOutput, _ keys: [KeyRange]) throws(Fault) {
         let lanes = try database.statement("SELECT lane FROM lanes")
         var numbers = [Int64(mergeLane)]
-        try lanes.forEach { () throws(Fault) in numbers.append(lanes.int(0)) }
+        try lanes.eachRow { () throws(Fault) in numbers.append(lanes.int(0)) }
         let delete = try database.statement("DELETE FROM state WHERE lane = ? AND key >= ? AND key < ?")
         for lane in numbers {
             for range in keys {

@@ -84,7 +84,7 @@ final class Statement {
     func reset() { sqlite3_reset(handle) }
 
     /// Calls `body` for each row, then resets, also when `body` throws.
-    func forEach(_ body: () throws(Fault) -> Void) throws(Fault) {
+    func eachRow(_ body: () throws(Fault) -> Void) throws(Fault) {
         defer { reset() }
         while try next() { try body() }
     }

@@ -29,7 +29,7 @@ struct Oracle: Equatable {
 
     private mutating func apply(_ log: StateLog, _ lane: LaneNumber) {
         var map = state[lane] ?? [:]
-        log.forEach { change, key, value in
+        func apply(_ change: StateLog.Change, _ key: UnsafeRawBufferPointer, _ value: UnsafeRawBufferPointer) {
             switch change {
             case .put: map[Array(key)] = Array(value)
             case .delete: map[Array(key)] = nil
@@ -38,6 +38,7 @@ struct Oracle: Equatable {
                 map = map.filter { $0.key.lexicographicallyPrecedes(from) || !$0.key.lexicographicallyPrecedes(to) }
             }
         }
+        log.forEach(apply)
         state[lane] = map
     }
 
