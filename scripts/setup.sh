@@ -55,7 +55,7 @@ missing_packages() {
     if [[ $1 == all ]]; then
         wanted+=("${test_tools[@]}")
         # A broker to test against is a Java program; without one there is nothing to run it for.
-        if [[ -n ${WEIR_TEST_KAFKA:-} || -d ../shared/kafka/kafka ]] && ! command -v java >/dev/null; then
+        if [[ -x ${WEIR_TEST_KAFKA:-../shared/kafka/kafka} ]] && ! command -v java >/dev/null; then
             wanted+=(default-jre-headless)
         fi
     fi
