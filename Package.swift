@@ -19,8 +19,10 @@ func part(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
     .target(name: name, dependencies: dependencies, swiftSettings: strict)
 }
 
-func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
-    .testTarget(name: "\(name)Tests", dependencies: dependencies, swiftSettings: strict)
+/// `goldens`: the folder of expected texts beside the tests, which read it where it lies.
+func tests(_ name: String, _ dependencies: [Target.Dependency], goldens: String? = nil) -> Target {
+    .testTarget(
+        name: "\(name)Tests", dependencies: dependencies, exclude: goldens.map { [$0] } ?? [], swiftSettings: strict)
 }
 
 let package = Package(
@@ -64,7 +66,7 @@ let package = Package(
         tests("Kafka", ["Kafka", "Model", "CRdKafka", "Testkit"]),
         tests("Inputs", ["Inputs", "Model"]),
         tests("Runtime", ["Runtime", "Testkit", "Model"]),
-        tests("Observe", ["Observe", "Freshness", "Model"]),
+        tests("Observe", ["Observe", "Freshness", "Model"], goldens: "Goldens"),
         tests("EndToEnd", ["Testkit", "Model", "CSQLite"]),
         tests("Tidy", []),
     ],

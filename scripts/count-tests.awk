@@ -1,5 +1,5 @@
 # Reads swift-testing's event stream (one JSON object a line) and prints, for the wrapper in test.sh:
-#   slow SECONDS NAME     the slowest tests: five at most, a second at least
+#   slow SECONDS NAME     the slowest tests: three at most, 5 s at least, waiting for others included
 #   lost NAME             each test that started and never ended: the process died in it
 #   count PASSED FAILED SKIPPED
 # A test with a table of arguments counts once, as it does in swift-testing's own summary.
@@ -42,10 +42,10 @@ END {
     }
     # What was planned and never began is told as failed only when something died; a filter leaves no plan behind.
     bad += unrun
-    for (n = 0; n < 5; n++) {
+    for (n = 0; n < 3; n++) {
         worst = ""
         for (id in seconds) if ((id in known) && (worst == "" || seconds[id] > seconds[worst])) worst = id
-        if (worst == "" || seconds[worst] < 1) break
+        if (worst == "" || seconds[worst] < 5) break
         printf "slow %.1f %s\n", seconds[worst], worst
         delete seconds[worst]
     }

@@ -30,8 +30,22 @@ timeout --kill-after=10 "$limit_seconds" \
     swift test --skip-build --disable-xctest --event-stream-output-path "$events" --event-stream-version 0 "$@" >"$log" 2>&1 &
 run=$!
 trap 'kill "$run" 2>/dev/null || true' EXIT
-# Shown: everything but the lines of tests that start or pass.
-tail -n +1 -s 0.2 --pid="$run" -f "$log" | LC_ALL=C grep --line-buffered -v -E '^(◇|✔|\[[0-9]+/[0-9]+\])' || true
+# Shown: everything but the tests that start or pass. Such a message can go over several lines, if an argument does.
+quieten() {
+    local line inside=no
+    while IFS= read -r line; do
+        case $line in
+        '◇'* | '✔'* | '['*/*'] '*) inside=yes ;;
+        '✘'* | '➜'* | '━'* | '↳'* | '±'* | *'Fatal error'* | '*** '*) inside=no ;;
+        esac
+        if [[ $inside == yes ]]; then
+            [[ $line != *. && $line != '['* ]] || inside=no
+        else
+            printf '%s\n' "$line"
+        fi
+    done
+}
+tail -n +1 -s 0.2 --pid="$run" -f "$log" | quieten || true
 status=0
 wait "$run" || status=$?
 trap - EXIT
