@@ -1,0 +1,225 @@
+import CRdKafka
+import Dispatch
+public import Model
+import Synchronization
+
+/// The one reading client of a process. It assigns partitions by hand, each with a queue of its own, and joins no group. A
+/// partition can be added at any time without touching the others, because each is started by itself and not as part of an
+/// assignment.
+///
+/// Made and closed by the runtime; a thread of its own serves errors and looks after what is doubtful.
+///
+/// `@unchecked Sendable` is true because: the handle may be used from any thread and all else is behind a `Mutex`.
+public final class KafkaConsumer: @unchecked Sendable {
+    enum Job {
+        /// A batch was broken: read again from `offset`, with a fresh queue.
+        case reopen(KafkaPartition, offset: Int64)
+        /// The broker said the topic or partition does not exist.
+        case doubt(KafkaPartition)
+        /// It failed for good and its lane knows: fetch no more for it.
+        case halt(KafkaPartition)
+    }
+
+    private struct State {
+        var partitions: [PartitionID: KafkaPartition] = [:]
+        var topics: [String: OpaquePointer] = [:]
+        var jobs: [Job] = []
+        var isClosing = false
+    }
+
+    let handle: KafkaHandle
+    private let settings: KafkaSettings
+    private let onEvent: @Sendable (KafkaEvent) -> Void
+    private let state = Mutex(State())
+    private let controlEnded = DispatchSemaphore(value: 0)
+    private let queues: QueueShare
+    private let wakesFetcher: Bool
+
+    /// `onEvent` is called on librdkafka's threads and on the control thread; it must not call the consumer.
+    public init(
+        _ settings: KafkaSettings, queues: QueueShare, onEvent: @escaping @Sendable (KafkaEvent) -> Void
+    ) throws(Fault) {
+        self.settings = settings
+        self.queues = queues
+        self.onEvent = onEvent
+        wakesFetcher = !KafkaSettings.hasQueueBackoff(KafkaSettings.libraryVersion)
+        handle = try KafkaHandle(settings, role: .consumer(queues), onEvent: onEvent)
+        SideThread.start { [self] in control() }
+    }
+
+    /// The input of one partition; the same one each time. It reads nothing until it is opened.
+    public func partition(_ id: PartitionID) throws(Fault) -> KafkaPartition {
+        try state.withLock { state throws(Fault) -> KafkaPartition in
+            if state.isClosing { throw KafkaFault.spent("read") }
+            if let known = state.partitions[id] { return known }
+            let topic = try Self.topic(id.topic, &state, handle)
+            let made = KafkaPartition(id, topic: topic, consumer: self, queues: queues)
+            state.partitions[id] = made
+            return made
+        }
+    }
+
+    /// Asks for the topics' partitions and makes them known to this client, so that a new one can be opened at once. Call it at
+    /// most every 30 s, never on a lane's queue.
+    public func discover(_ topics: [String], within limit: TimeSpan) throws(Fault) -> [PartitionID] {
+        var found: [PartitionID] = []
+        for name in topics {
+            let topic = try state.withLock { state throws(Fault) in
+                if state.isClosing { throw KafkaFault.spent("read") }
+                return Shared(pointer: try Self.topic(name, &state, handle))
+            }
+            found += try KafkaMetadata.partitions(of: name, topic: topic.pointer, handle: handle, within: limit)
+        }
+        return found.sorted()
+    }
+
+    /// Stops all partitions and destroys the client; waits for at most `limit`. False: it hangs (a topic was deleted under it) and is
+    /// left behind, so the process should end. The lanes must have closed or abandoned their partitions.
+    @discardableResult
+    public func close(within limit: TimeSpan) -> Bool {
+        let (partitions, topics): ([KafkaPartition], [Shared]) = state.withLock { state in
+            if state.isClosing { return ([], []) }
+            state.isClosing = true
+            defer {
+                state.partitions = [:]
+                state.topics = [:]
+                state.jobs = []
+            }
+            return (Array(state.partitions.values), state.topics.values.map(Shared.init))
+        }
+        guard !topics.isEmpty || !partitions.isEmpty else {
+            controlEnded.wait()
+            controlEnded.signal()
+            return handle.destroy(within: limit)
+        }
+        let done = DispatchSemaphore(value: 0)
+        SideThread.start { [self] in
+            controlEnded.wait()
+            controlEnded.signal()
+            for partition in partitions { partition.stop() }
+            for topic in topics { rd_kafka_topic_destroy(topic.pointer) }
+            done.signal()
+        }
+        guard done.wait(timeout: .now() + .milliseconds(Int(limit.milliseconds))) == .success else { return false }
+        return handle.destroy(within: limit)
+    }
+
+    /// Called by a partition's lane once a quarter of its queue was taken. Before librdkafka 2.2 a broker's thread looks at full
+    /// queues again only when something wakes it up, else after a second; setting the credentials anew is the one call that wakes
+    /// all of them, asks nothing of the network and changes nothing.
+    func wakeFetcher() {
+        guard wakesFetcher else { return }
+        if let error = rd_kafka_sasl_set_credentials(
+            handle.pointer, settings.plan.sasl?.user ?? "-", settings.plan.sasl?.password ?? "-")
+        {
+            rd_kafka_error_destroy(error)
+        }
+    }
+
+    /// Called by partitions on their lanes' queues.
+    func ask(_ job: Job) { state.withLock { $0.jobs.append(job) } }
+
+    private static func topic(_ name: String, _ state: inout State, _ handle: KafkaHandle) throws(Fault) -> OpaquePointer {
+        if let known = state.topics[name] { return known }
+        guard let made = rd_kafka_topic_new(handle.pointer, name, nil) else {
+            throw KafkaFault.of(rd_kafka_last_error(), doing: "open the topic", place: name)
+        }
+        state.topics[name] = made
+        return made
+    }
+}
+
+/// `@unchecked Sendable` is true because: librdkafka's topic objects may be used from any thread.
+struct Shared: @unchecked Sendable {
+    let pointer: OpaquePointer
+}
+
+// MARK: The control thread
+
+extension KafkaConsumer {
+    private func control() {
+        var presence = BrokerPresence()
+        var doubts: [ObjectIdentifier: (partition: KafkaPartition, misses: Int)] = [:]
+        var pollsToProbe = 0
+        let pollsPerProbe = Int(KafkaLimits.probeEvery.milliseconds / KafkaLimits.controlPoll.milliseconds)
+        while true {
+            let (jobs, isClosing) = state.withLock { state in
+                defer { state.jobs = [] }
+                return (state.jobs, state.isClosing)
+            }
+            if isClosing { break }
+            for job in jobs {
+                switch job {
+                case .reopen(let partition, let offset):
+                    partition.reopen(at: offset)
+                    onEvent(.reopened(partition.id, at: offset))
+                case .halt(let partition):
+                    doubts[ObjectIdentifier(partition)] = nil
+                    partition.stop()
+                case .doubt(let partition):
+                    if doubts[ObjectIdentifier(partition)] == nil { doubts[ObjectIdentifier(partition)] = (partition, 0) }
+                }
+            }
+            rd_kafka_poll(handle.pointer, Int32(KafkaLimits.controlPoll.milliseconds))
+            if let code = handle.heard.takeProblem(), let event = presence.heard(code) { onEvent(event) }
+            let allDown = handle.heard.takeAllDown()
+            pollsToProbe = max(pollsToProbe - 1, 0)
+            guard pollsToProbe == 0, allDown || presence.isDoubtful || !doubts.isEmpty else { continue }
+            pollsToProbe = pollsPerProbe
+            // One broker lost can look like all of them lost, so the word "all brokers down" is only a reason to ask.
+            if allDown || presence.isDoubtful {
+                let code = KafkaMetadata.probe(handle, within: KafkaLimits.probeTimeout)
+                if let event = presence.probed(code) { onEvent(event) }
+            }
+            for (key, doubt) in doubts { doubts[key] = judge(doubt) }
+        }
+        controlEnded.signal()
+    }
+
+    /// nil: the doubt is settled.
+    private func judge(_ doubt: (partition: KafkaPartition, misses: Int)) -> (partition: KafkaPartition, misses: Int)? {
+        let partition = doubt.partition
+        do throws(Fault) {
+            let ids = try discover([partition.id.topic], within: KafkaLimits.probeTimeout)
+            if ids.contains(partition.id) { return nil }
+        } catch {
+            if error.isTransient { return doubt }
+            if error.code != "topic_missing" {
+                partition.fail(error)
+                return nil
+            }
+        }
+        guard doubt.misses + 1 >= KafkaLimits.missingTopicProbes else { return (partition, doubt.misses + 1) }
+        partition.fail(KafkaFault.topicMissing(partition.id.description))
+        return nil
+    }
+}
+
+/// Whether any broker answers, told once each time it changes. A value that decides; the control thread acts.
+struct BrokerPresence {
+    private var isAway = false
+    private var told: Set<Int32> = []
+    /// True while probes should go on.
+    private(set) var isDoubtful = false
+
+    /// An error callback. nil: nothing new.
+    mutating func heard(_ code: rd_kafka_resp_err_t) -> KafkaEvent? {
+        let fault = KafkaFault.of(code, doing: "accept the connection", place: "kafka.bootstrap")
+        isDoubtful = true
+        guard !fault.isTransient, told.insert(code.rawValue).inserted else { return nil }
+        return .refused(fault)
+    }
+
+    /// The answer to a probe.
+    mutating func probed(_ code: rd_kafka_resp_err_t) -> KafkaEvent? {
+        if code == RD_KAFKA_RESP_ERR_NO_ERROR {
+            isDoubtful = false
+            told = []
+            defer { isAway = false }
+            return isAway ? .brokersBack : nil
+        }
+        isDoubtful = true
+        defer { isAway = true }
+        return isAway ? nil : .brokersAway(KafkaFault.of(code, doing: "answer", place: "kafka.bootstrap"))
+    }
+}

@@ -1,0 +1,44 @@
+import Model
+
+/// Every bound of the Kafka clients, with its unit.
+public enum KafkaLimits {
+    /// Records in one `take`: enough to spread a batch's fixed costs, few enough that a lane's turn stays short.
+    public static let batch = 4_096
+
+    /// The share of `state.memory` that prefetch queues may take, as a divisor.
+    static let queueShareOfMemory: Int64 = 4
+    /// What librdkafka spends on a queued record beside its bytes: its own bookkeeping and the allocator's.
+    static let queuedRecordOverhead: Int64 = 400
+    /// Counted queue bytes of one partition, in kilobytes: below, each fetch would be a few batches; above, memory is wasted.
+    static let queueKilobytes: ClosedRange<Int64> = 256...65_536
+    /// Queued records of one partition.
+    static let queueRecords: ClosedRange<Int64> = 1_000...10_000_000
+    /// Bytes asked of one partition in one fetch.
+    static let fetchBytes: ClosedRange<Int64> = 65_536...1_048_576
+    /// Partitions' worth of fetch bytes in one response: what a queue can overshoot its limit by.
+    static let fetchPartitions: Int64 = 4
+    /// How long a broker may hold an empty fetch back. It also bounds how long a partition that became fetchable waits for one.
+    static let fetchWaitMilliseconds = 20
+    /// Larger than any record or response we expect: a record of this size must pass, whatever the queue limits say.
+    static let receiveBytes = 256 << 20
+
+    /// Errors at one offset after which a partition is declared unreadable.
+    static let poisonAttempts = 3
+    /// Metadata answers in a row, one a probe, that must say a topic is gone before its partitions fail.
+    static let missingTopicProbes = 4
+    /// Between two probes of something doubtful.
+    static let probeEvery = TimeSpan.seconds(2)
+    static let probeTimeout = TimeSpan.seconds(2)
+    /// How long the control thread waits for events at most; also how soon it sees that it should end.
+    static let controlPoll = TimeSpan.milliseconds(100)
+
+    /// Failed records that one flush reports one by one; more are only counted.
+    static let reportedFailures = 1_000
+    /// Records and kilobytes a producer holds before `send` waits.
+    static let producerRecords = 500_000
+    static let producerKilobytes = 65_536
+    /// Our own bound above any broker's, so that it is the broker who judges the size.
+    static let producedBytes = 64 << 20
+    static let lingerMilliseconds = 5
+    public static let headers = 16
+}

@@ -1,0 +1,280 @@
+import CRdKafka
+public import Model
+import Synchronization
+
+/// Questions to the brokers and offset commits, on a client that sees uncommitted records and joins no group. Every call waits on
+/// its caller's thread, at most for the limit it is given: never call from a lane's queue.
+///
+/// `@unchecked Sendable` is true because: the handle may be used from any thread, and the topics are behind a `Mutex`.
+public final class KafkaQueries: @unchecked Sendable {
+    private let handle: KafkaHandle
+    private let group: String?
+    private let topics = Mutex<[String: Shared]>([:])
+
+    /// `group` is needed for `committedOffsets` and `commit` only.
+    public init(
+        _ settings: KafkaSettings, group: String? = nil, onEvent: @escaping @Sendable (KafkaEvent) -> Void = { _ in }
+    ) throws(Fault) {
+        handle = try KafkaHandle(settings, role: .queries(group: group), onEvent: onEvent)
+        self.group = group
+    }
+
+    /// The topics' partitions, sorted. Faults: `topic_missing`, `topic_forbidden`, `broker_unreachable`, `login_refused`, `tls_failed`.
+    public func partitions(of names: [String], within limit: TimeSpan) throws(Fault) -> [PartitionID] {
+        var found: [PartitionID] = []
+        for name in names {
+            found += try KafkaMetadata.partitions(of: name, topic: topic(name).pointer, handle: handle, within: limit)
+        }
+        return found.sorted()
+    }
+
+    /// From the oldest record still there to the high watermark: transactions that are still open count.
+    public func watermarks(
+        of partitions: [PartitionID], within limit: TimeSpan
+    ) throws(Fault) -> [PartitionID: Range<Int64>] {
+        let low = try offsets(of: partitions, at: Int64(RD_KAFKA_OFFSET_BEGINNING), within: limit)
+        let high = try offsets(of: partitions, at: Int64(RD_KAFKA_OFFSET_END), within: limit)
+        var found: [PartitionID: Range<Int64>] = [:]
+        for (id, from) in low { found[id] = from..<max(from, high[id] ?? from) }
+        return found
+    }
+
+    /// The offset of the first record whose timestamp is at least `time`; the end of the log where there is none.
+    public func offsets(
+        of partitions: [PartitionID], from time: WallTime, within limit: TimeSpan
+    ) throws(Fault) -> [PartitionID: Int64] {
+        var found = try offsets(of: partitions, at: max(time.milliseconds, 0), within: limit)
+        let missing = found.filter { $0.value < 0 }.map(\.key)
+        guard !missing.isEmpty else { return found }
+        for (id, end) in try offsets(of: missing, at: Int64(RD_KAFKA_OFFSET_END), within: limit) { found[id] = end }
+        return found
+    }
+
+    /// The group's committed offsets; partitions without one are left out.
+    public func committedOffsets(
+        of partitions: [PartitionID], within limit: TimeSpan
+    ) throws(Fault) -> [PartitionID: Int64] {
+        let list = PartitionList(partitions.map { ($0, Int64(RD_KAFKA_OFFSET_INVALID)) })
+        let code = rd_kafka_committed(handle.pointer, list.pointer, Int32(clamping: limit.milliseconds))
+        guard code == RD_KAFKA_RESP_ERR_NO_ERROR else {
+            throw KafkaMetadata.refusal(handle, code, doing: "tell committed offsets", place: group ?? "")
+        }
+        return try list.offsets(doing: "tell committed offsets").filter { $0.value >= 0 }
+    }
+
+    /// Commits next offsets to the group without joining it, for tools that show lag. Refused (`group_active`) while the group has
+    /// members.
+    public func commit(_ offsets: [PartitionID: Int64], within limit: TimeSpan) throws(Fault) {
+        let place = group ?? ""
+        let list = PartitionList(offsets.sorted { $0.key < $1.key }.map { ($0.key, $0.value) })
+        let replies: OpaquePointer = rd_kafka_queue_new(handle.pointer)
+        defer { rd_kafka_queue_destroy(replies) }
+        var code = rd_kafka_commit_queue(handle.pointer, list.pointer, replies, nil, nil)
+        guard code == RD_KAFKA_RESP_ERR_NO_ERROR else { throw KafkaFault.of(code, doing: "commit offsets", place: place) }
+        guard let event = rd_kafka_queue_poll(replies, Int32(clamping: limit.milliseconds)) else {
+            throw KafkaMetadata.refusal(handle, RD_KAFKA_RESP_ERR__TIMED_OUT, doing: "commit offsets", place: place)
+        }
+        defer { rd_kafka_event_destroy(event) }
+        code = rd_kafka_event_error(event)
+        guard code == RD_KAFKA_RESP_ERR_NO_ERROR else {
+            throw KafkaMetadata.refusal(handle, code, doing: "commit offsets", place: place)
+        }
+        if let told = rd_kafka_event_topic_partition_list(event) {
+            for i in 0..<Int(told.pointee.cnt) where told.pointee.elems[i].err != RD_KAFKA_RESP_ERR_NO_ERROR {
+                let element = told.pointee.elems[i]
+                throw KafkaFault.of(
+                    element.err, doing: "commit offsets", place: "\(String(cString: element.topic))/\(element.partition)")
+            }
+        }
+    }
+
+    /// How many members a group has; 0 if there is no such group.
+    public func members(of group: String, within limit: TimeSpan) throws(Fault) -> Int {
+        var answer: UnsafePointer<rd_kafka_group_list>?
+        let code = rd_kafka_list_groups(handle.pointer, group, &answer, Int32(clamping: limit.milliseconds))
+        guard code == RD_KAFKA_RESP_ERR_NO_ERROR || code == RD_KAFKA_RESP_ERR__PARTIAL, let answer else {
+            throw KafkaMetadata.refusal(handle, code, doing: "describe the group", place: group)
+        }
+        defer { rd_kafka_group_list_destroy(answer) }
+        var members = 0
+        for i in 0..<Int(answer.pointee.group_cnt) {
+            let info = answer.pointee.groups[i]
+            if info.err == RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED {
+                throw KafkaFault.of(info.err, doing: "describe the group", place: group)
+            }
+            members += Int(info.member_cnt)
+        }
+        return members
+    }
+
+    /// Refuses a group that somebody reads under: `group_active`.
+    public func checkNoMembers(of group: String, within limit: TimeSpan) throws(Fault) {
+        if try members(of: group, within: limit) > 0 { throw KafkaFault.groupActive(group) }
+    }
+
+    /// Creates a topic and waits until the brokers agree. Fault `topic_exists` if it was there.
+    public func createTopic(
+        _ name: String, partitions: Int32, replication: Int32 = -1, settings: [String: String] = [:], within limit: TimeSpan
+    ) throws(Fault) {
+        var text = [CChar](repeating: 0, count: 256)
+        guard let topic = rd_kafka_NewTopic_new(name, partitions, replication, &text, text.count) else {
+            throw KafkaFault.of(RD_KAFKA_RESP_ERR__INVALID_ARG, doing: "create the topic", place: name)
+        }
+        defer { rd_kafka_NewTopic_destroy(topic) }
+        for (key, value) in settings { rd_kafka_NewTopic_set_config(topic, key, value) }
+        var list: [OpaquePointer?] = [topic]
+        let event = try request(RD_KAFKA_ADMIN_OP_CREATETOPICS, "create the topic", name, limit) { handle, options, replies in
+            rd_kafka_CreateTopics(handle, &list, 1, options, replies)
+        }
+        defer { rd_kafka_event_destroy(event) }
+        var count = 0
+        guard let result = rd_kafka_event_CreateTopics_result(event),
+            let told = rd_kafka_CreateTopics_result_topics(result, &count)
+        else { return }
+        for i in 0..<count {
+            let code = rd_kafka_topic_result_error(told[i])
+            if code != RD_KAFKA_RESP_ERR_NO_ERROR { throw KafkaFault.of(code, doing: "create the topic", place: name) }
+        }
+        try awaitTopic(name, within: limit)
+    }
+
+    /// The record at exactly this offset, hashed, by which a recreated topic is recognised. nil: there is none (any more).
+    public func fingerprint(_ id: PartitionID, at offset: Int64, within limit: TimeSpan) throws(Fault) -> RecordFingerprint? {
+        let topic = try topic(id.topic).pointer
+        let queue: OpaquePointer = rd_kafka_queue_new(handle.pointer)
+        defer { rd_kafka_queue_destroy(queue) }
+        guard rd_kafka_consume_start_queue(topic, id.number, offset, queue) == 0 else {
+            throw KafkaFault.of(rd_kafka_last_error(), doing: "read a record", place: "\(id)@\(offset)")
+        }
+        defer { rd_kafka_consume_stop(topic, id.number) }
+        var left = limit.milliseconds
+        while left > 0 {
+            guard let message = rd_kafka_consume_queue(queue, 100) else {
+                left -= 100
+                continue
+            }
+            defer { rd_kafka_message_destroy(message) }
+            switch message.pointee.err {
+            case RD_KAFKA_RESP_ERR_NO_ERROR:
+                guard message.pointee.offset == offset else { return nil }
+                let bytes = UnsafeRawBufferPointer(start: message.pointee.payload, count: message.pointee.len)
+                let timestamp = rd_kafka_message_timestamp(message, nil)
+                return RecordFingerprint(
+                    offset: offset, timestamp: timestamp == -1 ? RecordBatch.noTimestamp : timestamp, hash: Hash64.of(bytes))
+            case RD_KAFKA_RESP_ERR__PARTITION_EOF, RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET:
+                return nil
+            default:
+                let fault = KafkaFault.of(message.pointee.err, doing: "read a record", place: "\(id)@\(offset)")
+                if !fault.isTransient { throw fault }
+            }
+        }
+        throw KafkaFault.of(RD_KAFKA_RESP_ERR__TIMED_OUT, doing: "read a record", place: "\(id)@\(offset)")
+    }
+
+    /// False: the client hangs and is left behind.
+    @discardableResult
+    public func close(within limit: TimeSpan) -> Bool {
+        let open = topics.withLock { topics in
+            defer { topics = [:] }
+            return Array(topics.values)
+        }
+        for topic in open { rd_kafka_topic_destroy(topic.pointer) }
+        return handle.destroy(within: limit)
+    }
+
+    deinit { close(within: .zero) }
+}
+
+extension KafkaQueries {
+    /// `at` is a timestamp, or one of librdkafka's words for the start and the end of a log.
+    private func offsets(
+        of partitions: [PartitionID], at: Int64, within limit: TimeSpan
+    ) throws(Fault) -> [PartitionID: Int64] {
+        guard !partitions.isEmpty else { return [:] }
+        let list = PartitionList(partitions.map { ($0, at) })
+        let code = rd_kafka_offsets_for_times(handle.pointer, list.pointer, Int32(clamping: limit.milliseconds))
+        guard code == RD_KAFKA_RESP_ERR_NO_ERROR else {
+            throw KafkaMetadata.refusal(handle, code, doing: "tell offsets", place: partitions[0].topic)
+        }
+        return try list.offsets(doing: "tell offsets")
+    }
+
+    /// The controller knows a new topic before the brokers do, which call it missing for some milliseconds.
+    private func awaitTopic(_ name: String, within limit: TimeSpan) throws(Fault) {
+        var left = limit.milliseconds
+        while true {
+            do throws(Fault) {
+                _ = try partitions(of: [name], within: limit)
+                return
+            } catch {
+                guard error.code == "topic_missing", left > 0 else { throw error }
+                rd_kafka_poll(handle.pointer, 20)
+                left -= 20
+            }
+        }
+    }
+
+    private func topic(_ name: String) throws(Fault) -> Shared {
+        try topics.withLock { topics throws(Fault) -> Shared in
+            if let known = topics[name] { return known }
+            guard let made = rd_kafka_topic_new(handle.pointer, name, nil) else {
+                throw KafkaFault.of(rd_kafka_last_error(), doing: "open the topic", place: name)
+            }
+            topics[name] = Shared(pointer: made)
+            return Shared(pointer: made)
+        }
+    }
+
+    /// One admin request and its answer, which the caller destroys.
+    private func request(
+        _ operation: rd_kafka_admin_op_t, _ doing: String, _ place: String, _ limit: TimeSpan,
+        _ send: (OpaquePointer, OpaquePointer?, OpaquePointer) -> Void
+    ) throws(Fault) -> OpaquePointer {
+        let options = rd_kafka_AdminOptions_new(handle.pointer, operation)
+        defer { rd_kafka_AdminOptions_destroy(options) }
+        var text = [CChar](repeating: 0, count: 256)
+        let milliseconds = Int32(clamping: limit.milliseconds)
+        rd_kafka_AdminOptions_set_request_timeout(options, milliseconds, &text, text.count)
+        rd_kafka_AdminOptions_set_operation_timeout(options, milliseconds, &text, text.count)
+        let replies: OpaquePointer = rd_kafka_queue_new(handle.pointer)
+        defer { rd_kafka_queue_destroy(replies) }
+        send(handle.pointer, options, replies)
+        guard let event = rd_kafka_queue_poll(replies, milliseconds + 1_000) else {
+            throw KafkaMetadata.refusal(handle, RD_KAFKA_RESP_ERR__TIMED_OUT, doing: doing, place: place)
+        }
+        let code = rd_kafka_event_error(event)
+        guard code == RD_KAFKA_RESP_ERR_NO_ERROR else {
+            rd_kafka_event_destroy(event)
+            throw KafkaMetadata.refusal(handle, code, doing: doing, place: place)
+        }
+        return event
+    }
+}
+
+/// The owner of one `rd_kafka_topic_partition_list_t`.
+private final class PartitionList {
+    let pointer: UnsafeMutablePointer<rd_kafka_topic_partition_list_t>
+
+    init(_ entries: [(id: PartitionID, offset: Int64)]) {
+        pointer = rd_kafka_topic_partition_list_new(Int32(entries.count))
+        for entry in entries {
+            rd_kafka_topic_partition_list_add(pointer, entry.id.topic, entry.id.number).pointee.offset = entry.offset
+        }
+    }
+
+    deinit { rd_kafka_topic_partition_list_destroy(pointer) }
+
+    /// What was answered, or the first partition's fault.
+    func offsets(doing: String) throws(Fault) -> [PartitionID: Int64] {
+        var found: [PartitionID: Int64] = [:]
+        for i in 0..<Int(pointer.pointee.cnt) {
+            let element = pointer.pointee.elems[i]
+            let id = PartitionID(topic: String(cString: element.topic), number: element.partition)
+            guard element.err == RD_KAFKA_RESP_ERR_NO_ERROR else {
+                throw KafkaFault.of(element.err, doing: doing, place: id.description)
+            }
+            found[id] = element.offset
+        }
+        return found
+    }
+}

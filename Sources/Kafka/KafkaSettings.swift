@@ -1,0 +1,188 @@
+import CRdKafka
+public import Model
+
+/// From a topology's `kafka:` to librdkafka's properties: the only place that sets any.
+public struct KafkaSettings: Equatable, Sendable {
+    /// What a client is for; each kind has settings of its own.
+    public enum Role: Equatable, Sendable {
+        /// Reads partitions by manual assignment, committed records only.
+        case consumer(QueueShare)
+        /// Asks and commits offsets; sees uncommitted records, so that the end of a log is its end and not the last stable offset.
+        case queries(group: String?)
+        case producer
+    }
+
+    /// A property and whether a library that does not know it is fine too.
+    struct Property: Equatable {
+        var name: String
+        var value: String
+        var isOptional = false
+    }
+
+    public let plan: KafkaPlan
+    public let clientID: String
+
+    public init(_ plan: KafkaPlan, clientID: String = "weir") {
+        self.plan = plan
+        self.clientID = clientID
+    }
+
+    /// `0xMMmmrrpp`, as the linked library says it.
+    static var libraryVersion: Int32 { rd_kafka_version() }
+
+    /// From 2.2.0 on a full queue is looked at again after `fetch.queue.backoff.ms`; before that only when its broker's thread
+    /// wakes up, after up to a second.
+    static func hasQueueBackoff(_ version: Int32) -> Bool { version >= 0x0202_0000 }
+
+    /// From 2.6.1 on SCRAM sends the nonce that Kafka 4 expects.
+    static func canScram(_ version: Int32) -> Bool { version >= 0x0206_0100 }
+
+    /// Refuses what can't work before any connection is made.
+    public func check() throws(Fault) { try check(version: Self.libraryVersion) }
+
+    func check(version: Int32) throws(Fault) {
+        guard let sasl = plan.sasl else { return }
+        if sasl.mechanism.hasPrefix("SCRAM"), !Self.canScram(version) {
+            throw KafkaFault.scram(sasl.mechanism, version: Self.text(version))
+        }
+        if sasl.mechanism == "PLAIN", plan.tls == nil { throw KafkaFault.plainWithoutTLS() }
+    }
+
+    /// `2.6.1` for `0x020601ff`.
+    static func text(_ version: Int32) -> String { "\(version >> 24 & 0xff).\(version >> 16 & 0xff).\(version >> 8 & 0xff)" }
+
+    /// In the order they are set; the topology's own come last but can't touch what the product's promises rest on.
+    func properties(for role: Role, version: Int32) throws(Fault) -> [Property] {
+        var all = common()
+        switch role {
+        case .consumer(let queues):
+            all += reading(queues, isolation: "read_committed", group: nil, version: version)
+        case .queries(let group):
+            all += reading(
+                QueueShare(budget: ByteCount(0), partitions: 1), isolation: "read_uncommitted", group: group, version: version)
+        case .producer:
+            all += writing()
+        }
+        let known = Set(all.map(\.name)).subtracting(Self.tunable)
+        for (name, value) in plan.client.sorted(by: { $0.key < $1.key }) {
+            if known.contains(name) || Self.reserved.contains(name) { throw KafkaFault.settingReserved(name) }
+            if case .producer = role, Self.consumerOnly.contains(name) { continue }
+            if role != .producer, Self.producerOnly.contains(name) { continue }
+            all.removeAll { $0.name == name }
+            all.append(Property(name: name, value: value))
+        }
+        return all
+    }
+
+    /// A configuration that `rd_kafka_new` takes over; the caller destroys it if it doesn't get that far.
+    func configuration(for role: Role) throws(Fault) -> OpaquePointer {
+        let version = Self.libraryVersion
+        try check(version: version)
+        let properties = try properties(for: role, version: version)
+        let configuration: OpaquePointer = rd_kafka_conf_new()
+        for property in properties {
+            var text = [CChar](repeating: 0, count: 512)
+            let result = rd_kafka_conf_set(configuration, property.name, property.value, &text, text.count)
+            if result == RD_KAFKA_CONF_OK || (result == RD_KAFKA_CONF_UNKNOWN && property.isOptional) { continue }
+            rd_kafka_conf_destroy(configuration)
+            // The library's own text repeats the value, which may be a secret.
+            throw KafkaFault.setting(
+                property.name, result == RD_KAFKA_CONF_UNKNOWN ? "no such property" : "the value is not allowed")
+        }
+        return configuration
+    }
+
+    private func common() -> [Property] {
+        var all = [
+            Property(name: "bootstrap.servers", value: plan.bootstrap),
+            Property(name: "client.id", value: clientID),
+            Property(name: "socket.nagle.disable", value: "true"),
+            Property(name: "socket.keepalive.enable", value: "true"),
+            Property(name: "socket.timeout.ms", value: "15000"),
+            Property(name: "reconnect.backoff.ms", value: "50"),
+            Property(name: "reconnect.backoff.max.ms", value: "1000"),
+            Property(name: "topic.metadata.refresh.interval.ms", value: "30000"),
+            Property(name: "allow.auto.create.topics", value: "false"),
+            Property(name: "log.connection.close", value: "false"),
+            Property(name: "enable.metrics.push", value: "false", isOptional: true),
+        ]
+        if let tls = plan.tls {
+            if let ca = tls.ca { all.append(Property(name: "ssl.ca.location", value: ca)) }
+            if let certificate = tls.certificate { all.append(Property(name: "ssl.certificate.location", value: certificate)) }
+            if let key = tls.key { all.append(Property(name: "ssl.key.location", value: key)) }
+        }
+        if let sasl = plan.sasl {
+            all.append(Property(name: "sasl.mechanism", value: sasl.mechanism))
+            all.append(Property(name: "sasl.username", value: sasl.user))
+            all.append(Property(name: "sasl.password", value: sasl.password))
+        }
+        let protocolName =
+            switch (plan.tls != nil, plan.sasl != nil) {
+            case (false, false): "plaintext"
+            case (true, false): "ssl"
+            case (false, true): "sasl_plaintext"
+            case (true, true): "sasl_ssl"
+            }
+        all.append(Property(name: "security.protocol", value: protocolName))
+        return all
+    }
+
+    private func reading(_ queues: QueueShare, isolation: String, group: String?, version: Int32) -> [Property] {
+        var all = [
+            Property(name: "enable.auto.commit", value: "false"),
+            Property(name: "enable.auto.offset.store", value: "false"),
+            Property(name: "auto.offset.reset", value: "error"),
+            Property(name: "enable.partition.eof", value: "true"),
+            Property(name: "check.crcs", value: "true"),
+            Property(name: "isolation.level", value: isolation),
+            Property(name: "fetch.message.max.bytes", value: "\(queues.fetchBytes)"),
+            Property(name: "fetch.max.bytes", value: "\(queues.responseBytes)"),
+            // The library wants fetch.max.bytes to be at least this.
+            Property(name: "message.max.bytes", value: "\(min(queues.responseBytes, 1_000_000))"),
+            Property(name: "receive.message.max.bytes", value: "\(KafkaLimits.receiveBytes)"),
+            Property(name: "queued.min.messages", value: "\(queues.records)"),
+            Property(name: "queued.max.messages.kbytes", value: "\(queues.kilobytes)"),
+            Property(name: "fetch.wait.max.ms", value: "\(KafkaLimits.fetchWaitMilliseconds)"),
+            Property(name: "fetch.error.backoff.ms", value: "50"),
+        ]
+        if Self.hasQueueBackoff(version) { all.append(Property(name: "fetch.queue.backoff.ms", value: "5", isOptional: true)) }
+        if let group { all.append(Property(name: "group.id", value: group)) }
+        return all
+    }
+
+    private func writing() -> [Property] {
+        [
+            Property(name: "enable.idempotence", value: "true"),
+            Property(name: "acks", value: "all"),
+            Property(name: "partitioner", value: "murmur2_random"),
+            Property(name: "linger.ms", value: "\(KafkaLimits.lingerMilliseconds)"),
+            Property(name: "compression.codec", value: "lz4"),
+            Property(name: "message.max.bytes", value: "\(KafkaLimits.producedBytes)"),
+            Property(name: "queue.buffering.max.messages", value: "\(KafkaLimits.producerRecords)"),
+            Property(name: "queue.buffering.max.kbytes", value: "\(KafkaLimits.producerKilobytes)"),
+            Property(name: "retry.backoff.ms", value: "10"),
+        ]
+    }
+
+    /// Ours by default, but a topology may say otherwise.
+    private static let tunable: Set<String> = [
+        "socket.timeout.ms", "socket.keepalive.enable", "reconnect.backoff.ms", "reconnect.backoff.max.ms",
+        "topic.metadata.refresh.interval.ms", "log.connection.close", "fetch.message.max.bytes", "fetch.max.bytes",
+        "receive.message.max.bytes", "queued.min.messages", "queued.max.messages.kbytes", "fetch.wait.max.ms",
+        "fetch.error.backoff.ms", "fetch.queue.backoff.ms", "linger.ms", "compression.codec", "queue.buffering.max.messages",
+        "queue.buffering.max.kbytes", "retry.backoff.ms", "client.id",
+    ]
+    /// Never a topology's: secrets have keys of their own, and plugins run code.
+    private static let reserved: Set<String> = [
+        "group.instance.id", "transactional.id", "plugin.library.paths", "enable.ssl.certificate.verification", "debug",
+        "ssl.key.password", "sasl.kerberos.kinit.cmd",
+    ]
+    private static let consumerOnly: Set<String> = [
+        "fetch.message.max.bytes", "fetch.max.bytes", "queued.min.messages", "queued.max.messages.kbytes", "fetch.wait.max.ms",
+        "fetch.error.backoff.ms", "fetch.queue.backoff.ms",
+    ]
+    private static let producerOnly: Set<String> = [
+        "linger.ms", "compression.codec", "queue.buffering.max.messages", "queue.buffering.max.kbytes", "retry.backoff.ms",
+        "message.timeout.ms", "delivery.timeout.ms", "batch.size",
+    ]
+}
