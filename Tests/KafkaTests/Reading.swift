@@ -1,4 +1,3 @@
-import Glibc
 import Kafka
 import Model
 import Synchronization
@@ -39,22 +38,6 @@ final class Events: Sendable {
         seen.withLock { $0.append(event) }
     }
     var all: [KafkaEvent] { seen.withLock { $0 } }
-}
-
-/// A client that tells what went wrong, not only that something did.
-struct TimedOut: Error, CustomStringConvertible {
-    var description: String
-}
-
-/// Polls until `body` gives something, at most `seconds`.
-func eventually<T>(_ what: String, within seconds: Double = 30, _ body: () throws -> T?) throws -> T {
-    let clock = ContinuousClock()
-    let end = clock.now + .seconds(seconds)
-    while clock.now < end {
-        if let found = try body() { return found }
-        usleep(1_000)
-    }
-    throw TimedOut(description: "waited \(seconds) s in vain for: \(what)")
 }
 
 extension KafkaPartition {

@@ -1,0 +1,12 @@
+/// Tries `body` every millisecond until it gives something: the only way a test may wait. Throws after `seconds`, spent in waiting.
+public func eventually<T>(_ what: String, within seconds: Double = 30, _ body: () throws -> T?) throws -> T {
+    for _ in 0..<Int(seconds * 1_000) {
+        if let found = try body() { return found }
+        rest(milliseconds: 1)
+    }
+    throw Waited(description: "waited \(seconds) s in vain for \(what)")
+}
+
+struct Waited: Error, CustomStringConvertible {
+    var description: String
+}
