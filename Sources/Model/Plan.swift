@@ -248,7 +248,15 @@ public struct AggregatePlan: Equatable, Sendable {
 
 public struct FreshnessPlan: Equatable, Sendable {
     public var within: TimeSpan
-    public init(within: TimeSpan) { self.within = within }
+    /// The share of time in which freshness is within the target, above 0 and at most 1; nil: none was promised.
+    public var objective: Double?
+    /// The expected hours, such as `Mon-Fri 08:00-20:00 Europe/Berlin`; nil: always.
+    public var hours: String?
+    public init(within: TimeSpan, objective: Double? = nil, hours: String? = nil) {
+        self.within = within
+        self.objective = objective
+        self.hours = hours
+    }
 }
 
 public struct MeasurePlan: Equatable, Sendable {

@@ -1,0 +1,36 @@
+import Model
+
+/// The declared fields by name, also those whose declaration is wrong: a reference to one of them is not a second problem.
+struct FieldTable {
+    private(set) var plans: [FieldPlan] = []
+    private(set) var names: [String] = []
+    private var columns: [String: Int] = [:]
+    private var broken: Set<String> = []
+
+    enum Found {
+        case column(Int)
+        case broken
+        case unknown(nearest: String?)
+    }
+
+    init(_ plans: [FieldPlan] = []) { for plan in plans { add(plan) } }
+
+    mutating func add(_ plan: FieldPlan) {
+        columns[plan.name] = plans.count
+        names.append(plan.name)
+        plans.append(plan)
+    }
+
+    mutating func addBroken(_ name: String) {
+        broken.insert(name)
+        names.append(name)
+    }
+
+    mutating func require(_ column: Int) { plans[column].required = true }
+
+    func find(_ name: String) -> Found {
+        if let column = columns[name] { return .column(column) }
+        if broken.contains(name) { return .broken }
+        return .unknown(nearest: Spelling.nearest(to: name, among: names))
+    }
+}

@@ -1,0 +1,91 @@
+import Model
+
+/// Values as a topology would write them, one way each: for messages, descriptions and fingerprints.
+enum CanonicalText {
+    /// The largest unit that divides: `90m`, never `1h30m`.
+    static func span(_ milliseconds: Int64) -> String {
+        for (unit, factor) in [("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1_000)] as [(String, Int64)]
+        where milliseconds != 0 && milliseconds % factor == 0 {
+            return "\(milliseconds / factor)\(unit)"
+        }
+        return milliseconds == 0 ? "0s" : "\(milliseconds)ms"
+    }
+
+    static func size(_ bytes: Int64) -> String {
+        for (unit, shift) in [("TiB", 40), ("GiB", 30), ("MiB", 20), ("KiB", 10)] as [(String, Int64)]
+        where bytes != 0 && bytes % (1 << shift) == 0 {
+            return "\(bytes >> shift)\(unit)"
+        }
+        return "\(bytes)B"
+    }
+
+    /// As an expression writes a literal.
+    static func literal(_ value: Value) -> String {
+        switch value {
+        case .null: "NULL"
+        case .bool(let bool): bool ? "TRUE" : "FALSE"
+        case .int(let int): String(int)
+        case .wide(let wide): String(wide)
+        case .double(let double): String(double)
+        case .string(let text): "'" + text.split(separator: "'", omittingEmptySubsequences: false).joined(separator: "''") + "'"
+        case .uuid(let high, let low): "uuid \(hex(high))\(hex(low))"
+        case .time(let time): "time \(time.milliseconds)"
+        }
+    }
+
+    private static func hex(_ half: UInt64) -> String {
+        let digits = String(half, radix: 16)
+        return String(repeating: "0", count: 16 - digits.count) + digits
+    }
+
+    static func type(_ type: FieldType) -> String {
+        switch type {
+        case .string: "string"
+        case .int: "int"
+        case .double: "double"
+        case .bool: "bool"
+        case .uuid: "uuid"
+        case .json: "json"
+        case .timestamp(let form):
+            switch form {
+            case .seconds: "timestamp s"
+            case .milliseconds: "timestamp ms"
+            case .microseconds: "timestamp us"
+            case .nanoseconds: "timestamp ns"
+            case .text(let zone): zone.map { "timestamp text \($0.name)" } ?? "timestamp text"
+            }
+        }
+    }
+
+    /// A field as a fingerprint tells it: what would change the meaning of stored values.
+    static func field(_ field: FieldPlan) -> String {
+        let path = field.path.map { $0.contains(".") ? "\"\($0)\"" : $0 }.joined(separator: ".")
+        return "\(field.name) \(type(field.type)) at \(path)" + (field.fallback.map { " default \(literal($0))" } ?? "")
+    }
+
+    /// A condition with names for columns. Redundant parentheses, spelling and letter case are gone.
+    static func predicate(_ predicate: Predicate, _ fields: [FieldPlan]) -> String {
+        func name(_ column: Int) -> String { fields[column].name }
+        func joined(_ parts: [Predicate], _ word: String) -> String {
+            parts.map { part in
+                let text = self.predicate(part, fields)
+                switch part {
+                case .and, .or, .not: return "(\(text))"
+                default: return text
+                }
+            }.joined(separator: " \(word) ")
+        }
+        switch predicate {
+        case .compare(let column, let comparison, let value): return "\(name(column)) \(comparison.rawValue) \(literal(value))"
+        case .compareColumns(let a, let comparison, let b): return "\(name(a)) \(comparison.rawValue) \(name(b))"
+        case .isIn(let column, let values, let negated):
+            return "\(name(column)) \(negated ? "NOT IN" : "IN") (\(values.map(literal).joined(separator: ", ")))"
+        case .isNull(let column, let negated): return "\(name(column)) \(negated ? "IS NOT NULL" : "IS NULL")"
+        case .truth(let column): return name(column)
+        case .constant(let value): return value.map { $0 ? "TRUE" : "FALSE" } ?? "NULL"
+        case .and(let parts): return joined(parts, "AND")
+        case .or(let parts): return joined(parts, "OR")
+        case .not(let part): return "NOT (\(self.predicate(part, fields)))"
+        }
+    }
+}

@@ -1,0 +1,171 @@
+import Model
+
+extension PlanReader {
+    func aggregate(_ name: String, _ item: Item, keyedBy: Set<String>) -> AggregatePlan? {
+        guard let section = item.section else { return nil }
+        let groupBy = section["group_by"].map { columns($0, "grouped by") } ?? []
+        for item in section["group_by"]?.list ?? [] { refuseFixedColumn(item.text ?? "", at: item.place, item.path) }
+        let grouped = Set(groupBy.map { fields.plans[$0].name })
+        var measures: [MeasurePlan] = []
+        for (name, item) in section["measures"]?.named ?? [] {
+            refuseFixedColumn(name, at: item.keyPlace, item.path)
+            if (section["group_by"]?.list ?? []).contains(where: { $0.text == name }) {
+                problems.error(
+                    .nameTaken, at: item.keyPlace, item.path, "`\(name)` is the name of a grouped field too",
+                    next: "give the measure another name")
+            }
+            if let measure = measure(name, item) { measures.append(measure) }
+        }
+        let admits = section["where"].flatMap { condition($0) }
+        let targets = self.targets(name, section["to"], item)
+        guard let windowItem = section["window"], let window = window(windowItem) else { return nil }
+        return AggregatePlan(
+            name: name, window: window, allowedLateness: section["allowed_lateness"]?.span ?? .zero, admits: admits,
+            groupBy: groupBy,
+            measures: measures, emit: emission(section["emit"]), targets: targets,
+            isKeyed: !keyedBy.isEmpty && keyedBy.isSubset(of: grouped), freshness: freshness(section.section("freshness")))
+    }
+
+    /// The columns that every row has beside its group and measures.
+    private static let fixedColumns: Set<String> = [
+        "window_start", "window_end", "revision", "final", "as_of", "row_key", "retracted", "reason",
+    ]
+
+    private func refuseFixedColumn(_ name: String, at place: Place, _ path: String) {
+        guard Self.fixedColumns.contains(name) else { return }
+        problems.error(.nameTaken, at: place, path, "`\(name)` is a column of every row", next: "use another name")
+    }
+
+    private func window(_ item: Item) -> AggregatePlan.Window? {
+        guard let section = item.section else { return nil }
+        let offset = section["offset"]?.span ?? .zero
+        func checkOffset(_ step: TimeSpan) {
+            guard offset >= step, let item = section["offset"] else { return }
+            problems.error(
+                .badValue, at: item.place, item.path,
+                "the offset is not smaller than the windows' step of \(CanonicalText.span(step.milliseconds))",
+                next: "write what remains of it")
+        }
+        if let size = section["tumbling"]?.span {
+            checkOffset(size)
+            return .tumbling(size: size, offset: offset)
+        }
+        guard let size = section["hopping"]?.span else { return nil }
+        guard let every = section["every"]?.span else {
+            if !section.broken.contains("every") {
+                problems.error(
+                    .missingKey, at: item.place, item.path, "`hopping` needs `every`", next: "say how far apart the windows begin"
+                )
+            }
+            return nil
+        }
+        checkOffset(every)
+        if size.milliseconds > every.milliseconds * TopologyLimits.windowsPerEvent {
+            problems.error(
+                .tooLarge, at: item.place, item.path,
+                "an event would fall into more than \(TopologyLimits.windowsPerEvent) windows",
+                next: "make `every` larger")
+        }
+        return .hopping(size: size, every: every, offset: offset)
+    }
+
+    private func emission(_ item: Item?) -> AggregatePlan.Emission {
+        switch item?.content {
+        case .word("on_time"): return .onTime
+        case .section(let section):
+            if let span = section["every"]?.span { return .every(span) }
+            return section["every"]?.word == nil ? .final : .everyCommit
+        default: return .final
+        }
+    }
+
+    private func targets(_ name: String, _ item: Item?, _ aggregate: Item) -> [AggregatePlan.Target] {
+        guard let items = item?.list else { return [.table(name: name, keep: nil)] }
+        return items.compactMap { item in
+            guard let section = item.section else { return nil }
+            if let topic = section.section("kafka")?["topic"]?.text { return .kafka(topic: topic) }
+            guard let table = section["table"] else { return nil }
+            if let name = table.text { return .table(name: name, keep: nil) }
+            guard let name = table.section?["name"]?.text else { return nil }
+            return .table(name: name, keep: table.section?["keep"]?.span)
+        }
+    }
+
+    private func freshness(_ section: SectionItem?) -> FreshnessPlan? {
+        guard let section, let within = section["within"]?.span else { return nil }
+        return FreshnessPlan(within: within, objective: section["objective"]?.number, hours: section["hours"]?.text)
+    }
+
+    // MARK: - Measures
+
+    private static let notBuilt = [
+        "approx_distinct", "exact_distinct", "quantile", "top", "largest", "largest_distinct",
+    ]
+
+    private func measure(_ name: String, _ item: Item) -> MeasurePlan? {
+        guard let scalar = item.scalar else { return nil }
+        let parsed: MeasureExpression
+        do { parsed = try Parser.measure(scalar.text) } catch {
+            report(error, item, scalar)
+            return nil
+        }
+        func fault(_ code: Problem.Code, _ offset: Int, _ what: String, _ next: String) {
+            report(ExpressionFault(code: code, offset: offset, what: what, next: next), item, scalar)
+        }
+        let admits = parsed.admits.flatMap { typed($0, item, scalar) }
+        guard let function = MeasurePlan.Function(rawValue: parsed.function) else {
+            let known = MeasurePlan.Function.allCases.map(\.rawValue)
+            if Self.notBuilt.contains(parsed.function) {
+                fault(
+                    .notBuilt, parsed.offset, "`\(parsed.function)` is part of the language but not built yet",
+                    "built are \(Spelling.list(known))")
+            } else {
+                let nearest = Spelling.nearest(to: parsed.function, among: known + Self.notBuilt)
+                fault(
+                    .expression, parsed.offset, "no measure is called `\(parsed.function)`",
+                    nearest.map { "did you mean `\($0)`?" } ?? "use \(Spelling.list(known))")
+            }
+            return nil
+        }
+        if parsed.arguments.isEmpty, function == .count { return MeasurePlan(name: name, function: .count, admits: admits) }
+        guard parsed.arguments.count == 1 else {
+            fault(
+                .expression, parsed.offset, "`\(function.rawValue)` takes one field, not \(parsed.arguments.count)",
+                "write `\(function.rawValue)(field)`")
+            return nil
+        }
+        var typing = Typing(fields: fields)
+        let column = typing.column(parsed.arguments[0], function == .count ? "count" : "a measure")
+        for fault in typing.faults { report(fault, item, scalar) }
+        guard let column else { return nil }
+        let type = fields.plans[column].type
+        guard function.takes(type) else {
+            fault(
+                .typeMismatch, parsed.arguments[0].offset,
+                "`\(function.rawValue)` can't take `\(fields.plans[column].name)`, which is \(type.words)", function.advice)
+            return nil
+        }
+        return MeasurePlan(name: name, function: function, column: column, admits: admits)
+    }
+}
+
+extension MeasurePlan.Function {
+    fileprivate func takes(_ type: FieldType) -> Bool {
+        switch (self, type) {
+        case (.count, _): true
+        case (.first, .json), (.last, .json): false
+        case (.first, _), (.last, _): true
+        case (_, .int), (_, .double): true
+        case (.min, .string), (.max, .string), (.min, .timestamp), (.max, .timestamp): true
+        default: false
+        }
+    }
+
+    fileprivate var advice: String {
+        switch self {
+        case .min, .max: "it takes an int, a double, a timestamp or a string"
+        case .first, .last, .count: "it takes any field but json"
+        default: "it takes an int or a double"
+        }
+    }
+}

@@ -1,0 +1,139 @@
+/// A place in a file: lines and columns count from 1, columns in Unicode scalars.
+public struct Place: Hashable, Comparable, Sendable, CustomStringConvertible {
+    public var file: String
+    public var line: Int
+    public var column: Int
+    public init(file: String, line: Int, column: Int) {
+        self.file = file
+        self.line = line
+        self.column = column
+    }
+    public var description: String { "\(file):\(line):\(column)" }
+    public static func < (a: Place, b: Place) -> Bool { (a.file, a.line, a.column) < (b.file, b.line, b.column) }
+}
+
+/// Something wrong or doubtful in a topology, as facts. It never carries the value of a secret or of a variable.
+public struct Problem: Equatable, Sendable {
+    public enum Severity: String, Sendable {
+        case error, warning
+    }
+
+    /// The stable words for machines. A warning's word is also the name by which `check: {accept: […]}` takes it.
+    public enum Code: String, CaseIterable, Sendable {
+        case unreadableFile = "unreadable_file"
+        case tooLarge = "too_large"
+        case tooDeep = "too_deep"
+        case encoding, yaml
+        case duplicateKey = "duplicate_key"
+        case variable
+        case literalSecret = "literal_secret"
+        case unknownKey = "unknown_key"
+        case missingKey = "missing_key"
+        case wrongKind = "wrong_kind"
+        case badValue = "bad_value"
+        case contradiction
+        case notBuilt = "not_built"
+        case unknownField = "unknown_field"
+        case expression
+        case typeMismatch = "type_mismatch"
+        case nameTaken = "name_taken"
+        case loop
+        case dedupBuckets = "dedup_buckets"
+        case memory
+        case ownerMissing = "owner_missing"
+        case lateCopies = "late_copies"
+        case keyWithDefault = "key_with_default"
+        case filesApart = "files_apart"
+        case neverTrue = "never_true"
+        case unusedAcceptance = "unused_acceptance"
+
+        /// The warnings that a topology can accept by name.
+        public static let acceptable: [Code] = [.lateCopies, .keyWithDefault, .filesApart, .neverTrue]
+    }
+
+    public var place: Place
+    /// The key's path, `aggregates.clicks.window`; empty where the file as a whole is meant.
+    public var path: String
+    public var code: Code
+    public var severity: Severity
+    /// What is wrong.
+    public var what: String
+    /// What to do.
+    public var next: String
+    /// The line of the file, for a person at a terminal; nil where it could show a secret, or there is none.
+    public var sourceLine: String?
+
+    public init(
+        place: Place, path: String, code: Code, severity: Severity, what: String, next: String, sourceLine: String? = nil
+    ) {
+        self.place = place
+        self.path = path
+        self.code = code
+        self.severity = severity
+        self.what = what
+        self.next = next
+        self.sourceLine = sourceLine
+    }
+
+    /// `file:line:column: error: path: what; next`, on one line; with `caret` the source line and a mark below it.
+    public func text(caret: Bool = false) -> String {
+        let subject = path.isEmpty ? "" : "\(path): "
+        var text = "\(place): \(severity.rawValue): \(subject)\(what); \(next) [\(code.rawValue)]"
+        guard caret, let sourceLine else { return text }
+        let number = String(place.line)
+        let margin = String(repeating: " ", count: number.count)
+        // Tabs stay tabs, so that the caret stands under its character however wide a terminal draws them.
+        let pad = String(
+            String.UnicodeScalarView(sourceLine.unicodeScalars.prefix(place.column - 1).map { $0 == "\t" ? "\t" : " " }))
+        text += "\n  \(number) | \(sourceLine)\n  \(margin) | \(pad)^"
+        return text
+    }
+
+    /// By file, line and column; the order of files is the order in which they were given.
+    static func sorted(_ problems: [Problem], files: [String]) -> [Problem] {
+        var rank: [String: Int] = [:]
+        for (index, file) in files.enumerated() where rank[file] == nil { rank[file] = index }
+        func key(_ p: Problem) -> (Int, Int, Int, String) {
+            (rank[p.place.file] ?? files.count, p.place.line, p.place.column, p.code.rawValue + p.path + p.what)
+        }
+        return problems.sorted { key($0) < key($1) }
+    }
+}
+
+/// Where the problems of one reading are gathered.
+final class ProblemList {
+    private(set) var all: [Problem] = []
+
+    var hasErrors: Bool { all.contains { $0.severity == .error } }
+
+    func error(_ code: Problem.Code, at place: Place, _ path: String, _ what: String, next: String) {
+        add(Problem(place: place, path: path, code: code, severity: .error, what: what, next: next))
+    }
+
+    func warn(_ code: Problem.Code, at place: Place, _ path: String, _ what: String, next: String) {
+        add(Problem(place: place, path: path, code: code, severity: .warning, what: what, next: next))
+    }
+
+    /// Drops the warnings that the topology accepts by name, tells of acceptances that accept nothing, and makes errors of the
+    /// rest where that was asked for.
+    func settleWarnings(accepted: Item?, isStrict: Bool, isComplete: Bool) {
+        for item in accepted?.list ?? [] {
+            guard let code = item.word.flatMap(Problem.Code.init(rawValue:)) else { continue }
+            if all.contains(where: { $0.code == code && $0.severity == .warning }) {
+                all.removeAll { $0.code == code && $0.severity == .warning }
+            } else if isComplete, !hasErrors {
+                warn(
+                    .unusedAcceptance, at: item.place, item.path, "nothing here warns of `\(code.rawValue)`", next: "leave it out"
+                )
+            }
+        }
+        guard isStrict else { return }
+        for index in all.indices { all[index].severity = .error }
+    }
+
+    /// One fact reached on two ways (an alias used twice) is one problem.
+    private func add(_ problem: Problem) {
+        guard all.count < TopologyLimits.problems, !all.contains(problem) else { return }
+        all.append(problem)
+    }
+}

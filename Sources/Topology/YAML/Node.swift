@@ -1,0 +1,58 @@
+/// A YAML tree with the place of every key and value. Scalars are text until a declaration types them.
+struct Node: Sendable {
+    enum Content: Sendable {
+        case scalar(Scalar)
+        case list([Node])
+        case map([Entry])
+    }
+
+    struct Entry: Sendable {
+        var key: String
+        var keyPlace: Place
+        var value: Node
+    }
+
+    var content: Content
+    var place: Place
+
+    var kind: String {
+        switch content {
+        case .scalar(let scalar): scalar.isEmpty ? "nothing" : "a single value"
+        case .list: "a list"
+        case .map: "a map"
+        }
+    }
+
+    /// This node and all below it.
+    var count: Int {
+        switch content {
+        case .scalar: 1
+        case .list(let items): items.reduce(1) { $0 + $1.count }
+        case .map(let entries): entries.reduce(1) { $0 + $1.value.count }
+        }
+    }
+}
+
+struct Scalar: Sendable {
+    enum Style: Sendable {
+        case plain, single, double, literal, folded
+    }
+
+    /// After substitution.
+    var text: String
+    /// As the file has it, before substitution: what messages may quote.
+    var written: String
+    var style: Style
+    /// The whole text is one `${NAME}` or `${file:…}` without a default: a secret may stand here.
+    var isReference = false
+
+    init(_ text: String, style: Style = .plain) {
+        self.text = text
+        written = text
+        self.style = style
+    }
+
+    /// `key:` with nothing behind it.
+    var isEmpty: Bool { style == .plain && written.isEmpty }
+    var isSubstituted: Bool { written != text }
+}

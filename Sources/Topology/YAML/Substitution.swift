@@ -1,0 +1,113 @@
+/// Puts the values of `${NAME}`, `${NAME:-default}` and `${file:PATH}` into scalars; `$${` stands for `${`.
+struct Substitution {
+    let environment: (String) -> String?
+    /// The bytes of a file, or nil where it can't be read.
+    let file: (String) -> [UInt8]?
+    let problems: ProblemList
+
+    func apply(_ node: Node, path: String = "") -> Node {
+        var result = node
+        switch node.content {
+        case .scalar(let scalar):
+            guard scalar.text.contains("${") else { return node }
+            result.content = .scalar(substituted(scalar, at: node.place, path))
+        case .list(let items): result.content = .list(items.enumerated().map { apply($1, path: "\(path)[\($0)]") })
+        case .map(let entries):
+            result.content = .map(
+                entries.map { Node.Entry(key: $0.key, keyPlace: $0.keyPlace, value: apply($0.value, path: path.key($0.key))) })
+        }
+        return result
+    }
+
+    private func substituted(_ scalar: Scalar, at place: Place, _ path: String) -> Scalar {
+        var result = scalar
+        var text = ""
+        var rest = Substring(scalar.text)
+        var pieces = 0
+        var isPure = true
+        while let dollar = rest.firstIndex(of: "$") {
+            text += rest[..<dollar]
+            isPure = isPure && dollar == rest.startIndex
+            rest = rest[dollar...]
+            if rest.hasPrefix("$${") {
+                text += "${"
+                rest = rest.dropFirst(3)
+                isPure = false
+            } else if rest.hasPrefix("${") {
+                guard let close = rest.firstIndex(of: "}") else {
+                    problems.error(
+                        .variable, at: place, path, "`${` has no closing `}`", next: "close it, or write `$${` for the text `${`")
+                    return result
+                }
+                let inner = rest[rest.index(rest.startIndex, offsetBy: 2)..<close]
+                guard let value = value(String(inner), at: place, path, isPure: &isPure) else { return result }
+                text += value
+                pieces += 1
+                rest = rest[rest.index(after: close)...]
+            } else {
+                text += "$"
+                rest = rest.dropFirst()
+                isPure = false
+            }
+        }
+        result.text = text + rest
+        result.isReference = isPure && rest.isEmpty && pieces == 1
+        return result
+    }
+
+    private func value(_ inner: String, at place: Place, _ path: String, isPure: inout Bool) -> String? {
+        if inner.hasPrefix("file:") { return contents(String(inner.dropFirst(5)), at: place, path) }
+        var name = Substring(inner)
+        var fallback: String?
+        if let mark = inner.range(ofFirst: ":-") {
+            name = inner[..<mark]
+            fallback = String(inner[inner.index(mark, offsetBy: 2)...])
+            isPure = false
+        }
+        guard let first = name.utf8.first, !(0x30...0x39).contains(first), name.utf8.allSatisfy(Self.isNameByte) else {
+            problems.error(
+                .variable, at: place, path, "`${\(inner)}` names no variable",
+                next: "write ${NAME}, ${NAME:-default} or ${file:PATH}")
+            return nil
+        }
+        // As in a shell, a variable that is set but empty takes the default of `:-`.
+        let found = environment(String(name))
+        if let found, !found.isEmpty || fallback == nil { return found }
+        if let fallback { return fallback }
+        problems.error(
+            .variable, at: place, path, "the variable \(name) is not set", next: "set it, or give a default: ${\(name):-…}")
+        return nil
+    }
+
+    private func contents(_ name: String, at place: Place, _ path: String) -> String? {
+        guard let bytes = file(name), bytes.count <= TopologyLimits.referencedFileBytes else {
+            problems.error(
+                .variable, at: place, path, "the file \(name) can't be read",
+                next: "check that it exists, may be read and has at most \(TopologyLimits.referencedFileBytes) bytes")
+            return nil
+        }
+        guard var text = String(validating: bytes, as: UTF8.self) else {
+            problems.error(.variable, at: place, path, "the file \(name) is not UTF-8", next: "save it as UTF-8")
+            return nil
+        }
+        // Editors and `echo` end a file with a line end that is not part of the secret.
+        if text.last == "\n" || text.last == "\r\n" { text.removeLast() }
+        return text
+    }
+
+    private static func isNameByte(_ byte: UInt8) -> Bool {
+        (0x30...0x39).contains(byte) || (0x41...0x5a).contains(byte) || (0x61...0x7a).contains(byte) || byte == 0x5f
+    }
+}
+
+extension String {
+    /// The path of a key inside this one.
+    func key(_ name: String) -> String { isEmpty ? name : "\(self).\(name)" }
+}
+
+extension String {
+    /// The index where `part` stands first.
+    fileprivate func range(ofFirst part: String) -> Index? {
+        indices.first { self[$0...].hasPrefix(part) }
+    }
+}
