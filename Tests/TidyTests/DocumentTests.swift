@@ -40,3 +40,19 @@ private let here = Repository.here
     }
     holds(.promises, found)
 }
+
+@Test func everyFaultHasAnEntryForWhoRunsIt() throws {
+    let entries = try #require(here.file("docs/operations.md")).text
+    var found: [Finding] = []
+    for file in here.swift("Sources") where file.room != "Testkit" {
+        for hit in try hits(#"(?<!\w)Fault\(\s*"([a-z0-9_]+)""#, in: file.text) where !entries.contains("`\(hit.groups[1])`") {
+            found.append(Finding(path: file.path, line: hit.line, what: "docs/operations.md has no entry for `\(hit.groups[1])`"))
+        }
+    }
+    holds(.faults, found)
+}
+
+@Test func theReadmeShowsTheTopologyThatIsTested() throws {
+    let topology = try #require(here.file("topologies/product-usage.yaml")).text
+    #expect(try #require(here.file("README.md")).text.contains("```yaml\n\(topology)```"))
+}
