@@ -74,6 +74,3 @@ func temporaryDirectory(_ prefix: String) throws(Fault) -> String {
     guard let made = mkdtemp(&template) else { throw KafkaCluster.broken("no temporary directory") }
     return String(cString: made)
 }
-
-/// For loops that wait for a broker; never for an outcome.
-func rest(milliseconds: UInt32) { usleep(milliseconds * 1_000) }

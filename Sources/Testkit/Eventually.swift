@@ -1,3 +1,5 @@
+internal import Glibc
+
 /// Tries `body` every millisecond until it gives something: the only way a test may wait. Throws after `seconds`, spent in waiting.
 public func eventually<T>(_ what: String, within seconds: Double = 30, _ body: () throws -> T?) throws -> T {
     for _ in 0..<Int(seconds * 1_000) {
@@ -10,3 +12,6 @@ public func eventually<T>(_ what: String, within seconds: Double = 30, _ body: (
 struct Waited: Error, CustomStringConvertible {
     var description: String
 }
+
+/// For loops that wait for a broker; never for an outcome.
+func rest(milliseconds: UInt32) { usleep(milliseconds * 1_000) }
