@@ -1,0 +1,147 @@
+import Model
+
+/// Folds a batch's rows into their cells, one measure at a time: the loops are over rows, the choice of what to do stands
+/// outside of them.
+struct AccumulateStage {
+    /// The lane's partition as an order among all partitions, for `first` and `last`.
+    var partitionOrder: Int64
+
+    /// `rows[at]` is folded into `cells[at]`. `admits` is the measure's `where`, one byte a row, or nil.
+    func fold(
+        _ slot: MeasureSlot, _ source: borrowing Columns, rows: UnsafePointer<Int32>, cells: UnsafePointer<CellPointer>, count: Int,
+        times: UnsafePointer<Int64>, offsets: UnsafePointer<Int64>, admits: UnsafePointer<UInt8>?
+    ) {
+        let word = CellWord.measures + slot.word
+        if slot.operation == .countRecords {
+            for at in 0..<count {
+                if let admits, admits[Int(rows[at])] != 1 { continue }
+                cells[at][word] &+= 1
+            }
+            return
+        }
+        let state = source.state(slot.column)
+        /// Rows without a value are skipped by every measure but `first` and `last`, for which nulls count (S18).
+        @inline(__always)
+        func each(_ body: (CellPointer, Int) -> Void) {
+            for at in 0..<count {
+                let row = Int(rows[at])
+                if state[row] != ColumnState.ok { continue }
+                if let admits, admits[row] != 1 { continue }
+                body(cells[at] + word, row)
+            }
+        }
+        switch slot.operation {
+        case .countRecords: break
+        case .countValues: each { cell, _ in cell[0] &+= 1 }
+        case .sumInt, .avgInt:
+            let values = source.int64(slot.column)
+            each { cell, row in
+                let value = values[row]
+                let (low, carried) = cell[0].addingReportingOverflow(UInt64(bitPattern: value))
+                cell[0] = low
+                cell[1] = cell[1] &+ UInt64(bitPattern: value &>> 63) &+ (carried ? 1 : 0)
+                cell[2] &+= 1
+            }
+        case .sumDouble, .avgDouble:
+            let values = source.double(slot.column)
+            each { cell, row in
+                cell[0] = (Double(bitPattern: cell[0]) + values[row]).bitPattern
+                cell[1] &+= 1
+            }
+        case .minInt, .maxInt:
+            let values = source.int64(slot.column)
+            let wantsLess = slot.operation == .minInt
+            each { cell, row in
+                let value = values[row], held = Int64(bitPattern: cell[0])
+                if cell[1] == 0 || (wantsLess ? value < held : value > held) { cell[0] = UInt64(bitPattern: value) }
+                cell[1] &+= 1
+            }
+        case .minDouble, .maxDouble:
+            let values = source.double(slot.column)
+            let wantsLess = slot.operation == .minDouble
+            each { cell, row in
+                let value = values[row], held = Double(bitPattern: cell[0])
+                if cell[1] == 0 || (wantsLess ? value < held : value > held) { cell[0] = value.bitPattern }
+                cell[1] &+= 1
+            }
+        case .minText, .maxText:
+            let slices = source.slices(slot.column), arena = UnsafeRawPointer(source.arena)
+            let wantsLess = slot.operation == .minText
+            each { cell, row in
+                let text = UnsafeRawBufferPointer(start: arena + Int(slices[row].offset), count: Int(slices[row].length))
+                let held = VariableText.bytes(cell[0])
+                if cell[1] == 0 || (wantsLess ? precedes(text, held) : precedes(held, text)) {
+                    VariableText.set(&cell[0], text.baseAddress, text.count)
+                }
+                cell[1] &+= 1
+            }
+        case .stddev:
+            if slot.kind == .double {
+                let values = source.double(slot.column)
+                each { cell, row in Self.welford(cell, values[row]) }
+            } else {
+                let values = source.int64(slot.column)
+                each { cell, row in Self.welford(cell, Double(values[row])) }
+            }
+        case .first, .last, .firstText, .lastText:
+            foldEnds(slot, source, rows: rows, cells: cells, count: count, times: times, offsets: offsets, admits: admits)
+        }
+    }
+
+    /// One step of Welford's running variance: it does not lose small differences of large values.
+    @inline(__always)
+    private static func welford(_ cell: CellPointer, _ value: Double) {
+        cell[0] &+= 1
+        let mean = Double(bitPattern: cell[1])
+        let step = value - mean
+        let moved = mean + step / Double(cell[0])
+        cell[1] = moved.bitPattern
+        cell[2] = (Double(bitPattern: cell[2]) + step * (value - moved)).bitPattern
+    }
+
+    /// `first` and `last` go by event time, then partition, then offset (S18).
+    private func foldEnds(
+        _ slot: MeasureSlot, _ source: borrowing Columns, rows: UnsafePointer<Int32>, cells: UnsafePointer<CellPointer>, count: Int,
+        times: UnsafePointer<Int64>, offsets: UnsafePointer<Int64>, admits: UnsafePointer<UInt8>?
+    ) {
+        let word = CellWord.measures + slot.word
+        let state = source.state(slot.column)
+        let wantsFirst = slot.operation == .first || slot.operation == .firstText
+        for at in 0..<count {
+            let row = Int(rows[at])
+            if let admits, admits[row] != 1 { continue }
+            let cell = cells[at] + word
+            let time = times[row], offset = offsets[row]
+            if cell[3] != 0 {
+                let heldTime = Int64(bitPattern: cell[0]), heldOffset = Int64(bitPattern: cell[2])
+                let isBefore = time != heldTime ? time < heldTime : offset < heldOffset
+                if isBefore != wantsFirst { continue }
+            }
+            cell[0] = UInt64(bitPattern: time)
+            cell[1] = UInt64(bitPattern: partitionOrder)
+            cell[2] = UInt64(bitPattern: offset)
+            guard state[row] == ColumnState.ok else {
+                cell[3] = 2
+                continue
+            }
+            cell[3] = 1
+            switch slot.kind {
+            case .string, .json:
+                let slice = source.slices(slot.column)[row]
+                VariableText.set(&cell[4], UnsafeRawPointer(source.arena + Int(slice.offset)), Int(slice.length))
+            case .uuid:
+                cell[4] = source.uuid(slot.column)[row].high
+                cell[5] = source.uuid(slot.column)[row].low
+            case .double: cell[4] = source.double(slot.column)[row].bitPattern
+            case .int, .bool, .time: cell[4] = UInt64(bitPattern: source.int64(slot.column)[row])
+            }
+        }
+    }
+}
+
+/// Texts are ordered as their UTF-8 bytes.
+func precedes(_ a: UnsafeRawBufferPointer, _ b: UnsafeRawBufferPointer) -> Bool {
+    let shared = min(a.count, b.count)
+    for at in 0..<shared where a[at] != b[at] { return a[at] < b[at] }
+    return a.count < b.count
+}

@@ -1,0 +1,139 @@
+import CDecode
+import Model
+
+/// The identities that one lane remembers (S7): one open-addressing table, 16 bytes a key and a 16-bit tag that names the
+/// expiry bucket. A key in bucket `e` is alive while `watermark < e * bucket`, judged at lookup; what has expired is swept
+/// out when the table is rebuilt, which never decides an outcome.
+struct DedupTable: ~Copyable {
+    private var keys: UnsafeMutablePointer<Identity>
+    /// 0: empty; else bucket - base + 1.
+    private var tags: UnsafeMutablePointer<UInt16>
+    private var capacity: Int
+    private var shift: UInt64
+    private var used = 0
+    private var limit: Int
+    /// The bucket of tag 1.
+    private var base: Int64 = 0
+    private var isBased = false
+    /// Buckets by which a key may lie below the first one seen.
+    private let slack: Int64
+
+    static let initialCapacity = 1_024
+    private static let lastTag: Int64 = 65_534
+
+    init(slack: Int64) {
+        self.slack = slack
+        capacity = Self.initialCapacity
+        keys = .allocate(capacity: capacity)
+        tags = .allocate(capacity: capacity)
+        tags.initialize(repeating: 0, count: capacity)
+        shift = UInt64(64 - capacity.trailingZeroBitCount)
+        limit = capacity / 4 * 3
+    }
+
+    deinit {
+        keys.deallocate()
+        tags.deallocate()
+    }
+
+    var bytes: Int { capacity * (MemoryLayout<Identity>.stride + MemoryLayout<UInt16>.stride) }
+    /// Slots in use, expired ones that were not swept yet included.
+    var count: Int { used }
+
+    @inline(__always)
+    private static func position(_ key: Identity, _ shift: UInt64) -> Int {
+        // Version and variant bits of a UUID are constant, and some producers count upwards: mix before it is a position.
+        Int(truncatingIfNeeded: ((key.high ^ (key.low &* 0x9E37_79B9_7F4A_7C15)) &* 0xD6E8_FEB8_6659_FD93) &>> shift)
+    }
+
+    @inline(__always)
+    func prefetch(_ key: Identity) {
+        let at = Self.position(key, shift)
+        weir_prefetch(keys + at)
+        weir_prefetch(tags + at)
+    }
+
+    /// True if `key` is alive at a watermark in bucket `now` (that is, its expiry bucket lies above `now`).
+    @inline(__always)
+    func contains(_ key: Identity, now: Int64) -> Bool {
+        let mask = capacity - 1
+        let keys = keys, tags = tags
+        var at = Self.position(key, shift)
+        while true {
+            let tag = tags[at]
+            if tag == 0 { return false }
+            if keys[at] == key { return Int64(tag) &+ base &- 1 > now }
+            at = (at &+ 1) & mask
+        }
+    }
+
+    /// Remembers `key` until `bucket` unless it is alive already; true if it was not.
+    @inline(__always)
+    mutating func insert(_ key: Identity, bucket: Int64, now: Int64) -> Bool {
+        let tag = bucket &- base &+ 1
+        if !isBased || tag < 1 || tag > Self.lastTag { return insertOutOfRange(key, bucket: bucket, now: now) }
+        let mask = capacity - 1
+        let keys = keys, tags = tags
+        var at = Self.position(key, shift)
+        while true {
+            let there = tags[at]
+            if there == 0 { break }
+            if keys[at] == key {
+                if Int64(there) &+ base &- 1 > now { return false }
+                tags[at] = UInt16(truncatingIfNeeded: tag)
+                return true
+            }
+            at = (at &+ 1) & mask
+        }
+        keys[at] = key
+        tags[at] = UInt16(truncatingIfNeeded: tag)
+        used &+= 1
+        if used > limit { rebuild(now: now) }
+        return true
+    }
+
+    @inline(never)
+    private mutating func insertOutOfRange(_ key: Identity, bucket: Int64, now: Int64) -> Bool {
+        if !isBased {
+            base = bucket - slack - 2
+            isBased = true
+        } else {
+            if contains(key, now: now) { return false }
+            // Everything alive lies above `now`, so that is where counting can start anew; what expired is swept first.
+            rebuild(now: now, base: min(now == noWatermark ? bucket - slack - 2 : now, bucket - 1))
+        }
+        return insert(key, bucket: bucket, now: now)
+    }
+
+    /// Puts a key back that a restore found; its bucket is alive.
+    mutating func restore(_ key: Identity, bucket: Int64, now: Int64) { _ = insert(key, bucket: bucket, now: now) }
+
+    /// Sweeps out what has expired, and doubles the table if it is still more than half full.
+    @inline(never)
+    private mutating func rebuild(now: Int64, base newBase: Int64? = nil) {
+        let oldKeys = keys, oldTags = tags, oldCapacity = capacity, oldBase = base
+        var alive = 0
+        for at in 0..<oldCapacity where oldTags[at] != 0 && Int64(oldTags[at]) + oldBase - 1 > now { alive += 1 }
+        while alive * 2 > capacity { capacity *= 2 }
+        while capacity > Self.initialCapacity, alive * 8 < capacity { capacity /= 2 }
+        base = newBase ?? oldBase
+        keys = .allocate(capacity: capacity)
+        tags = .allocate(capacity: capacity)
+        tags.initialize(repeating: 0, count: capacity)
+        shift = UInt64(64 - capacity.trailingZeroBitCount)
+        limit = capacity / 4 * 3
+        used = alive
+        let mask = capacity - 1
+        for from in 0..<oldCapacity where oldTags[from] != 0 {
+            let bucket = Int64(oldTags[from]) + oldBase - 1
+            if bucket <= now { continue }
+            let key = oldKeys[from]
+            var at = Self.position(key, shift)
+            while tags[at] != 0 { at = (at &+ 1) & mask }
+            keys[at] = key
+            tags[at] = UInt16(truncatingIfNeeded: bucket - base + 1)
+        }
+        oldKeys.deallocate()
+        oldTags.deallocate()
+    }
+}

@@ -1,0 +1,164 @@
+import Model
+
+/// The identities that were remembered since the last seal, and how they lie in state: chunks by expiry bucket, so that a
+/// whole bucket goes with one range delete (S7).
+struct FreshKeys: ~Copyable {
+    private var keys: UnsafeMutablePointer<Identity>
+    private var buckets: UnsafeMutablePointer<Int64>
+    private(set) var count = 0
+    private var capacity = 4_096
+    /// The last chunk of a bucket while it is small; small ones are written again with what came to them.
+    private var open: [Int64: OpenChunk] = [:]
+    /// The buckets that have chunks in state, lowest first.
+    private var stored: [Int64] = []
+
+    private struct OpenChunk {
+        var number: UInt32
+        var keys: [Identity]
+    }
+
+    private static let chunkKeys = PipelineLimits.chunkBytes / 16
+    private static let openKeys = PipelineLimits.openChunkBytes / 16
+
+    init() {
+        keys = .allocate(capacity: capacity)
+        buckets = .allocate(capacity: capacity)
+    }
+
+    deinit {
+        keys.deallocate()
+        buckets.deallocate()
+    }
+
+    var bytes: Int { capacity * 24 }
+
+    @inline(__always)
+    mutating func append(_ key: Identity, bucket: Int64) {
+        if count == capacity { grow() }
+        keys[count] = key
+        buckets[count] = bucket
+        count &+= 1
+    }
+
+    /// Writes what is new and deletes the buckets that `now` has passed. Cost: two passes over the new keys.
+    mutating func seal(into log: StateLog, now: Int64) {
+        var groups: [(bucket: Int64, count: Int, start: Int)] = []
+        var last = -1
+        for at in 0..<count {
+            let bucket = buckets[at]
+            if last < 0 || groups[last].bucket != bucket {
+                last = groups.firstIndex { $0.bucket == bucket } ?? groups.count
+                if last == groups.count { groups.append((bucket, 0, 0)) }
+            }
+            groups[last].count += 1
+        }
+        if count > 0 {
+            let sorted = UnsafeMutablePointer<Identity>.allocate(capacity: count)
+            defer { sorted.deallocate() }
+            groups.sort { $0.bucket < $1.bucket }
+            var start = 0
+            for at in groups.indices {
+                groups[at].start = start
+                start += groups[at].count
+            }
+            var next = groups.map(\.start)
+            last = 0
+            for at in 0..<count {
+                if groups[last].bucket != buckets[at] { last = groups.firstIndex { $0.bucket == buckets[at] }! }
+                sorted[next[last]] = keys[at]
+                next[last] += 1
+            }
+            for group in groups where group.bucket > now {
+                write(group.bucket, UnsafeBufferPointer(start: sorted + group.start, count: group.count), log)
+            }
+            count = 0
+            if capacity > 1 << 17 { shrink() }
+        }
+        deleteExpired(log, now)
+    }
+
+    /// A chunk found by a restore; a bucket's chunks come in order of their numbers.
+    mutating func restored(bucket: Int64, number: UInt32, keys: UnsafeRawBufferPointer) {
+        remember(bucket)
+        if keys.count < PipelineLimits.openChunkBytes {
+            open[bucket] = OpenChunk(number: number, keys: Array(keys.bindMemory(to: Identity.self)))
+        } else {
+            open[bucket] = OpenChunk(number: number + 1, keys: [])
+        }
+    }
+
+    private mutating func write(_ bucket: Int64, _ fresh: UnsafeBufferPointer<Identity>, _ log: StateLog) {
+        remember(bucket)
+        var chunk = open[bucket] ?? OpenChunk(number: 0, keys: [])
+        var at = 0
+        while at < fresh.count {
+            let taken = min(fresh.count - at, Self.chunkKeys - chunk.keys.count)
+            put(bucket, chunk, UnsafeBufferPointer(rebasing: fresh[at..<(at + taken)]), log)
+            at += taken
+            if chunk.keys.count + taken >= Self.openKeys {
+                chunk = OpenChunk(number: chunk.number + 1, keys: [])
+            } else {
+                chunk.keys.append(contentsOf: fresh[(at - taken)..<at])
+            }
+        }
+        open[bucket] = chunk
+    }
+
+    private func put(_ bucket: Int64, _ chunk: OpenChunk, _ fresh: UnsafeBufferPointer<Identity>, _ log: StateLog) {
+        withUnsafeTemporaryAllocation(byteCount: StateKey.chunkLength, alignment: 8) { key in
+            StateKey.writeChunk(key.baseAddress!, bucket: bucket, number: chunk.number)
+            let target = log.put(UnsafeRawBufferPointer(key), valueLength: (chunk.keys.count + fresh.count) * 16)
+            chunk.keys.withUnsafeBytes { if let from = $0.baseAddress, $0.count > 0 { target.copyMemory(from: from, byteCount: $0.count) } }
+            (target + chunk.keys.count * 16).copyMemory(from: fresh.baseAddress!, byteCount: fresh.count * 16)
+        }
+    }
+
+    private mutating func deleteExpired(_ log: StateLog, _ now: Int64) {
+        var gone = 0
+        while gone < stored.count, stored[gone] <= now {
+            let bucket = stored[gone]
+            withUnsafeTemporaryAllocation(byteCount: StateKey.chunkLength * 2, alignment: 8) { keys in
+                let from = keys.baseAddress!, to = from + StateKey.chunkLength
+                StateKey.writeChunk(from, bucket: bucket, number: 0)
+                StateKey.writeChunk(to, bucket: bucket + 1, number: 0)
+                log.deleteRange(
+                    from: UnsafeRawBufferPointer(start: from, count: StateKey.chunkLength),
+                    to: UnsafeRawBufferPointer(start: to, count: StateKey.chunkLength))
+            }
+            open[bucket] = nil
+            gone += 1
+        }
+        stored.removeFirst(gone)
+    }
+
+    private mutating func remember(_ bucket: Int64) {
+        if stored.last.map({ $0 < bucket }) ?? true {
+            stored.append(bucket)
+            return
+        }
+        var low = 0, high = stored.count
+        while low < high {
+            let middle = (low + high) / 2
+            if stored[middle] < bucket { low = middle + 1 } else { high = middle }
+        }
+        if stored[low] != bucket { stored.insert(bucket, at: low) }
+    }
+
+    @inline(never)
+    private mutating func grow() { resize(capacity * 2) }
+
+    /// After a burst the memory goes back.
+    private mutating func shrink() { resize(1 << 16) }
+
+    private mutating func resize(_ next: Int) {
+        let newKeys = UnsafeMutablePointer<Identity>.allocate(capacity: next)
+        let newBuckets = UnsafeMutablePointer<Int64>.allocate(capacity: next)
+        newKeys.moveInitialize(from: keys, count: count)
+        newBuckets.moveInitialize(from: buckets, count: count)
+        keys.deallocate()
+        buckets.deallocate()
+        keys = newKeys
+        buckets = newBuckets
+        capacity = next
+    }
+}

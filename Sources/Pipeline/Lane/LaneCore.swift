@@ -1,0 +1,125 @@
+public import Model
+
+/// What a lane is made of.
+public struct LaneConfiguration: Sendable {
+    public var plan: Plan
+    public var lane: LaneNumber
+    public var partition: PartitionID
+    /// The partition's place among all of them, for `first`, `last` and the order in which partials are merged.
+    public var partitionOrder: Int64
+    /// By output: its number in stored keys.
+    public var storedOutputs: [UInt16]
+    /// Event times `[from, until)` in which windows must lie wholly, for a replay (S17); nil: all windows exist.
+    public var bounds: Range<Int64>?
+    public init(
+        plan: Plan, lane: LaneNumber, partition: PartitionID, partitionOrder: Int64, storedOutputs: [UInt16], bounds: Range<Int64>? = nil
+    ) {
+        self.plan = plan
+        self.lane = lane
+        self.partition = partition
+        self.partitionOrder = partitionOrder
+        self.storedOutputs = storedOutputs
+        self.bounds = bounds
+    }
+}
+
+/// The pure lane: records in, a sealed delta out. It reads no clock, knows no network and no disk. Not thread-safe: its
+/// lane's queue is the only caller.
+public final class LaneCore {
+    var state: LaneState
+    private var logCapacity = 4_096
+
+    public init(_ configuration: LaneConfiguration) throws(Fault) { state = try LaneState(configuration) }
+
+    // MARK: Restore, before the first batch
+
+    /// Books, watermark and position as they were committed.
+    public func restore(
+        books: Books, watermark: EventTime?, newestEventTime: EventTime?, nextOffset: Int64, lastRecord: RecordFingerprint?
+    ) {
+        state.books = books
+        let missing = state.outputCount - books.lateRefusals.count
+        if missing > 0 { state.books.lateRefusals += Array(repeating: 0, count: missing) }
+        state.watermark = watermark?.milliseconds ?? noWatermark
+        state.newest = newestEventTime?.milliseconds ?? .min
+        state.nextOffset = nextOffset
+        state.lastRecord = lastRecord
+    }
+
+    /// One entry of the lane's committed state; the watermark must have been restored before. False: not an entry of this
+    /// plan, the state is damaged.
+    public func restore(key: UnsafeRawBufferPointer, value: UnsafeRawBufferPointer) -> Bool { state.restore(key, value) }
+
+    // MARK: Work
+
+    /// Runs all stages over a batch of any size. A warm batch only remembers keys and moves the watermark (S17).
+    public func process(_ batch: RecordBatch, warm: Bool = false) throws(Fault) {
+        var done = 0
+        while done < batch.count {
+            let rows = min(batch.count - done, PipelineLimits.batchRows)
+            let taken = state.process(
+                RecordBatch(
+                    count: rows, payloads: batch.payloads + done, lengths: batch.lengths + done, offsets: batch.offsets + done,
+                    timestamps: batch.timestamps + done), warm: warm)
+            if taken == 0 {
+                throw Fault(
+                    "memory_exhausted", "There is no memory to decode the next record.", place: "\(state.partition)@\(state.nextOffset)",
+                    next: "Give the process more memory, or lower source.max_record.", exit: .state)
+            }
+            done += taken
+        }
+    }
+
+    /// An idle lane that speaks again starts from the combined watermark (S6).
+    public func raise(to watermark: EventTime) { state.watermark = max(state.watermark, watermark.milliseconds) }
+
+    /// Goes on at `offset`, where an operator chose to.
+    public func jump(to offset: Int64) {
+        state.nextOffset = offset
+        state.lastRecord = nil
+    }
+
+    /// Everything since the last seal. What it returns shares nothing with the lane.
+    public func seal(_ request: SealRequest) -> SealedLane {
+        let sealed = state.seal(request, logCapacity: logCapacity)
+        logCapacity = max(4_096, min(sealed.changes.byteCount * 5 / 4, PipelineLimits.deltaBytes))
+        return sealed
+    }
+
+    // MARK: What it tells
+
+    public var watermark: EventTime? { state.watermark == noWatermark ? nil : EventTime(milliseconds: state.watermark) }
+    public var nextOffset: Int64 { state.nextOffset }
+    public var books: Books { state.books }
+    /// Records that passed the stage event time, since the lane was made: a silence ends when this grows (S6).
+    public var spoken: Int { state.spoken }
+    /// The record timestamp of the oldest record that is not sealed yet.
+    public var oldestTimestamp: WallTime? { state.oldestTimestamp.map(WallTime.init(milliseconds:)) }
+    /// The delta has grown so large that it should be sealed now.
+    public var wantsSeal: Bool { state.deltaBytes > PipelineLimits.deltaBytes }
+    public var memory: Int { state.memory }
+    public var keys: Int { state.dedup?.pointee.keys ?? 0 }
+}
+
+extension LaneState {
+    mutating func restore(_ key: UnsafeRawBufferPointer, _ value: UnsafeRawBufferPointer) -> Bool {
+        switch key.first {
+        case StateKey.cell:
+            guard key.count >= StateKey.windowPrefix else { return false }
+            let stored = UInt16(bigEndian: key.loadUnaligned(fromByteOffset: 1, as: UInt16.self))
+            for index in 0..<outputCount where outputs[index].stored == stored {
+                return (outputs + index).pointee.restore(
+                    start: StateKey.number(key, at: 3), group: UnsafeRawBufferPointer(rebasing: key[StateKey.windowPrefix...]),
+                    value: value)
+            }
+            return false
+        case StateKey.chunk:
+            guard key.count == StateKey.chunkLength, value.count % 16 == 0, let dedup else { return false }
+            dedup.pointee.restore(
+                bucket: StateKey.number(key, at: 1), chunk: UInt32(bigEndian: key.loadUnaligned(fromByteOffset: 9, as: UInt32.self)),
+                keys: value, watermark: watermark)
+            return true
+        default: return false
+        }
+    }
+}

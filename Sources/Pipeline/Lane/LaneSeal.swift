@@ -1,0 +1,150 @@
+public import Model
+
+/// What the committer asks of a lane at a commit.
+public struct SealRequest: Sendable {
+    /// By output: early rows are due (S15, `every`).
+    public var due: [Bool]
+    /// The combined watermark, for a lane that is idle: its windows close by it (S6, S14).
+    public var floor: EventTime?
+    /// The bounded input is over: every window closes (S6).
+    public var closesAll: Bool
+    public init(due: [Bool], floor: EventTime? = nil, closesAll: Bool = false) {
+        self.due = due
+        self.floor = floor
+        self.closesAll = closesAll
+    }
+}
+
+extension LaneState {
+    /// Hands over what has changed since the last seal and starts an empty delta. Cost: the changed cells, the new keys, and
+    /// once the cells of each window whose end or close was passed.
+    mutating func seal(_ request: SealRequest, logCapacity: Int) -> SealedLane {
+        let changes = StateLog(capacity: logCapacity)
+        let partials = StateLog()
+        var effective = request.closesAll ? Int64.max : watermark
+        if let floor = request.floor, !request.closesAll { effective = max(effective, floor.milliseconds) }
+        var lastOpenClose: Int64?
+        for index in 0..<outputCount {
+            (outputs + index).pointee.seal(changes, partials, watermark: effective, due: request.due[index])
+            if let close = (outputs + index).pointee.lastOpenClose { lastOpenClose = max(lastOpenClose ?? close, close) }
+        }
+        dedup?.pointee.seal(into: changes, watermark: watermark)
+        let sealed = SealedLane(
+            lane: lane, partition: partition, changes: changes, partials: partials, books: books,
+            watermark: watermark == noWatermark ? nil : EventTime(milliseconds: watermark),
+            newestEventTime: newest == .min ? nil : EventTime(milliseconds: newest), nextOffset: nextOffset, lastRecord: lastRecord,
+            late: late, deadLetters: deadLetters, lastOpenClose: lastOpenClose.map(EventTime.init(milliseconds:)),
+            memory: Int64(memory))
+        late = []
+        deadLetters = []
+        ledgerBytes = 0
+        oldestTimestamp = nil
+        return sealed
+    }
+
+    var memory: Int {
+        var bytes = dedup?.pointee.bytes ?? 0
+        for index in 0..<outputCount { bytes += (outputs + index).pointee.windows.bytes }
+        return bytes + ledgerBytes
+    }
+
+    /// An estimate of what a seal now would write.
+    var deltaBytes: Int {
+        var bytes = ledgerBytes + (dedup?.pointee.freshCount ?? 0) * 16
+        for index in 0..<outputCount {
+            let output = outputs + index
+            bytes += output.pointee.dirtyCount * (output.pointee.codec.layout.words * 8 + 48)
+        }
+        return bytes
+    }
+}
+
+extension OutputState {
+    /// The largest close of the windows that hold data.
+    var lastOpenClose: Int64? {
+        var last: Int64?
+        for place in 0..<windows.count {
+            let close = grid.close(ofStart: windows.windows[place].start)
+            last = max(last ?? close, close)
+        }
+        return last
+    }
+
+    mutating func seal(_ changes: StateLog, _ partials: StateLog, watermark: Int64, due: Bool) {
+        for at in 0..<dirtyCount {
+            let cell = dirty[at]
+            let start = Int64(bitPattern: cell[CellWord.start])
+            if grid.close(ofStart: start) > watermark { write(cell, start, StateKey.cell, changes) }
+            if isShipped(start: start, watermark: watermark, due: due) || (isEarly && cell[CellWord.link] & CellWord.sent == 0) {
+                ship(cell, start, partials)
+            } else {
+                windows.noteUnsent(start: start)
+            }
+            cell[CellWord.link] &= ~CellWord.dirty
+        }
+        dirtyCount = 0
+        for place in 0..<windows.count {
+            let window = windows.windows[place]
+            guard window.hasUnsent, isShipped(start: window.start, watermark: watermark, due: due) else { continue }
+            var next = window.head
+            while next != 0 {
+                let cell = windows.cells[next - 1]
+                next = UInt32(truncatingIfNeeded: cell[CellWord.link] & CellWord.nextMask)
+                if cell[CellWord.link] & CellWord.unsent != 0 { ship(cell, window.start, partials) }
+            }
+            windows.windows[place].hasUnsent = false
+        }
+        closeWindows(changes, watermark)
+    }
+
+    /// A cell that a restore found. Whether it was sent is not known: it is sent again, which tells the merge nothing new.
+    mutating func restore(start: Int64, group: UnsafeRawBufferPointer, value: UnsafeRawBufferPointer) -> Bool {
+        let cell = windows.cell(start: start, hash: groupHash(group), group: group)
+        cell[CellWord.link] |= CellWord.unsent
+        windows.noteUnsent(start: start)
+        return codec.decode(value, into: cell + CellWord.measures)
+    }
+
+    private var isEarly: Bool {
+        switch plan.emit {
+        case .every, .everyCommit: true
+        case .final, .onTime: false
+        }
+    }
+
+    /// Whether a row may come of this window now, so that the merge must know of it.
+    private func isShipped(start: Int64, watermark: Int64, due: Bool) -> Bool {
+        switch plan.emit {
+        case .final: grid.close(ofStart: start) <= watermark
+        case .onTime: start + grid.size <= watermark
+        case .every: due || start + grid.size <= watermark
+        case .everyCommit: true
+        }
+    }
+
+    private func ship(_ cell: CellPointer, _ start: Int64, _ partials: StateLog) {
+        write(cell, start, StateKey.partial, partials)
+        cell[CellWord.link] = (cell[CellWord.link] & ~CellWord.unsent) | CellWord.sent
+    }
+
+    private func write(_ cell: CellPointer, _ start: Int64, _ tag: UInt8, _ log: StateLog) {
+        let group = CellStore.group(cell)
+        let length = StateKey.windowPrefix + group.count
+        withUnsafeTemporaryAllocation(byteCount: length, alignment: 8) { key in
+            let target = key.baseAddress!
+            StateKey.writeWindow(target, tag, output: stored, start: start)
+            if let from = group.baseAddress, group.count > 0 {
+                (target + StateKey.windowPrefix).copyMemory(from: from, byteCount: group.count)
+            }
+            let measures = cell + CellWord.measures
+            codec.encode(measures, into: log.put(UnsafeRawBufferPointer(key), valueLength: codec.encodedLength(measures)))
+        }
+    }
+
+    private mutating func closeWindows(_ changes: StateLog, _ watermark: Int64) {
+        let grid = grid, stored = stored
+        windows.close(
+            where: { grid.close(ofStart: $0.start) <= watermark },
+            visit: { _, window in StateKey.deleteWindow(changes, StateKey.cell, output: stored, start: window.start) })
+    }
+}

@@ -1,0 +1,124 @@
+import Model
+
+/// One output in one lane: who it admits, where its windows lie, and what they hold.
+struct OutputState: ~Copyable {
+    let plan: AggregatePlan
+    /// The output's number in stored keys.
+    let stored: UInt16
+    let lateness: LatenessStage
+    let codec: CellCodec
+    var group: GroupBytes
+    var windows: WindowStore
+    var admits: PredicateProgram?
+    /// A measure's own `where`, by slot.
+    var measureAdmits: UnsafeMutablePointer<PredicateProgram>
+    /// What they said of the batch's rows.
+    let measureResults: UnsafeMutablePointer<UnsafePointer<UInt8>>
+    var measureProgram: [Int]
+    let programCount: Int
+    /// Per row of the batch.
+    let admissions: UnsafeMutablePointer<UInt8>
+    let firsts: UnsafeMutablePointer<Int64>
+    let lasts: UnsafeMutablePointer<Int64>
+    /// Cells changed since the last seal.
+    var dirty: UnsafeMutablePointer<CellPointer>
+    var dirtyCount = 0
+    var dirtyCapacity = 256
+
+    init(_ plan: AggregatePlan, fields: [FieldPlan], stored: UInt16, bounds: Range<Int64>?) {
+        self.plan = plan
+        self.stored = stored
+        lateness = LatenessStage(grid: WindowGrid(plan, bounds: bounds))
+        let layout = CellLayout(plan, fields: fields)
+        codec = CellCodec(layout: layout)
+        group = GroupBytes(plan.groupBy, fields: fields)
+        windows = WindowStore(layout)
+        if let predicate = plan.admits {
+            admits = PredicateProgram(predicate, fields: fields, capacity: BatchScratch.rows)
+        } else {
+            admits = nil
+        }
+        let own = plan.measures.filter { $0.admits != nil }
+        programCount = own.count
+        measureAdmits = .allocate(capacity: max(own.count, 1))
+        measureResults = .allocate(capacity: max(own.count, 1))
+        for (at, measure) in own.enumerated() {
+            (measureAdmits + at).initialize(to: PredicateProgram(measure.admits!, fields: fields, capacity: BatchScratch.rows))
+        }
+        var next = 0
+        measureProgram = []
+        for measure in plan.measures {
+            measureProgram.append(measure.admits == nil ? -1 : next)
+            if measure.admits != nil { next += 1 }
+        }
+        admissions = .allocate(capacity: BatchScratch.rows)
+        firsts = .allocate(capacity: BatchScratch.rows)
+        lasts = .allocate(capacity: BatchScratch.rows)
+        dirty = .allocate(capacity: dirtyCapacity)
+    }
+
+    deinit {
+        measureAdmits.deinitialize(count: programCount)
+        measureAdmits.deallocate()
+        measureResults.deallocate()
+        admissions.deallocate()
+        firsts.deallocate()
+        lasts.deallocate()
+        dirty.deallocate()
+    }
+
+    var grid: WindowGrid { lateness.grid }
+
+    /// Folds the rows that this output takes into their cells. `rows` are those that got past dedup.
+    mutating func aggregate(
+        _ columns: borrowing Columns, rows: UnsafePointer<Int32>, count: Int, scratch: borrowing BatchScratch,
+        accumulate: AccumulateStage, times: UnsafePointer<Int64>, offsets: UnsafePointer<Int64>
+    ) {
+        // A row of a hopping window goes round once for each window it falls in; a tumbling one once.
+        var round: Int64 = 0
+        while true {
+            var taken = 0
+            for at in 0..<count {
+                let row = Int(rows[at])
+                let admission = admissions[row]
+                if admission != Admission.taken && admission != Admission.partly { continue }
+                let start = firsts[row] &+ round &* lateness.grid.every
+                if start > lasts[row] { continue }
+                let bytes = group.write(columns, row)
+                let cell = windows.cell(start: start, hash: groupHash(bytes), group: bytes)
+                if cell[CellWord.link] & CellWord.dirty == 0 { noteDirty(cell) }
+                cell[CellWord.link] |= CellWord.dirty | CellWord.unsent
+                cell[CellWord.measures + recordCountWord] &+= 1
+                scratch.taken[taken] = Int32(truncatingIfNeeded: row)
+                scratch.cells[taken] = cell
+                taken &+= 1
+            }
+            if taken == 0 { return }
+            for at in 0..<codec.layout.slots.count {
+                let program = measureProgram[at]
+                let admitted = program < 0 ? nil : measureResults[program]
+                accumulate.fold(
+                    codec.layout.slots[at], columns, rows: scratch.taken, cells: scratch.cells, count: taken, times: times,
+                    offsets: offsets, admits: admitted)
+            }
+            round &+= 1
+            if lateness.grid.every == lateness.grid.size { return }
+        }
+    }
+
+    @inline(__always)
+    private mutating func noteDirty(_ cell: CellPointer) {
+        if dirtyCount == dirtyCapacity { growDirty() }
+        dirty[dirtyCount] = cell
+        dirtyCount &+= 1
+    }
+
+    @inline(never)
+    private mutating func growDirty() {
+        let bigger = UnsafeMutablePointer<CellPointer>.allocate(capacity: dirtyCapacity * 2)
+        bigger.moveInitialize(from: dirty, count: dirtyCount)
+        dirty.deallocate()
+        dirty = bigger
+        dirtyCapacity *= 2
+    }
+}

@@ -1,0 +1,47 @@
+import Model
+
+/// The keys of a lane's state. They sort as unsigned bytes, so numbers are written big-endian with the sign bit turned.
+/// `c` cells: output, window start, group. `k` remembered identities: expiry bucket, chunk. In the merge lane: `p` partials:
+/// output, window start, group, source lane; `r` what was emitted: output, window start, group.
+enum StateKey {
+    static let cell = UInt8(ascii: "c")
+    static let chunk = UInt8(ascii: "k")
+    static let partial = UInt8(ascii: "p")
+    static let emitted = UInt8(ascii: "r")
+
+    /// Tag, output, window start: where the group begins.
+    static let windowPrefix = 11
+    static let chunkLength = 13
+
+    @inline(__always)
+    static func ordered(_ number: Int64) -> UInt64 { (UInt64(bitPattern: number) ^ (1 << 63)).bigEndian }
+
+    @inline(__always)
+    static func number(_ bytes: UnsafeRawBufferPointer, at offset: Int) -> Int64 {
+        Int64(bitPattern: UInt64(bigEndian: bytes.loadUnaligned(fromByteOffset: offset, as: UInt64.self)) ^ (1 << 63))
+    }
+
+    /// Writes tag, output and window start.
+    static func writeWindow(_ target: UnsafeMutableRawPointer, _ tag: UInt8, output: UInt16, start: Int64) {
+        target.storeBytes(of: tag, as: UInt8.self)
+        target.storeBytes(of: output.bigEndian, toByteOffset: 1, as: UInt16.self)
+        target.storeBytes(of: ordered(start), toByteOffset: 3, as: UInt64.self)
+    }
+
+    static func writeChunk(_ target: UnsafeMutableRawPointer, bucket: Int64, number: UInt32) {
+        target.storeBytes(of: chunk, as: UInt8.self)
+        target.storeBytes(of: ordered(bucket), toByteOffset: 1, as: UInt64.self)
+        target.storeBytes(of: number.bigEndian, toByteOffset: 9, as: UInt32.self)
+    }
+
+    /// Deletes everything of one window of one output.
+    static func deleteWindow(_ log: StateLog, _ tag: UInt8, output: UInt16, start: Int64) {
+        withUnsafeTemporaryAllocation(byteCount: windowPrefix * 2, alignment: 8) { buffer in
+            let from = UnsafeMutableRawPointer(buffer.baseAddress!), to = from + windowPrefix
+            writeWindow(from, tag, output: output, start: start)
+            writeWindow(to, tag, output: output, start: start + 1)
+            log.deleteRange(
+                from: UnsafeRawBufferPointer(start: from, count: windowPrefix), to: UnsafeRawBufferPointer(start: to, count: windowPrefix))
+        }
+    }
+}

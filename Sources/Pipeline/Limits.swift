@@ -1,0 +1,21 @@
+/// Every bound of the pipeline, with its unit.
+public enum PipelineLimits {
+    /// Rows that one pass of the stages works on; larger batches are cut.
+    public static let batchRows = 4_096
+    /// Key bytes of one chunk of remembered identities in state.
+    public static let chunkBytes = 256 << 10
+    /// A chunk below this is still open: the next commit adds to it instead of starting another, so that a slow stream does
+    /// not leave a row a commit behind.
+    public static let openChunkBytes = 4 << 10
+    /// Expiry buckets that can be alive at once; `check` refuses topologies that need more (S7).
+    public static let liveBuckets = 60_000
+    /// Payload bytes kept of a rejected record.
+    public static let deadLetterBytes = 64 << 10
+    /// A delta past this size asks to be sealed early.
+    public static let deltaBytes = 32 << 20
+    /// Event times that can be reckoned with: years 0000 to 9999, in milliseconds.
+    public static let eventTimes: ClosedRange<Int64> = -62_167_219_200_000...253_402_300_799_999
+}
+
+/// The watermark before anything was seen.
+@usableFromInline let noWatermark = Int64.min

@@ -1,0 +1,150 @@
+import Model
+
+/// How a column's values lie in memory.
+enum ColumnKind: UInt8 {
+    case string = 1
+    case int = 2
+    case double = 3
+    case bool = 4
+    case uuid = 5
+    case time = 6
+    case json = 7
+
+    init(_ type: FieldType) {
+        switch type {
+        case .string: self = .string
+        case .int: self = .int
+        case .double: self = .double
+        case .bool: self = .bool
+        case .uuid: self = .uuid
+        case .timestamp: self = .time
+        case .json: self = .json
+        }
+    }
+}
+
+/// Where one measure keeps its state inside a cell.
+struct MeasureSlot {
+    enum Operation: UInt8 {
+        /// `count()`: word 0 the number of records.
+        case countRecords
+        /// `count(x)`: word 0 the number of values.
+        case countValues
+        /// Words 0–1 the sum in 128 bits, word 2 the number of values.
+        case sumInt
+        /// Word 0 the sum, word 1 the number of values.
+        case sumDouble
+        case avgInt
+        case avgDouble
+        /// Word 0 the value, word 1 the number of values.
+        case minInt
+        case maxInt
+        case minDouble
+        case maxDouble
+        /// Word 0 the text (variable), word 1 the number of values.
+        case minText
+        case maxText
+        /// Word 0 event time, 1 partition, 2 offset, 3 state (0: no record yet, 1: value, 3: null), 4–5 the value.
+        case first
+        case last
+        /// As `first`, with the text in word 4 (variable).
+        case firstText
+        case lastText
+        /// Words: number of values, mean, sum of squared distances from it (Welford; merged as Chan does).
+        case stddev
+
+        var words: Int {
+            switch self {
+            case .countRecords, .countValues: 1
+            case .sumInt, .avgInt, .stddev: 3
+            case .sumDouble, .avgDouble, .minInt, .maxInt, .minDouble, .maxDouble, .minText, .maxText: 2
+            case .first, .last, .firstText, .lastText: 6
+            }
+        }
+
+        /// The word that holds a text of variable length, if any.
+        var variableWord: Int? {
+            switch self {
+            case .minText, .maxText: 0
+            case .firstText, .lastText: 4
+            default: nil
+            }
+        }
+    }
+
+    var operation: Operation
+    var kind: ColumnKind
+    var column: Int
+    /// The first word, counted from the start of the measures.
+    var word: Int
+}
+
+/// Word 0 of the measures counts the records that the cell took: by it a partial that tells nothing new is recognised.
+let recordCountWord = 0
+
+/// The shape of an output's cells: their words, and which of them hold texts. The same for cells in memory, in state, and
+/// on their way to the merge.
+struct CellLayout {
+    var slots: [MeasureSlot]
+    var words: Int
+    /// Words that hold a `VariableText`.
+    var variable: [Int]
+
+    init(_ plan: AggregatePlan, fields: [FieldPlan]) {
+        slots = []
+        words = recordCountWord + 1
+        variable = []
+        for measure in plan.measures {
+            let kind = measure.column.map { ColumnKind(fields[$0].type) } ?? .int
+            let operation = Self.operation(measure.function, kind, hasColumn: measure.column != nil)
+            slots.append(MeasureSlot(operation: operation, kind: kind, column: measure.column ?? -1, word: words))
+            if let at = operation.variableWord { variable.append(words + at) }
+            words += operation.words
+        }
+    }
+
+    private static func operation(_ function: MeasurePlan.Function, _ kind: ColumnKind, hasColumn: Bool) -> MeasureSlot.Operation {
+        let isText = kind == .string || kind == .json
+        switch function {
+        case .count: return hasColumn ? .countValues : .countRecords
+        case .sum: return kind == .double ? .sumDouble : .sumInt
+        case .avg: return kind == .double ? .avgDouble : .avgInt
+        case .min: return isText ? .minText : kind == .double ? .minDouble : .minInt
+        case .max: return isText ? .maxText : kind == .double ? .maxDouble : .maxInt
+        case .first: return isText ? .firstText : .first
+        case .last: return isText ? .lastText : .last
+        case .stddev: return .stddev
+        }
+    }
+}
+
+/// A text of a cell, in memory of its own: the word is its address, 0 for none. The memory grows, never shrinks, and goes
+/// with the cell.
+enum VariableText {
+    /// Capacity (4 bytes), length (4 bytes), bytes.
+    private static let header = 8
+
+    static func bytes(_ word: UInt64) -> UnsafeRawBufferPointer {
+        guard let start = UnsafeRawPointer(bitPattern: UInt(word)) else { return UnsafeRawBufferPointer(start: nil, count: 0) }
+        return UnsafeRawBufferPointer(start: start + header, count: Int(start.load(fromByteOffset: 4, as: UInt32.self)))
+    }
+
+    static func set(_ word: inout UInt64, _ source: UnsafeRawPointer?, _ length: Int) {
+        var start = UnsafeMutableRawPointer(bitPattern: UInt(word))
+        if start == nil || start!.load(as: UInt32.self) < length {
+            start?.deallocate()
+            let capacity = max(24, length)
+            let fresh = UnsafeMutableRawPointer.allocate(byteCount: header + capacity, alignment: 8)
+            fresh.storeBytes(of: UInt32(capacity), as: UInt32.self)
+            word = UInt64(UInt(bitPattern: fresh))
+            start = fresh
+        }
+        start!.storeBytes(of: UInt32(length), toByteOffset: 4, as: UInt32.self)
+        if let source, length > 0 { (start! + header).copyMemory(from: source, byteCount: length) }
+    }
+
+    static func free(_ word: inout UInt64) {
+        UnsafeMutableRawPointer(bitPattern: UInt(word))?.deallocate()
+        word = 0
+    }
+}

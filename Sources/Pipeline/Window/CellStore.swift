@@ -1,0 +1,133 @@
+import Model
+
+/// The header of a cell, in words: what a window and its delta need to know of it.
+enum CellWord {
+    /// Hash of the group's bytes.
+    static let hash = 0
+    /// Low half: index + 1 of the next cell of its window. High half: flags.
+    static let link = 1
+    /// Low half: length of the group's bytes.
+    static let groupLength = 2
+    /// The group's bytes themselves up to `inlineBytes`, or the address of memory of their own.
+    static let group = 3
+    static let groupWords = 3
+    /// Start of the cell's window.
+    static let start = 6
+    static let measures = 7
+
+    static let inlineBytes = 24
+    /// Changed since the last seal.
+    static let dirty: UInt64 = 1 << 32
+    /// Took an event that no partial has told the merge yet.
+    static let unsent: UInt64 = 1 << 33
+    /// Some partial of it was sent before.
+    static let sent: UInt64 = 1 << 34
+    static let nextMask: UInt64 = 0xFFFF_FFFF
+}
+
+typealias CellPointer = UnsafeMutablePointer<UInt64>
+
+/// All cells of one output: blocks that never move, so that a pointer to a cell holds for its life.
+struct CellStore: ~Copyable {
+    private static let blockCells = 256
+    let stride: Int
+    let layout: CellLayout
+    private var blocks: UnsafeMutablePointer<CellPointer>
+    private var blockCount = 0
+    private var blockCapacity = 16
+    private var freeHead: UInt32 = 0
+    private(set) var live = 0
+    private var longGroupBytes = 0
+
+    init(_ layout: CellLayout) {
+        self.layout = layout
+        stride = CellWord.measures + layout.words
+        blocks = .allocate(capacity: blockCapacity)
+    }
+
+    deinit {
+        for block in 0..<blockCount {
+            for cell in 0..<Self.blockCells {
+                let pointer = blocks[block] + cell * stride
+                // A free cell has no group length and no texts.
+                if pointer[CellWord.groupLength] > UInt64(CellWord.inlineBytes) {
+                    UnsafeMutableRawPointer(bitPattern: UInt(pointer[CellWord.group]))?.deallocate()
+                }
+                for word in layout.variable { VariableText.free(&pointer[CellWord.measures + word]) }
+            }
+            blocks[block].deallocate()
+        }
+        blocks.deallocate()
+    }
+
+    var bytes: Int { blockCount * Self.blockCells * stride * 8 + longGroupBytes }
+
+    @inline(__always)
+    subscript(index: UInt32) -> CellPointer { blocks[Int(index >> 8)] + Int(index & 255) * stride }
+
+    /// A cell with all measures zero for `group` in the window at `start`.
+    mutating func take(hash: UInt64, group: UnsafeRawBufferPointer, start: Int64) -> UInt32 {
+        if freeHead == 0 { addBlock() }
+        let index = freeHead - 1
+        let cell = self[index]
+        freeHead = UInt32(truncatingIfNeeded: cell[CellWord.link] & CellWord.nextMask)
+        for word in 0..<stride { cell[word] = 0 }
+        cell[CellWord.hash] = hash
+        cell[CellWord.groupLength] = UInt64(group.count)
+        cell[CellWord.start] = UInt64(bitPattern: start)
+        if group.count <= CellWord.inlineBytes {
+            if let source = group.baseAddress {
+                UnsafeMutableRawPointer(cell + CellWord.group).copyMemory(from: source, byteCount: group.count)
+            }
+        } else {
+            let own = UnsafeMutableRawPointer.allocate(byteCount: group.count, alignment: 8)
+            own.copyMemory(from: group.baseAddress!, byteCount: group.count)
+            cell[CellWord.group] = UInt64(UInt(bitPattern: own))
+            longGroupBytes += group.count
+        }
+        live += 1
+        return index
+    }
+
+    mutating func release(_ index: UInt32) {
+        let cell = self[index]
+        if cell[CellWord.groupLength] > UInt64(CellWord.inlineBytes) {
+            longGroupBytes -= Int(cell[CellWord.groupLength])
+            UnsafeMutableRawPointer(bitPattern: UInt(cell[CellWord.group]))?.deallocate()
+        }
+        cell[CellWord.groupLength] = 0
+        for word in layout.variable { VariableText.free(&cell[CellWord.measures + word]) }
+        cell[CellWord.link] = UInt64(freeHead)
+        freeHead = index + 1
+        live -= 1
+    }
+
+    @inline(__always)
+    static func group(_ cell: CellPointer) -> UnsafeRawBufferPointer {
+        let length = Int(truncatingIfNeeded: cell[CellWord.groupLength])
+        if length <= CellWord.inlineBytes {
+            return UnsafeRawBufferPointer(start: UnsafeRawPointer(cell + CellWord.group), count: length)
+        }
+        return UnsafeRawBufferPointer(start: UnsafeRawPointer(bitPattern: UInt(cell[CellWord.group])), count: length)
+    }
+
+    private mutating func addBlock() {
+        if blockCount == blockCapacity {
+            let bigger = UnsafeMutablePointer<CellPointer>.allocate(capacity: blockCapacity * 2)
+            bigger.moveInitialize(from: blocks, count: blockCount)
+            blocks.deallocate()
+            blocks = bigger
+            blockCapacity *= 2
+        }
+        let block = CellPointer.allocate(capacity: Self.blockCells * stride)
+        block.initialize(repeating: 0, count: Self.blockCells * stride)
+        blocks[blockCount] = block
+        let first = UInt32(blockCount * Self.blockCells)
+        // Backwards, so that the free list hands cells out in ascending order.
+        for at in (0..<Self.blockCells).reversed() {
+            block[at * stride + CellWord.link] = UInt64(freeHead)
+            freeHead = first + UInt32(at) + 1
+        }
+        blockCount += 1
+    }
+}

@@ -1,0 +1,131 @@
+public import Model
+public import Pipeline
+
+/// Decides what one commit holds: which lanes are left out, where the combined watermark stands, which rows are due. A
+/// value that decides; who drives it (the committer in service, a simulation in tests) hands in the time and does the work.
+public struct CommitCycle {
+    /// A lane's answer to a seal, with what the watermark rules must know of it.
+    public struct LaneAnswer: Sendable {
+        public var sealed: SealedLane
+        /// See `Timekeeper.Report`.
+        public var silentSince: MonotonicTime
+        public var isFullyRead: Bool
+        public var spoke: Bool
+        public init(sealed: SealedLane, silentSince: MonotonicTime, isFullyRead: Bool, spoke: Bool) {
+            self.sealed = sealed
+            self.silentSince = silentSince
+            self.isFullyRead = isFullyRead
+            self.spoke = spoke
+        }
+    }
+
+    public private(set) var number: Int64
+    public private(set) var timekeeper: Timekeeper
+    private let plan: Plan
+    private let merge: MergeCore
+    private var reports: [LaneNumber: Timekeeper.Report] = [:]
+    private var openCloses: [LaneNumber: EventTime] = [:]
+    private var nextEarly: [MonotonicTime?]
+    private var lastOffsets: [LaneNumber: Int64] = [:]
+
+    /// `number`: the last commit that is durable.
+    public init(plan: Plan, merge: MergeCore, number: Int64, time: CombinedTime) {
+        self.plan = plan
+        self.merge = merge
+        self.number = number
+        timekeeper = Timekeeper(restored: time, idleAfter: plan.eventTime.idleAfter)
+        nextEarly = Array(repeating: nil, count: plan.aggregates.count)
+    }
+
+    public var time: CombinedTime { timekeeper.time }
+
+    /// A lane that exists though it has not been sealed yet: it holds the watermark back until it speaks or is idle (S5).
+    public mutating func add(
+        lane: LaneNumber, watermark: EventTime?, newestEventTime: EventTime?, nextOffset: Int64, silentSince: MonotonicTime
+    ) {
+        reports[lane] = Timekeeper.Report(
+            lane: lane, watermark: watermark, newestEventTime: newestEventTime, silentSince: silentSince, isFullyRead: false,
+            spoke: false)
+        lastOffsets[lane] = nextOffset
+    }
+
+    /// Which outputs show early rows in the commit that begins now (S15): asked once a commit, before the lanes are sealed.
+    public mutating func dueOutputs(now: MonotonicTime) -> [Bool] {
+        plan.aggregates.indices.map { index in
+            switch plan.aggregates[index].emit {
+            case .everyCommit: return true
+            case .every(let pace):
+                if let next = nextEarly[index], now < next { return false }
+                nextEarly[index] = now + pace
+                return true
+            case .final, .onTime: return false
+            }
+        }
+    }
+
+    /// Lanes that have been silent long enough to be left out, by what they said last. Each is asked whether it still is
+    /// before `form` is told that it leaves.
+    public func candidates(with answers: [LaneAnswer], now: MonotonicTime) -> [LaneNumber] {
+        var known = reports
+        for answer in answers { known[answer.sealed.lane] = Self.report(answer) }
+        return timekeeper.candidates(Array(known.values), now: now)
+    }
+
+    /// When silence alone would change something; nil: only records can.
+    public var nextDecision: MonotonicTime? { timekeeper.nextDecision(Array(reports.values)) }
+
+    /// The commit, or nil where nothing happened that needs one. `ship` asks an idle lane for what it holds up to the
+    /// combined watermark; idle lanes take no records, so it answers at once. `ending`: the bounded input is over and the
+    /// lanes were sealed with `closesAll`.
+    public mutating func form(
+        answers: [LaneAnswer], leaving: [LaneNumber], granted: Set<LaneNumber>, ending: Bool, now: MonotonicTime, wall: WallTime,
+        ship: (LaneNumber, EventTime) -> LaneAnswer?
+    ) -> Commit? {
+        var sealed = answers.map(\.sealed)
+        let changedBefore = answers.contains { !isQuiet($0.sealed) }
+        for answer in answers { note(answer) }
+        let watermarkBefore = timekeeper.time.watermark
+        let lastClose = (Array(openCloses.values) + [merge.lastOpenClose].compactMap { $0 }).max()
+        var decisions = timekeeper.step(
+            Array(reports.values).sorted { $0.lane < $1.lane }, leaving: leaving, granted: granted, now: now, lastOpenClose: lastClose)
+        var asOf: EventTime?
+        if ending {
+            asOf = timekeeper.end(Array(reports.values))
+            decisions.append(.ended)
+        } else if let combined = timekeeper.time.watermark, combined != watermarkBefore || !leaving.isEmpty {
+            for lane in timekeeper.time.idle.sorted() where (openCloses[lane] ?? EventTime(milliseconds: .min)) > EventTime(milliseconds: .min) {
+                guard let answer = ship(lane, combined) else { continue }
+                note(answer)
+                sealed.append(answer.sealed)
+            }
+        }
+        for index in reports.keys { reports[index]!.spoke = false }
+        let step = merge.step(
+            sealed: sealed, combined: timekeeper.time.watermark, idle: timekeeper.time.idle, ended: ending, asOf: asOf)
+        guard changedBefore || !decisions.isEmpty || !step.rows.isEmpty || !step.changes.isEmpty else { return nil }
+        number += 1
+        return Commit(
+            number: number, at: wall, lanes: sealed, merge: step.changes, rows: step.rows, decisions: decisions, time: timekeeper.time,
+            progress: step.progress)
+    }
+
+    private mutating func note(_ answer: LaneAnswer) {
+        let lane = answer.sealed.lane
+        let spoke = answer.spoke || reports[lane]?.spoke == true
+        reports[lane] = Self.report(answer)
+        reports[lane]!.spoke = spoke
+        openCloses[lane] = answer.sealed.lastOpenClose
+        lastOffsets[lane] = answer.sealed.nextOffset
+    }
+
+    private func isQuiet(_ sealed: SealedLane) -> Bool {
+        sealed.changes.isEmpty && sealed.partials.isEmpty && sealed.late.isEmpty && sealed.deadLetters.isEmpty
+            && lastOffsets[sealed.lane] == sealed.nextOffset
+    }
+
+    private static func report(_ answer: LaneAnswer) -> Timekeeper.Report {
+        Timekeeper.Report(
+            lane: answer.sealed.lane, watermark: answer.sealed.watermark, newestEventTime: answer.sealed.newestEventTime,
+            silentSince: answer.silentSince, isFullyRead: answer.isFullyRead, spoke: answer.spoke)
+    }
+}
