@@ -47,7 +47,7 @@ public final class StateLog: @unchecked Sendable {
     }
 
     /// In the order they were appended. The pointers are valid during the call only.
-    public func forEach<E: Error>(
+    public func replay<E: Error>(
         _ body: (Change, _ key: UnsafeRawBufferPointer, _ value: UnsafeRawBufferPointer) throws(E) -> Void
     ) throws(E) {
         var at = 0

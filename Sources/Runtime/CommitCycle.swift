@@ -87,13 +87,15 @@ public struct CommitCycle {
         let watermarkBefore = timekeeper.time.watermark
         let lastClose = (Array(openCloses.values) + [merge.lastOpenClose].compactMap { $0 }).max()
         var decisions = timekeeper.step(
-            Array(reports.values).sorted { $0.lane < $1.lane }, leaving: leaving, granted: granted, now: now, lastOpenClose: lastClose)
+            Array(reports.values).sorted { $0.lane < $1.lane }, leaving: leaving, granted: granted, now: now,
+            lastOpenClose: lastClose)
         var asOf: EventTime?
         if ending {
             asOf = timekeeper.end(Array(reports.values))
             decisions.append(.ended)
         } else if let combined = timekeeper.time.watermark, combined != watermarkBefore || !leaving.isEmpty {
-            for lane in timekeeper.time.idle.sorted() where (openCloses[lane] ?? EventTime(milliseconds: .min)) > EventTime(milliseconds: .min) {
+            for lane in timekeeper.time.idle.sorted()
+            where (openCloses[lane] ?? EventTime(milliseconds: .min)) > EventTime(milliseconds: .min) {
                 guard let answer = ship(lane, combined) else { continue }
                 note(answer)
                 sealed.append(answer.sealed)
@@ -105,7 +107,8 @@ public struct CommitCycle {
         guard changedBefore || !decisions.isEmpty || !step.rows.isEmpty || !step.changes.isEmpty else { return nil }
         number += 1
         return Commit(
-            number: number, at: wall, lanes: sealed, merge: step.changes, rows: step.rows, decisions: decisions, time: timekeeper.time,
+            number: number, at: wall, lanes: sealed, merge: step.changes, rows: step.rows, decisions: decisions,
+            time: timekeeper.time,
             progress: step.progress)
     }
 

@@ -1,5 +1,5 @@
-public import Model
 import Glibc
+public import Model
 
 /// The machine's clocks. The only file that reads one.
 public struct SystemClock: Clock {

@@ -61,7 +61,7 @@ struct CommitWriter {
                 try deleteRange.run()
             }
         }
-        try log.forEach(apply)
+        try log.replay(apply)
     }
 
     // MARK: Books

@@ -38,7 +38,7 @@ struct Oracle: Equatable {
                 map = map.filter { $0.key.lexicographicallyPrecedes(from) || !$0.key.lexicographicallyPrecedes(to) }
             }
         }
-        log.forEach(apply)
+        log.replay(apply)
         state[lane] = map
     }
 

@@ -8,7 +8,8 @@ struct AccumulateStage {
 
     /// `rows[at]` is folded into `cells[at]`. `admits` is the measure's `where`, one byte a row, or nil.
     func fold(
-        _ slot: MeasureSlot, _ source: borrowing Columns, rows: UnsafePointer<Int32>, cells: UnsafePointer<CellPointer>, count: Int,
+        _ slot: MeasureSlot, _ source: borrowing Columns, rows: UnsafePointer<Int32>, cells: UnsafePointer<CellPointer>,
+        count: Int,
         times: UnsafePointer<Int64>, offsets: UnsafePointer<Int64>, admits: UnsafePointer<UInt8>?
     ) {
         let word = CellWord.measures + slot.word
@@ -52,7 +53,8 @@ struct AccumulateStage {
             let values = source.int64(slot.column)
             let wantsLess = slot.operation == .minInt
             each { cell, row in
-                let value = values[row], held = Int64(bitPattern: cell[0])
+                let value = values[row]
+                let held = Int64(bitPattern: cell[0])
                 if cell[1] == 0 || (wantsLess ? value < held : value > held) { cell[0] = UInt64(bitPattern: value) }
                 cell[1] &+= 1
             }
@@ -60,12 +62,14 @@ struct AccumulateStage {
             let values = source.double(slot.column)
             let wantsLess = slot.operation == .minDouble
             each { cell, row in
-                let value = values[row], held = Double(bitPattern: cell[0])
+                let value = values[row]
+                let held = Double(bitPattern: cell[0])
                 if cell[1] == 0 || (wantsLess ? value < held : value > held) { cell[0] = value.bitPattern }
                 cell[1] &+= 1
             }
         case .minText, .maxText:
-            let slices = source.slices(slot.column), arena = UnsafeRawPointer(source.arena)
+            let slices = source.slices(slot.column)
+            let arena = UnsafeRawPointer(source.arena)
             let wantsLess = slot.operation == .minText
             each { cell, row in
                 let text = UnsafeRawBufferPointer(start: arena + Int(slices[row].offset), count: Int(slices[row].length))
@@ -101,7 +105,8 @@ struct AccumulateStage {
 
     /// `first` and `last` go by event time, then partition, then offset (S18).
     private func foldEnds(
-        _ slot: MeasureSlot, _ source: borrowing Columns, rows: UnsafePointer<Int32>, cells: UnsafePointer<CellPointer>, count: Int,
+        _ slot: MeasureSlot, _ source: borrowing Columns, rows: UnsafePointer<Int32>, cells: UnsafePointer<CellPointer>,
+        count: Int,
         times: UnsafePointer<Int64>, offsets: UnsafePointer<Int64>, admits: UnsafePointer<UInt8>?
     ) {
         let word = CellWord.measures + slot.word
@@ -111,9 +116,11 @@ struct AccumulateStage {
             let row = Int(rows[at])
             if let admits, admits[row] != 1 { continue }
             let cell = cells[at] + word
-            let time = times[row], offset = offsets[row]
+            let time = times[row]
+            let offset = offsets[row]
             if cell[3] != 0 {
-                let heldTime = Int64(bitPattern: cell[0]), heldOffset = Int64(bitPattern: cell[2])
+                let heldTime = Int64(bitPattern: cell[0])
+                let heldOffset = Int64(bitPattern: cell[2])
                 let isBefore = time != heldTime ? time < heldTime : offset < heldOffset
                 if isBefore != wantsFirst { continue }
             }

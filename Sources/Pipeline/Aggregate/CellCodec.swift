@@ -57,17 +57,20 @@ struct CellCodec {
             a[1] &+= b[1]
         case .minInt, .maxInt:
             if b[1] == 0 { return }
-            let mine = Int64(bitPattern: a[0]), theirs = Int64(bitPattern: b[0])
+            let mine = Int64(bitPattern: a[0])
+            let theirs = Int64(bitPattern: b[0])
             if a[1] == 0 || (slot.operation == .minInt ? theirs < mine : theirs > mine) { a[0] = b[0] }
             a[1] &+= b[1]
         case .minDouble, .maxDouble:
             if b[1] == 0 { return }
-            let mine = Double(bitPattern: a[0]), theirs = Double(bitPattern: b[0])
+            let mine = Double(bitPattern: a[0])
+            let theirs = Double(bitPattern: b[0])
             if a[1] == 0 || (slot.operation == .minDouble ? theirs < mine : theirs > mine) { a[0] = b[0] }
             a[1] &+= b[1]
         case .minText, .maxText:
             if b[1] == 0 { return }
-            let mine = VariableText.bytes(a[0]), theirs = VariableText.bytes(b[0])
+            let mine = VariableText.bytes(a[0])
+            let theirs = VariableText.bytes(b[0])
             if a[1] == 0 || (slot.operation == .minText ? precedes(theirs, mine) : precedes(mine, theirs)) {
                 VariableText.set(&a[0], theirs.baseAddress, theirs.count)
             }
@@ -92,7 +95,8 @@ struct CellCodec {
                 for word in 0..<3 { a[word] = b[word] }
                 return
             }
-            let n = Double(a[0]), m = Double(b[0])
+            let n = Double(a[0])
+            let m = Double(b[0])
             let step = Double(bitPattern: b[1]) - Double(bitPattern: a[1])
             a[1] = (Double(bitPattern: a[1]) + step * m / (n + m)).bitPattern
             a[2] = (Double(bitPattern: a[2]) + Double(bitPattern: b[2]) + step * step * n * m / (n + m)).bitPattern
@@ -115,7 +119,8 @@ struct CellCodec {
             case .avgDouble: return words[1] == 0 ? .null : Self.finite(Double(bitPattern: words[0]) / Double(words[1]))
             case .minInt, .maxInt: return words[1] == 0 ? .null : Self.value(slot.kind, words[0], 0)
             case .minDouble, .maxDouble: return words[1] == 0 ? .null : .double(Double(bitPattern: words[0]))
-            case .minText, .maxText: return words[1] == 0 ? .null : .string(String(decoding: VariableText.bytes(words[0]), as: UTF8.self))
+            case .minText, .maxText:
+                return words[1] == 0 ? .null : .string(String(decoding: VariableText.bytes(words[0]), as: UTF8.self))
             case .first, .last: return words[3] != 1 ? .null : Self.value(slot.kind, words[4], words[5])
             case .firstText, .lastText:
                 return words[3] != 1 ? .null : .string(String(decoding: VariableText.bytes(words[4]), as: UTF8.self))

@@ -23,21 +23,26 @@ struct DedupStage: ~Copyable {
 
     /// Ends the way of copies and returns how many rows go on; `scratch.live` is compacted.
     mutating func run(
-        _ columns: borrowing Columns, _ scratch: borrowing BatchScratch, live: Int, counts: inout (unidentified: Int, observed: Int)
+        _ columns: borrowing Columns, _ scratch: borrowing BatchScratch, live: Int,
+        counts: inout (unidentified: Int, observed: Int)
     ) -> Int {
         identities.compute(columns, rows: scratch.live, count: live, into: scratch.identities, known: scratch.identified)
         for at in 0..<live { table.prefetch(scratch.identities[Int(scratch.live[at])]) }
         var kept = 0
         // The watermark seldom crosses a bucket: its bucket is kept until it does.
-        var now = noWatermark, nextNow = noWatermark
+        var now = noWatermark
+        var nextNow = noWatermark
         // Likewise the expiry bucket of the last key: it holds for moments in (low, high].
-        var expiry: Int64 = 0, low = Int64.max, high = Int64.min
+        var expiry: Int64 = 0
+        var low = Int64.max
+        var high = Int64.min
         for at in 0..<live {
             let row = Int(scratch.live[at])
             if !scratch.identified[row] {
                 counts.unidentified &+= 1
             } else {
-                let watermark = scratch.before[row], key = scratch.identities[row]
+                let watermark = scratch.before[row]
+                let key = scratch.identities[row]
                 if watermark >= nextNow, watermark != noWatermark {
                     now = floorDivide(watermark, bucket)
                     nextNow = (now &+ 1) &* bucket
@@ -86,5 +91,7 @@ struct DedupStage: ~Copyable {
         }
     }
 
-    private func nowBucket(_ watermark: Int64) -> Int64 { watermark == noWatermark ? noWatermark : floorDivide(watermark, bucket) }
+    private func nowBucket(_ watermark: Int64) -> Int64 {
+        watermark == noWatermark ? noWatermark : floorDivide(watermark, bucket)
+    }
 }

@@ -57,7 +57,8 @@ struct DedupTable: ~Copyable {
     @inline(__always)
     func contains(_ key: Identity, now: Int64) -> Bool {
         let mask = capacity - 1
-        let keys = keys, tags = tags
+        let keys = keys
+        let tags = tags
         var at = Self.position(key, shift)
         while true {
             let tag = tags[at]
@@ -73,7 +74,8 @@ struct DedupTable: ~Copyable {
         let tag = bucket &- base &+ 1
         if !isBased || tag < 1 || tag > Self.lastTag { return insertOutOfRange(key, bucket: bucket, now: now) }
         let mask = capacity - 1
-        let keys = keys, tags = tags
+        let keys = keys
+        let tags = tags
         var at = Self.position(key, shift)
         while true {
             let there = tags[at]
@@ -111,7 +113,10 @@ struct DedupTable: ~Copyable {
     /// Sweeps out what has expired, and doubles the table if it is still more than half full.
     @inline(never)
     private mutating func rebuild(now: Int64, base newBase: Int64? = nil) {
-        let oldKeys = keys, oldTags = tags, oldCapacity = capacity, oldBase = base
+        let oldKeys = keys
+        let oldTags = tags
+        let oldCapacity = capacity
+        let oldBase = base
         var alive = 0
         for at in 0..<oldCapacity where oldTags[at] != 0 && Int64(oldTags[at]) + oldBase - 1 > now { alive += 1 }
         while alive * 2 > capacity { capacity *= 2 }

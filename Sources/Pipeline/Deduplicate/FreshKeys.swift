@@ -108,7 +108,9 @@ struct FreshKeys: ~Copyable {
         withUnsafeTemporaryAllocation(byteCount: StateKey.chunkLength, alignment: 8) { key in
             StateKey.writeChunk(key.baseAddress!, bucket: bucket, number: chunk.number)
             let target = log.put(UnsafeRawBufferPointer(key), valueLength: (chunk.keys.count + fresh.count) * 16)
-            chunk.keys.withUnsafeBytes { if let from = $0.baseAddress, $0.count > 0 { target.copyMemory(from: from, byteCount: $0.count) } }
+            chunk.keys.withUnsafeBytes {
+                if let from = $0.baseAddress, $0.count > 0 { target.copyMemory(from: from, byteCount: $0.count) }
+            }
             (target + chunk.keys.count * 16).copyMemory(from: fresh.baseAddress!, byteCount: fresh.count * 16)
         }
     }
@@ -118,7 +120,8 @@ struct FreshKeys: ~Copyable {
         while gone < stored.count, stored[gone] <= now {
             let bucket = stored[gone]
             withUnsafeTemporaryAllocation(byteCount: StateKey.chunkLength * 2, alignment: 8) { keys in
-                let from = keys.baseAddress!, to = from + StateKey.chunkLength
+                let from = keys.baseAddress!
+                let to = from + StateKey.chunkLength
                 StateKey.writeChunk(from, bucket: bucket, number: 0)
                 StateKey.writeChunk(to, bucket: bucket + 1, number: 0)
                 log.deleteRange(
@@ -136,7 +139,8 @@ struct FreshKeys: ~Copyable {
             stored.append(bucket)
             return
         }
-        var low = 0, high = stored.count
+        var low = 0
+        var high = stored.count
         while low < high {
             let middle = (low + high) / 2
             if stored[middle] < bucket { low = middle + 1 } else { high = middle }

@@ -38,7 +38,8 @@ struct IdentityColumn: ~Copyable {
         known: UnsafeMutablePointer<Bool>
     ) {
         if isOneUUID {
-            let state = source.state(columns[0].index), bits = source.uuid(columns[0].index)
+            let state = source.state(columns[0].index)
+            let bits = source.uuid(columns[0].index)
             for at in 0..<rowCount {
                 let row = Int(rows[at])
                 let key = Identity(high: bits[row].high, low: bits[row].low)

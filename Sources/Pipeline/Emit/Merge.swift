@@ -52,12 +52,16 @@ public final class MergeCore {
     /// Takes the partials of the lanes sealed in this commit, in their order, and emits what is due. `combined` is the
     /// combined watermark after this commit's decisions; `idle` lanes have shipped up to it. At the `end` of a bounded input
     /// everything closes and `asOf` says as of when.
-    public func step(sealed: [SealedLane], combined: EventTime?, idle: Set<LaneNumber>, ended: Bool = false, asOf: EventTime? = nil) -> Step {
+    public func step(
+        sealed: [SealedLane], combined: EventTime?, idle: Set<LaneNumber>, ended: Bool = false, asOf: EventTime? = nil
+    ) -> Step {
         let changes = StateLog()
         var rows: [Row] = []
         for lane in sealed {
-            if let watermark = lane.watermark { laneWatermarks[lane.lane] = max(laneWatermarks[lane.lane] ?? .min, watermark.milliseconds) }
-            lane.partials.forEach { (_, key, value) in
+            if let watermark = lane.watermark {
+                laneWatermarks[lane.lane] = max(laneWatermarks[lane.lane] ?? .min, watermark.milliseconds)
+            }
+            lane.partials.replay { (_, key, value) in
                 let stored = UInt16(bigEndian: key.loadUnaligned(fromByteOffset: 1, as: UInt16.self))
                 guard let index = byStored[stored] else { return }
                 outputs[index].receive(

@@ -48,7 +48,8 @@ final class MergeOutput {
         touched.append((window, entry))
     }
 
-    func restorePartial(start: Int64, group: UnsafeRawBufferPointer, lane: LaneNumber, order: Int64, cell: UnsafeRawBufferPointer) {
+    func restorePartial(start: Int64, group: UnsafeRawBufferPointer, lane: LaneNumber, order: Int64, cell: UnsafeRawBufferPointer)
+    {
         let window = window(start)
         window.isStored = true
         _ = window.entries[window.entry(GroupKey(group))].replace(lane: lane, order: order, cell: cell)
@@ -66,7 +67,8 @@ final class MergeOutput {
 
     /// Emits the rows that are due, stores what must outlive the process, and forgets windows that the combined watermark
     /// closed. `laneWatermarks` nil: the input is over.
-    func emit(into rows: inout [Row], changes: StateLog, watermark: Int64, laneWatermarks: [LaneNumber: Int64]?, asOf: EventTime?) {
+    func emit(into rows: inout [Row], changes: StateLog, watermark: Int64, laneWatermarks: [LaneNumber: Int64]?, asOf: EventTime?)
+    {
         let arrived = touched
         touched = []
         if isEarly || plan.isKeyed {
@@ -128,8 +130,10 @@ final class MergeOutput {
         rows.append(
             Row(
                 output: index, windowStart: EventTime(milliseconds: window.start),
-                windowEnd: EventTime(milliseconds: window.start + grid.size), group: entry.group.bytes.withUnsafeBytes(GroupBytes.values),
-                measures: codec.values(total), revision: entry.revision, final: grid.close(ofStart: window.start) <= watermark, asOf: asOf))
+                windowEnd: EventTime(milliseconds: window.start + grid.size),
+                group: entry.group.bytes.withUnsafeBytes(GroupBytes.values),
+                measures: codec.values(total), revision: entry.revision, final: grid.close(ofStart: window.start) <= watermark,
+                asOf: asOf))
     }
 
     private func clear(_ measures: UnsafeMutablePointer<UInt64>) {
@@ -146,7 +150,7 @@ final class MergeOutput {
             for partial in entry.partials where partial.isFresh {
                 put(changes, StateKey.partial, window.start, entry.group, lane: partial.lane, value: partial.cell)
             }
-            window.entries[at].partials.indices.forEach { window.entries[at].partials[$0].isFresh = false }
+            for index in window.entries[at].partials.indices { window.entries[at].partials[index].isFresh = false }
             window.changed.insert(at)
         }
         for window in windows.values where !window.changed.isEmpty {

@@ -26,9 +26,11 @@ struct EventTimeStage {
         } else {
             for row in 0..<rows { times[row] = stamps[row] }
         }
-        let low = PipelineLimits.eventTimes.lowerBound, high = PipelineLimits.eventTimes.upperBound
+        let low = PipelineLimits.eventTimes.lowerBound
+        let high = PipelineLimits.eventTimes.upperBound
         for row in 0..<rows where verdicts[row] == RowVerdict.open {
-            let time = times[row], stamp = stamps[row]
+            let time = times[row]
+            let stamp = stamps[row]
             if time < low || time > high {
                 verdicts[row] = RowVerdict.rejected
                 reasons[row] = RejectReason.badTime.rawValue

@@ -12,7 +12,8 @@ public struct LaneConfiguration: Sendable {
     /// Event times `[from, until)` in which windows must lie wholly, for a replay (S17); nil: all windows exist.
     public var bounds: Range<Int64>?
     public init(
-        plan: Plan, lane: LaneNumber, partition: PartitionID, partitionOrder: Int64, storedOutputs: [UInt16], bounds: Range<Int64>? = nil
+        plan: Plan, lane: LaneNumber, partition: PartitionID, partitionOrder: Int64, storedOutputs: [UInt16],
+        bounds: Range<Int64>? = nil
     ) {
         self.plan = plan
         self.lane = lane
@@ -63,7 +64,8 @@ public final class LaneCore {
                     timestamps: batch.timestamps + done), warm: warm)
             if taken == 0 {
                 throw Fault(
-                    "memory_exhausted", "There is no memory to decode the next record.", place: "\(state.partition)@\(state.nextOffset)",
+                    "memory_exhausted", "There is no memory to decode the next record.",
+                    place: "\(state.partition)@\(state.nextOffset)",
                     next: "Give the process more memory, or lower source.max_record.", exit: .state)
             }
             done += taken
@@ -116,7 +118,8 @@ extension LaneState {
         case StateKey.chunk:
             guard key.count == StateKey.chunkLength, value.count % 16 == 0, let dedup else { return false }
             dedup.pointee.restore(
-                bucket: StateKey.number(key, at: 1), chunk: UInt32(bigEndian: key.loadUnaligned(fromByteOffset: 9, as: UInt32.self)),
+                bucket: StateKey.number(key, at: 1),
+                chunk: UInt32(bigEndian: key.loadUnaligned(fromByteOffset: 9, as: UInt32.self)),
                 keys: value, watermark: watermark)
             return true
         default: return false

@@ -32,7 +32,8 @@ extension LaneState {
         let sealed = SealedLane(
             lane: lane, partition: partition, changes: changes, partials: partials, books: books,
             watermark: watermark == noWatermark ? nil : EventTime(milliseconds: watermark),
-            newestEventTime: newest == .min ? nil : EventTime(milliseconds: newest), nextOffset: nextOffset, lastRecord: lastRecord,
+            newestEventTime: newest == .min ? nil : EventTime(milliseconds: newest), nextOffset: nextOffset,
+            lastRecord: lastRecord,
             late: late, deadLetters: deadLetters, lastOpenClose: lastOpenClose.map(EventTime.init(milliseconds:)),
             memory: Int64(memory))
         late = []
@@ -142,7 +143,8 @@ extension OutputState {
     }
 
     private mutating func closeWindows(_ changes: StateLog, _ watermark: Int64) {
-        let grid = grid, stored = stored
+        let grid = grid
+        let stored = stored
         windows.close(
             where: { grid.close(ofStart: $0.start) <= watermark },
             visit: { _, window in StateKey.deleteWindow(changes, StateKey.cell, output: stored, start: window.start) })

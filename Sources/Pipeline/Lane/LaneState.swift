@@ -55,7 +55,8 @@ struct LaneState: ~Copyable {
         outputs = .allocate(capacity: max(outputCount, 1))
         for (at, aggregate) in plan.aggregates.enumerated() {
             (outputs + at).initialize(
-                to: OutputState(aggregate, fields: plan.fields, stored: configuration.storedOutputs[at], bounds: configuration.bounds))
+                to: OutputState(
+                    aggregate, fields: plan.fields, stored: configuration.storedOutputs[at], bounds: configuration.bounds))
         }
         books = Books(outputs: outputCount)
         let fields = configuration.plan.fields
@@ -101,7 +102,9 @@ struct LaneState: ~Copyable {
 
     /// Offsets first: what lies below the next one was read before and is dropped before it is read.
     private func receive(_ batch: RecordBatch) {
-        let verdicts = scratch.verdicts, skip = scratch.skip, limit = Int(truncatingIfNeeded: plan.source.maxRecord.bytes)
+        let verdicts = scratch.verdicts
+        let skip = scratch.skip
+        let limit = Int(truncatingIfNeeded: plan.source.maxRecord.bytes)
         var next = nextOffset
         for row in 0..<batch.count {
             scratch.blamed[row] = -1
@@ -143,7 +146,8 @@ struct LaneState: ~Copyable {
     /// Undecodable records, then the fields in declared order; a whole column without a fault costs one pass that the
     /// compiler turns into vector code.
     private func checkFields(_ columns: borrowing Columns, _ rows: Int) {
-        let verdicts = scratch.verdicts, errors = columns.errors
+        let verdicts = scratch.verdicts
+        let errors = columns.errors
         for row in 0..<rows where verdicts[row] == RowVerdict.open && errors[row] != 0 { reject(row, .undecodable) }
         var nextRequired = 0
         for field in plan.fields.indices {
@@ -202,14 +206,16 @@ struct LaneState: ~Copyable {
             var admits: UnsafePointer<UInt8>?
             if output.pointee.admits != nil { admits = output.pointee.admits!.evaluate(columns, count: rows) }
             for program in 0..<output.pointee.programCount {
-                output.pointee.measureResults[program] = (output.pointee.measureAdmits + program).pointee.evaluate(columns, count: rows)
+                output.pointee.measureResults[program] = (output.pointee.measureAdmits + program).pointee.evaluate(
+                    columns, count: rows)
             }
             output.pointee.lateness.judge(
                 rows: scratch.live, count: live, times: scratch.times, before: scratch.before, admits: admits,
                 admissions: output.pointee.admissions, firsts: output.pointee.firsts, lasts: output.pointee.lasts)
             for at in 0..<live {
                 let row = Int(scratch.live[at])
-                let own = output.pointee.admissions[row], record = scratch.admissions[row]
+                let own = output.pointee.admissions[row]
+                let record = scratch.admissions[row]
                 if own == Admission.refused {
                     anyRefused = true
                     if record == Admission.none { scratch.admissions[row] = Admission.refused }
@@ -253,7 +259,12 @@ struct LaneState: ~Copyable {
 
     /// Writes the outcomes into the books, and what needs a place into the ledgers (S2, S13).
     private mutating func account(_ batch: RecordBatch, _ rows: Int, refused: Bool) {
-        var read = 0, aggregated = 0, filtered = 0, duplicate = 0, late = 0, rejected = 0
+        var read = 0
+        var aggregated = 0
+        var filtered = 0
+        var duplicate = 0
+        var late = 0
+        var rejected = 0
         for row in 0..<rows {
             let verdict = scratch.verdicts[row]
             read &+= verdict != RowVerdict.redelivered ? 1 : 0
@@ -289,7 +300,8 @@ struct LaneState: ~Copyable {
             payload = Array(UnsafeRawBufferPointer(start: start, count: min(size, PipelineLimits.deadLetterBytes)))
         }
         ledgerBytes += 64 + (payload?.count ?? 0)
-        let stamp = batch.timestamps[row], field = Int(scratch.blamed[row])
+        let stamp = batch.timestamps[row]
+        let field = Int(scratch.blamed[row])
         deadLetters.append(
             DeadLetter(
                 offset: batch.offsets[row], reason: reason, field: field < 0 ? nil : field,

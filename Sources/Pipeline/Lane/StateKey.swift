@@ -37,11 +37,13 @@ enum StateKey {
     /// Deletes everything of one window of one output.
     static func deleteWindow(_ log: StateLog, _ tag: UInt8, output: UInt16, start: Int64) {
         withUnsafeTemporaryAllocation(byteCount: windowPrefix * 2, alignment: 8) { buffer in
-            let from = UnsafeMutableRawPointer(buffer.baseAddress!), to = from + windowPrefix
+            let from = UnsafeMutableRawPointer(buffer.baseAddress!)
+            let to = from + windowPrefix
             writeWindow(from, tag, output: output, start: start)
             writeWindow(to, tag, output: output, start: start + 1)
             log.deleteRange(
-                from: UnsafeRawBufferPointer(start: from, count: windowPrefix), to: UnsafeRawBufferPointer(start: to, count: windowPrefix))
+                from: UnsafeRawBufferPointer(start: from, count: windowPrefix),
+                to: UnsafeRawBufferPointer(start: to, count: windowPrefix))
         }
     }
 }

@@ -75,10 +75,12 @@ struct LatenessStage {
         lasts: UnsafeMutablePointer<Int64>
     ) {
         // Neighbours mostly share a window: a division is needed only where one ends.
-        var start = Int64.max, end = Int64.min
+        var start = Int64.max
+        var end = Int64.min
         let reach = grid.size &+ grid.lateness
         for at in 0..<count {
-            let row = Int(rows[at]), time = times[row]
+            let row = Int(rows[at])
+            let time = times[row]
             if time < start || time >= end {
                 start = grid.lastStart(at: time)
                 end = start &+ grid.size
@@ -101,8 +103,11 @@ struct LatenessStage {
         lasts: UnsafeMutablePointer<Int64>
     ) {
         for at in 0..<count {
-            let row = Int(rows[at]), time = times[row], watermark = before[row]
-            var first = grid.firstStart(at: time), last = grid.lastStart(at: time)
+            let row = Int(rows[at])
+            let time = times[row]
+            let watermark = before[row]
+            var first = grid.firstStart(at: time)
+            var last = grid.lastStart(at: time)
             if first < grid.firstStart { first += (grid.firstStart - first + grid.every - 1) / grid.every * grid.every }
             if last > grid.lastStart { last -= (last - grid.lastStart + grid.every - 1) / grid.every * grid.every }
             if first > last || (admits != nil && admits![row] != 1) {

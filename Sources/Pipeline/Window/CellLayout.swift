@@ -103,7 +103,8 @@ struct CellLayout {
         }
     }
 
-    private static func operation(_ function: MeasurePlan.Function, _ kind: ColumnKind, hasColumn: Bool) -> MeasureSlot.Operation {
+    private static func operation(_ function: MeasurePlan.Function, _ kind: ColumnKind, hasColumn: Bool) -> MeasureSlot.Operation
+    {
         let isText = kind == .string || kind == .json
         switch function {
         case .count: return hasColumn ? .countValues : .countRecords

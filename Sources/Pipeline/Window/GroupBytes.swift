@@ -92,7 +92,9 @@ struct GroupBytes: ~Copyable {
             case nil: values.append(.null)
             case .string, .json:
                 let length = Int(bytes.loadUnaligned(fromByteOffset: at, as: UInt32.self))
-                values.append(.string(String(decoding: UnsafeRawBufferPointer(rebasing: bytes[(at + 4)..<(at + 4 + length)]), as: UTF8.self)))
+                values.append(
+                    .string(
+                        String(decoding: UnsafeRawBufferPointer(rebasing: bytes[(at + 4)..<(at + 4 + length)]), as: UTF8.self)))
                 at += 4 + length
             case .uuid:
                 values.append(
@@ -105,7 +107,8 @@ struct GroupBytes: ~Copyable {
                 at += 8
             case .int, .bool, .time:
                 let number = bytes.loadUnaligned(fromByteOffset: at, as: Int64.self)
-                values.append(kind == .bool ? .bool(number != 0) : kind == .time ? .time(EventTime(milliseconds: number)) : .int(number))
+                values.append(
+                    kind == .bool ? .bool(number != 0) : kind == .time ? .time(EventTime(milliseconds: number)) : .int(number))
                 at += 8
             }
         }

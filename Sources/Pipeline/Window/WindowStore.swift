@@ -48,7 +48,8 @@ struct WindowStore: ~Copyable {
     mutating func cell(start: Int64, hash: UInt64, group: UnsafeRawBufferPointer) -> CellPointer {
         let place = start == lastStart ? lastPlace : find(start)
         let window = windows + place
-        let table = window.pointee.table, mask = window.pointee.mask
+        let table = window.pointee.table
+        let mask = window.pointee.mask
         let upper = hash & 0xFFFF_FFFF_0000_0000
         var at = Int(truncatingIfNeeded: hash) & mask
         while true {
@@ -167,7 +168,8 @@ struct WindowStore: ~Copyable {
     }
 
     private mutating func growTable(_ window: UnsafeMutablePointer<Window>) {
-        let old = window.pointee.table, oldMask = window.pointee.mask
+        let old = window.pointee.table
+        let oldMask = window.pointee.mask
         let mask = oldMask * 2 + 1
         let table = UnsafeMutablePointer<UInt64>.allocate(capacity: mask + 1)
         table.initialize(repeating: 0, count: mask + 1)
