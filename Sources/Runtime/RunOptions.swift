@@ -60,7 +60,10 @@ public struct RunSummary: Equatable, Sendable {
     /// Waits of lanes for a turn, in milliseconds: median and 99th percentile.
     public var turnMedian: Double
     public var turnWorst: Double
-    public init(books: Books, read: Int64, commits: Int64, rows: Int64, stopped: [PartitionID: Fault], turnMedian: Double, turnWorst: Double) {
+    public init(
+        books: Books, read: Int64, commits: Int64, rows: Int64, stopped: [PartitionID: Fault], turnMedian: Double,
+        turnWorst: Double
+    ) {
         self.books = books
         self.read = read
         self.commits = commits

@@ -6,7 +6,10 @@ public import Observe
 public final class Service: Sendable {
     public let plan: Plan
 
-    public init(plan: Plan, options: RunOptions, clock: any Clock, version: String, onEvent: @escaping @Sendable (OperationalEvent) -> Void) {
+    public init(
+        plan: Plan, options: RunOptions, clock: any Clock, version: String,
+        onEvent: @escaping @Sendable (OperationalEvent) -> Void
+    ) {
         self.plan = plan
     }
 
