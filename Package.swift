@@ -59,7 +59,7 @@ let package = Package(
             swiftSettings: strict),
 
         tests("Model", ["Model"]),
-        tests("Topology", ["Topology", "Model"]),
+        tests("Topology", ["Topology", "Model"], goldens: "Goldens"),
         tests("Pipeline", ["Pipeline", "Model"]),
         tests("Freshness", ["Freshness", "Model"]),
         tests("State", ["State", "Model", "CSQLite", "CSys"]),

@@ -6,7 +6,7 @@ extension Topology.Surroundings {
     public static let machine = Topology.Surroundings(
         bytes: { path throws(Fault) in try FileBytes.read(path) },
         environment: { name in getenv(name).map { String(cString: $0) } },
-        zone: { name in name == "UTC" ? Zone.utc : nil })
+        zone: { name throws(Fault) in try ZoneFile.load(name) })
 }
 
 /// Reads a small file whole.

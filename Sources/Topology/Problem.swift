@@ -1,3 +1,5 @@
+import Model
+
 /// A place in a file: lines and columns count from 1, columns in Unicode scalars.
 public struct Place: Hashable, Comparable, Sendable, CustomStringConvertible {
     public var file: String
@@ -97,6 +99,31 @@ public struct Problem: Equatable, Sendable {
             (rank[p.place.file] ?? files.count, p.place.line, p.place.column, p.code.rawValue + p.path + p.what)
         }
         return problems.sorted { key($0) < key($1) }
+    }
+}
+
+extension Problem {
+    /// One object per problem: `{"problems":[{file, line, column, path, code, severity, what, next}, …]}`.
+    public static func json(_ problems: [Problem]) -> String {
+        var json = JSONText()
+        json.beginObject()
+        json.key("problems")
+        json.beginArray()
+        for problem in problems {
+            json.beginObject()
+            json.member("file", problem.place.file)
+            json.member("line", problem.place.line)
+            json.member("column", problem.place.column)
+            json.member("path", problem.path)
+            json.member("code", problem.code.rawValue)
+            json.member("severity", problem.severity.rawValue)
+            json.member("what", problem.what)
+            json.member("next", problem.next)
+            json.endObject()
+        }
+        json.endArray()
+        json.endObject()
+        return json.text
     }
 }
 

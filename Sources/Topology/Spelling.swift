@@ -13,6 +13,9 @@ enum Spelling {
         return best?.name
     }
 
+    /// `one of a, b or c`, or the only one.
+    static func choice(_ names: [String]) -> String { names.count == 1 ? list(names) : "one of " + list(names) }
+
     /// `a, b or c`, in backquotes; long lists are cut.
     static func list(_ names: [String]) -> String {
         let shown = names.prefix(12).map { "`\($0)`" }

@@ -22,11 +22,11 @@ public enum Topology {
         /// The bytes of a file; throws a `Fault` that says why not. Paths are as written.
         public var bytes: @Sendable (_ path: String) throws(Fault) -> [UInt8]
         public var environment: @Sendable (_ name: String) -> String?
-        /// A time zone's history by its IANA name; nil: there is none.
-        public var zone: @Sendable (_ name: String) -> Zone?
+        /// A time zone's history by its IANA name; throws a `Fault` that says why there is none.
+        public var zone: @Sendable (_ name: String) throws(Fault) -> Zone
         public init(
             bytes: @escaping @Sendable (String) throws(Fault) -> [UInt8], environment: @escaping @Sendable (String) -> String?,
-            zone: @escaping @Sendable (String) -> Zone?
+            zone: @escaping @Sendable (String) throws(Fault) -> Zone
         ) {
             self.bytes = bytes
             self.environment = environment
@@ -50,11 +50,12 @@ public enum Topology {
                 isWhole = false
                 continue
             }
-            guard let (tree, source) = YAMLReader.read(bytes, file: file, problems: problems) else {
+            let read = YAMLReader.read(bytes, file: file, problems: problems)
+            sources[file] = read?.source
+            guard let tree = read?.root else {
                 isWhole = false
                 continue
             }
-            sources[file] = source
             let substitution = Substitution(
                 environment: surroundings.environment, file: { try? surroundings.bytes($0) }, problems: problems)
             let node = substitution.apply(tree)
@@ -75,7 +76,8 @@ public enum Topology {
         let sorted = Problem.sorted(problems.all, files: files).map { problem in
             var shown = problem
             let isHidden = hidden.contains { $0.file == problem.place.file && $0.line == problem.place.line }
-            shown.sourceLine = isHidden ? nil : sources[problem.place.file]?.line(problem.place.line)
+            let line = sources[problem.place.file]?.line(problem.place.line)
+            shown.sourceLine = isHidden || line.map { Secrets.mayStand(in: $0) } ?? true ? nil : line
             return shown
         }
         return Reading(plan: plan, problems: sorted)

@@ -20,6 +20,8 @@ enum TopologyLimits {
     static let nameLength = 63
     /// Characters of a Kafka topic's name, by Kafka's own rule.
     static let topicLength = 249
+    /// Keys of a field's path.
+    static let pathKeys = 64
     static let fields = 512
     static let aggregates = 64
     static let measures = 128

@@ -24,8 +24,13 @@ func read(
                 return found
             },
             environment: { variables[$0] },
-            zone: { ["UTC": Zone.utc, "Europe/Berlin": Zone(name: "Europe/Berlin", transitions: [], offsets: [3_600])][$0] }))
+            zone: { name throws(Fault) in
+                guard name == berlin.name else { throw Fault("zone_unknown", "unknown", next: "none", exit: .topology) }
+                return berlin
+            }))
 }
+
+let berlin = Zone(name: "Europe/Berlin", transitions: [], offsets: [3_600])
 
 func texts(_ reading: Topology.Reading) -> [String] { reading.problems.map { $0.text() } }
 

@@ -90,12 +90,7 @@ struct Typing {
     }
 
     private mutating func compareColumns(_ a: Int, _ comparison: Comparison, _ b: Int, at place: Expression) -> Predicate? {
-        guard kind(a) == kind(b) else {
-            if Set([kind(a), kind(b)]) == [.int, .double] {
-                return fault(
-                    .notBuilt, place, "comparing an int field with a double field is part of the language but not built yet",
-                    "declare both fields as double")
-            }
+        guard kind(a) == kind(b) || Set([kind(a), kind(b)]) == [.int, .double] else {
             return mismatch(place, "\(words(a)) and \(words(b)) can't be compared", "compare fields of one type")
         }
         guard isOrdered(a) || comparison.isEquality else { return unordered(a, at: place) }
@@ -180,10 +175,9 @@ struct Typing {
             }
         }
         guard isGood else { return nil }
-        let found: Predicate =
-            list.isEmpty ? (negated ? knownTrue(column) : knownFalse(column)) : .isIn(column: column, list, negated: negated)
-        guard hasNull else { return found }
-        return negated ? .and([found, .constant(nil)]) : .or([found, .constant(nil)])
+        if hasNull { list.append(.null) }
+        if list.isEmpty { return negated ? knownTrue(column) : knownFalse(column) }
+        return .isIn(column: column, list, negated: negated)
     }
 
     /// A text, a bool or a number as the column's type, or a fault.

@@ -30,7 +30,7 @@ indirect enum Shape: Sendable {
         switch self {
         case .text(let rule): rule.words
         case .words(let words, let other):
-            "one of " + Spelling.list(words.filter { $0.notBuilt == nil }.map(\.name)) + (other.map { " or \($0.words)" } ?? "")
+            Spelling.choice(words.filter { $0.notBuilt == nil }.map(\.name)) + (other.map { " or \($0.words)" } ?? "")
         case .flag: "`true` or `false`"
         case .integer(let range): "a whole number from \(range.lowerBound) to \(range.upperBound)"
         case .span: "a span such as `500ms`, `30s`, `5m`, `24h` or `7d`"

@@ -13,7 +13,8 @@ struct DeclarationReader {
         for entry in entries {
             let entryPath = path.key(entry.key)
             guard let key = section.keys.first(where: { $0.name == entry.key }) else {
-                unknown(entry, in: section, path)
+                // The key that was meant is as good as there: its absence is no second problem.
+                if let meant = unknown(entry, in: section, path) { result.broken.insert(meant) }
                 continue
             }
             if let instead = key.notBuilt {
@@ -38,18 +39,19 @@ struct DeclarationReader {
                     .missingKey, at: node.place, path, "the key `\(key.name)` is missing", next: "add it: \(key.shape.words)")
             }
         }
-        checkCompany(section, entries, node, path)
+        checkCompany(section, entries, result.broken, node, path)
         return result
     }
 
     /// Keys that exclude and keys that need one another.
-    private func checkCompany(_ section: Section, _ entries: [Node.Entry], _ node: Node, _ path: String) {
-        let names = entries.map(\.key)
+    private func checkCompany(_ section: Section, _ entries: [Node.Entry], _ broken: Set<String>, _ node: Node, _ path: String) {
+        let names = broken.union(entries.map(\.key))
         let chosen = entries.filter { section.oneOf.contains($0.key) }
         let offered = section.oneOf.filter { name in section.keys.contains { $0.name == name && $0.notBuilt == nil } }
-        if !section.oneOf.isEmpty, chosen.isEmpty {
+        if !section.oneOf.isEmpty, names.isDisjoint(with: section.oneOf) {
             problems.error(
-                .missingKey, at: node.place, path, "one of \(Spelling.list(offered)) is missing", next: "add one of them")
+                .missingKey, at: node.place, path, "\(Spelling.choice(offered)) is missing",
+                next: offered.count == 1 ? "add it" : "add one of them")
         }
         for extra in chosen.dropFirst() {
             problems.error(
@@ -84,6 +86,8 @@ struct DeclarationReader {
             wrongKind(shape, node, path)
             return nil
         case (_, .scalar(let scalar)):
+            // What could not be substituted was told already.
+            guard !scalar.isBroken else { return nil }
             guard !scalar.isEmpty else {
                 wrongKind(shape, node, path)
                 return nil
@@ -144,7 +148,7 @@ struct DeclarationReader {
         let text = scalar.text
         func bad(_ next: String? = nil) -> Item.Content? {
             problems.error(
-                .badValue, at: place, path, "\(Self.shown(scalar)) is not \(shape.words)", next: next ?? "write \(shape.words)")
+                .badValue, at: place, path, "\(Self.shown(scalar)) does not fit", next: next ?? "write \(shape.words)")
             return nil
         }
         func outside(_ least: String, _ most: String) -> Item.Content? {
@@ -193,10 +197,12 @@ struct DeclarationReader {
         }
     }
 
-    private func unknown(_ entry: Node.Entry, in section: Section, _ path: String) {
+    /// Gives the key that was probably meant.
+    private func unknown(_ entry: Node.Entry, in section: Section, _ path: String) -> String? {
         let names = section.keys.map(\.name)
         let next: String
-        if let nearest = Spelling.nearest(to: entry.key, among: names) {
+        let nearest = Spelling.nearest(to: entry.key, among: names)
+        if let nearest {
             next = "did you mean `\(nearest)`?"
         } else if entry.key == "<<" {
             next = "merge keys are not part of the language; write the keys out or use an alias for the whole map"
@@ -204,6 +210,7 @@ struct DeclarationReader {
             next = "known here: " + Spelling.list(section.keys.filter { $0.notBuilt == nil }.map(\.name))
         }
         problems.error(.unknownKey, at: entry.keyPlace, path.key(entry.key), "unknown key `\(entry.key)`", next: next)
+        return nearest
     }
 
     private func wrongKind(_ shape: Shape, _ node: Node, _ path: String) {

@@ -1,3 +1,5 @@
+import Model
+
 /// RFC 3339 texts.
 enum Instant {
     /// Milliseconds since the Unix epoch and whether the text says anything finer (that is floored away); nil: not an
@@ -62,7 +64,7 @@ enum Instant {
     private static func days(_ year: Int64, _ month: Int64, _ day: Int64) -> Int64 {
         let y = month <= 2 ? year - 1 : year
         let m = (month + 9) % 12
-        let leaps = y / 4 - y / 100 + y / 400
+        let leaps = floorDivide(y, 4) - floorDivide(y, 100) + floorDivide(y, 400)
         return 365 * y + leaps + (153 * m + 2) / 5 + day - 1 - 719_468
     }
 }

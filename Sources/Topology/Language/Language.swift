@@ -177,8 +177,8 @@ enum Language {
         ], oneOf: ["kafka", "table"])
     static let freshness = Section([
         Key("within", someSpan, isRequired: true, "How old the results may be."),
-        Key("objective", .percent, with: "within", "The share of time in which they are."),
-        Key("hours", .text(.hours), with: "within", "The hours that count; default: always."),
+        Key("objective", .percent, "The share of time in which they are."),
+        Key("hours", .text(.hours), "The hours that count; default: always."),
     ])
 
     static let late = Shape.words([Word("count"), Word("ledger")])

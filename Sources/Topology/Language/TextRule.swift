@@ -27,7 +27,7 @@ enum TextRule: Sendable {
         case .path: "a path"
         case .bootstrap: "brokers as `host:port`, with commas between them"
         case .zone: "a time zone such as `Europe/Berlin`"
-        case .fieldPath: "keys with dots between them, such as `geo.country`"
+        case .fieldPath: "up to \(TopologyLimits.pathKeys) keys with dots between them, such as `geo.country`"
         case .hours: "hours such as `Mon-Fri 08:00-20:00 Europe/Berlin`"
         }
     }
@@ -49,7 +49,9 @@ enum TextRule: Sendable {
             return text.split(separator: ",", omittingEmptySubsequences: false).allSatisfy { Scalars.listen(String($0)) != nil }
         case .zone:
             return text.utf8.count <= 64 && text.utf8.allSatisfy { Self.isTopicByte($0) || $0 == 0x2f || $0 == 0x2b }
-        case .fieldPath: return text.split(separator: ".", omittingEmptySubsequences: false).allSatisfy { !$0.isEmpty }
+        case .fieldPath:
+            let keys = text.split(separator: ".", omittingEmptySubsequences: false)
+            return keys.count <= TopologyLimits.pathKeys && keys.allSatisfy { !$0.isEmpty }
         case .hours: return Self.isHours(text)
         }
     }

@@ -54,13 +54,14 @@ extension PlanReader {
             return forms[unit].map { .timestamp($0) }
         }
         guard let item = section["zone"], let name = item.text else { return .timestamp(.text(zone: nil)) }
-        guard let zone = zone(name) else {
+        do {
+            return .timestamp(.text(zone: try zone(name)))
+        } catch {
             problems.error(
-                .badValue, at: item.place, item.path, "the time zone `\(name)` is not known here",
-                next: "write an IANA name such as `Europe/Berlin`, and check that the system's zone files are installed")
+                .badValue, at: item.place, item.path, "the time zone `\(name)` is not known on this machine",
+                next: "write an IANA name such as `Europe/Berlin`; the package tzdata brings them")
             return nil
         }
-        return .timestamp(.text(zone: zone))
     }
 
     /// A default as the field's type.

@@ -5,7 +5,7 @@ struct PlanReader {
     let problems: ProblemList
     /// The text of a file, to find places inside expressions.
     let source: (String) -> SourceText?
-    let zone: (String) -> Zone?
+    let zone: (String) throws(Fault) -> Zone
     let isStrict: Bool
     var fields = FieldTable()
 

@@ -43,8 +43,8 @@ struct Scalar: Sendable {
     /// As the file has it, before substitution: what messages may quote.
     var written: String
     var style: Style
-    /// The whole text is one `${NAME}` or `${file:…}` without a default: a secret may stand here.
-    var isReference = false
+    /// Something in it could not be substituted.
+    var isBroken = false
 
     init(_ text: String, style: Style = .plain) {
         self.text = text
@@ -54,5 +54,11 @@ struct Scalar: Sendable {
 
     /// `key:` with nothing behind it.
     var isEmpty: Bool { style == .plain && written.isEmpty }
+    /// The whole text is one `${NAME}` or `${file:…}` without a default: a secret may stand here.
+    var isReference: Bool {
+        guard written.hasPrefix("${"), written.hasSuffix("}") else { return false }
+        let inner = written.dropFirst(2).dropLast()
+        return !inner.contains("}") && !inner.contains("$") && (inner.hasPrefix("file:") || !inner.contains(":"))
+    }
     var isSubstituted: Bool { written != text }
 }

@@ -23,50 +23,46 @@ struct Substitution {
         var result = scalar
         var text = ""
         var rest = Substring(scalar.text)
-        var pieces = 0
-        var isPure = true
         while let dollar = rest.firstIndex(of: "$") {
             text += rest[..<dollar]
-            isPure = isPure && dollar == rest.startIndex
             rest = rest[dollar...]
             if rest.hasPrefix("$${") {
                 text += "${"
                 rest = rest.dropFirst(3)
-                isPure = false
             } else if rest.hasPrefix("${") {
                 guard let close = rest.firstIndex(of: "}") else {
                     problems.error(
                         .variable, at: place, path, "`${` has no closing `}`", next: "close it, or write `$${` for the text `${`")
+                    result.isBroken = true
                     return result
                 }
                 let inner = rest[rest.index(rest.startIndex, offsetBy: 2)..<close]
-                guard let value = value(String(inner), at: place, path, isPure: &isPure) else { return result }
+                guard let value = value(String(inner), at: place, path) else {
+                    result.isBroken = true
+                    return result
+                }
                 text += value
-                pieces += 1
                 rest = rest[rest.index(after: close)...]
             } else {
                 text += "$"
                 rest = rest.dropFirst()
-                isPure = false
             }
         }
         result.text = text + rest
-        result.isReference = isPure && rest.isEmpty && pieces == 1
         return result
     }
 
-    private func value(_ inner: String, at place: Place, _ path: String, isPure: inout Bool) -> String? {
+    private func value(_ inner: String, at place: Place, _ path: String) -> String? {
         if inner.hasPrefix("file:") { return contents(String(inner.dropFirst(5)), at: place, path) }
         var name = Substring(inner)
         var fallback: String?
         if let mark = inner.range(ofFirst: ":-") {
             name = inner[..<mark]
             fallback = String(inner[inner.index(mark, offsetBy: 2)...])
-            isPure = false
         }
         guard let first = name.utf8.first, !(0x30...0x39).contains(first), name.utf8.allSatisfy(Self.isNameByte) else {
             problems.error(
-                .variable, at: place, path, "`${\(inner)}` names no variable",
+                .variable, at: place, path, "what stands between `${` and `}` names no variable",
                 next: "write ${NAME}, ${NAME:-default} or ${file:PATH}")
             return nil
         }

@@ -4,6 +4,7 @@ import CYAML
 struct YAMLReader {
     private let file: String
     private let problems: ProblemList
+    private let bytes: [UInt8]
     private var parser: UnsafeMutablePointer<yaml_parser_t>
     private var anchors: [String: (node: Node, count: Int)] = [:]
     private var nodes = 0
@@ -11,8 +12,8 @@ struct YAMLReader {
     /// Stops the reading of a file; the problem is in the list already.
     private struct Stop: Error {}
 
-    /// The tree, or nil where the file has no readable one.
-    static func read(_ bytes: [UInt8], file: String, problems: ProblemList) -> (root: Node, source: SourceText)? {
+    /// The tree, nil where the file has none that can be read, and the lines; nil where there are not even lines.
+    static func read(_ bytes: [UInt8], file: String, problems: ProblemList) -> (root: Node?, source: SourceText)? {
         let start = Place(file: file, line: 1, column: 1)
         guard bytes.count <= TopologyLimits.fileBytes else {
             problems.error(
@@ -28,18 +29,19 @@ struct YAMLReader {
         defer { parser.deallocate() }
         guard yaml_parser_initialize(parser) == 1 else { return nil }
         defer { yaml_parser_delete(parser) }
-        var reader = YAMLReader(file: file, problems: problems, parser: parser)
+        var reader = YAMLReader(file: file, problems: problems, bytes: bytes, parser: parser)
         let root = bytes.withUnsafeBufferPointer { buffer in
             yaml_parser_set_input_string(parser, buffer.baseAddress, buffer.count)
             yaml_parser_set_encoding(parser, YAML_UTF8_ENCODING)
             return try? reader.document()
         }
-        return root.map { ($0, SourceText(text)) }
+        return (root, SourceText(text))
     }
 
-    private init(file: String, problems: ProblemList, parser: UnsafeMutablePointer<yaml_parser_t>) {
+    private init(file: String, problems: ProblemList, bytes: [UInt8], parser: UnsafeMutablePointer<yaml_parser_t>) {
         self.file = file
         self.problems = problems
+        self.bytes = bytes
         self.parser = parser
     }
 
@@ -162,8 +164,14 @@ struct YAMLReader {
         let context = parser.pointee.context.map {
             " \(String(cString: $0)) that begins in line \(parser.pointee.context_mark.line + 1)"
         }
+        // Errors of libyaml's own reader have an offset in bytes instead of a mark.
+        let isUnreadable = parser.pointee.error == YAML_READER_ERROR
+        let at =
+            isUnreadable
+            ? Self.place(after: bytes.prefix(parser.pointee.problem_offset), file)
+            : Place(file: file, line: mark.line + 1, column: mark.column + 1)
         return try stop(
-            .yaml, at: Place(file: file, line: mark.line + 1, column: mark.column + 1),
+            .yaml, at: at,
             "this is not YAML: \(what)\(context ?? "")",
             next: what.contains("cannot start any token")
                 ? "indent with spaces, and quote texts that begin with a special character"
@@ -202,7 +210,10 @@ struct YAMLReader {
             }
             if isGood { low = middle } else { high = middle - 1 }
         }
-        let good = bytes[..<max(0, low - 1)]
+        return place(after: bytes[..<max(0, low - 1)], file)
+    }
+
+    private static func place(after good: ArraySlice<UInt8>, _ file: String) -> Place {
         let line = good.count { $0 == 0x0a } + 1
         let column = good.reversed().prefix { $0 != 0x0a }.count { $0 & 0xc0 != 0x80 } + 1
         return Place(file: file, line: line, column: column)

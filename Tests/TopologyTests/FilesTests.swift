@@ -1,0 +1,118 @@
+import Model
+import Testing
+
+@testable import Topology
+
+@Suite struct FilesTests {
+    @Test func anOverlayReplacesValuesAndMergesMaps() {
+        let reading = read(
+            small(more: "kafka: {bootstrap: a:1, client: {linger.ms: 5, client.id: x}}\nfilter: i > 1\n"),
+            with: ["prod.yaml": "kafka: {bootstrap: \"b:2\", client: {linger.ms: 6}}\nsource: {topics: [other]}\nowner: we\n"])
+        #expect(texts(reading) == [])
+        #expect(reading.plan?.kafka == KafkaPlan(bootstrap: "b:2", client: ["linger.ms": "6", "client.id": "x"]))
+        #expect(reading.plan?.source.kind == .kafka(topics: ["other"], group: "small", start: .earliest))
+        #expect(reading.plan?.owner == "we")
+        #expect(reading.plan?.filter == .compare(column: 3, .greater, .int(1)))
+    }
+
+    @Test func laterOverlaysLieAboveEarlierOnes() {
+        let reading = read(
+            small(), with: ["b.yaml": "owner: b\ndescription: b\n", "a.yaml": "owner: a\n"], order: ["b.yaml", "a.yaml"])
+        #expect(reading.plan?.owner == "a")
+        #expect(reading.plan?.description == "b")
+    }
+
+    @Test func problemsPointIntoTheFileTheyStandIn() {
+        let reading = read(
+            small(more: "filter: x > 1\n"),
+            with: ["prod.yaml": "kafka:\n  bootstrap: nowhere\ncommit: {every: 5}\naggregates:\n  a:\n    where: y = 1\n"])
+        #expect(
+            texts(reading) == [
+                "t.yaml:18:9: error: filter: no field is called `x`; did you mean `s`? [unknown_field]",
+                "prod.yaml:2:14: error: kafka.bootstrap: `nowhere` does not fit; write brokers as `host:port`, with commas between them"
+                    + " [bad_value]",
+                "prod.yaml:3:17: error: commit.every: `5` does not fit; add the unit: ms, s, m, h or d [bad_value]",
+                "prod.yaml:6:12: error: aggregates.a.where: no field is called `y`; did you mean `s`? [unknown_field]",
+            ])
+        #expect(reading.plan == nil)
+        #expect(reading.exit == .topology)
+    }
+
+    @Test func problemsOfAllFilesAreTold() {
+        let reading = read(small(more: "late: [\n"), with: ["a.yaml": "b: [1\n", "c.yaml": "x: 1\nx: 2\n"])
+        #expect(reading.problems.map(\.place.file) == ["t.yaml", "a.yaml", "c.yaml"])
+        #expect(reading.problems.map(\.code) == [.yaml, .yaml, .duplicateKey])
+    }
+
+    @Test func aFileThatCannotBeReadIsNoWrongTopology() {
+        let reading = read(small(), order: ["nowhere.yaml"])
+        #expect(
+            texts(reading) == ["nowhere.yaml:1:1: error: the file can't be read; check the path [unreadable_file]"])
+        #expect(reading.plan == nil)
+        #expect(reading.exit == .usage)
+    }
+
+    @Test func aFileLargerThanTheBoundIsNotRead() {
+        let bytes = [UInt8](repeating: 0x20, count: TopologyLimits.fileBytes + 1)
+        let reading = read(bytes: ["t.yaml": bytes], order: ["t.yaml"])
+        #expect(reading.problems.map(\.code) == [.tooLarge])
+    }
+
+    @Test func anAliasStandsForItsAnchor() {
+        let reading = read(
+            small(aggregate: "allowed_lateness: &l 5m\ngroup_by: &g [s, i]")
+                + "\n  b: {window: {tumbling: 1h}, measures: {n: count()}, allowed_lateness: *l, group_by: *g}\n")
+        #expect(texts(reading) == [])
+        #expect(reading.plan?.aggregates.map(\.allowedLateness) == [.minutes(5), .minutes(5)])
+        #expect(reading.plan?.aggregates.map(\.groupBy) == [[2, 3], [2, 3]])
+    }
+
+    @Test(arguments: [
+        ("${A}", "eins"), ("${B:-zwei}", "zwei"), ("${EMPTY:-drei}", "drei"), ("${EMPTY}x", "x"), ("${B:-}x", "x"),
+        ("a${A}b${A}", "aeinsbeins"), ("$${A}", "${A}"), ("$A 5$", "$A 5$"), ("${file:f}", "datei"),
+        ("${A}-${file:f}", "eins-datei"),
+    ])
+    func variablesAndFilesArePutIn(written: String, text: String) {
+        let reading = read(
+            small(more: "owner: \"\(written)\"\n"), variables: ["A": "eins", "EMPTY": ""], files: ["f": "datei\n"])
+        #expect(texts(reading) == [])
+        #expect(reading.plan?.owner == text)
+    }
+
+    @Test(arguments: ["${PW}", "\"${PW}\"", "${file:pw}"])
+    func aSecretComesFromOutside(written: String) {
+        let reading = read(
+            small(
+                more:
+                    "kafka:\n  sasl: {mechanism: plain, user: u, password: \(written.contains("\"") ? written : "\"\(written)\"")}\n"
+            ),
+            variables: ["PW": "geheim"], files: ["pw": "geheim\n"])
+        #expect(texts(reading) == [])
+        #expect(reading.plan?.kafka.sasl == .init(mechanism: "PLAIN", user: "u", password: "geheim"))
+    }
+
+    @Test func aSecretInTheFileBelowIsRefusedThoughAnOverlayReplacesIt() {
+        let reading = read(
+            small(more: "kafka: {sasl: {mechanism: plain, user: u, password: geheim}}\n"),
+            with: ["o.yaml": "kafka: {sasl: {password: \"${PW}\"}}\n"], variables: ["PW": "x"])
+        #expect(reading.problems.map(\.code) == [.literalSecret])
+    }
+
+    @Test func problemsAreJSONForMachines() {
+        let problem = Problem(
+            place: Place(file: "a \"b\".yaml", line: 3, column: 7), path: "filter", code: .expression, severity: .error,
+            what: "w", next: "n")
+        #expect(
+            Problem.json([problem])
+                == #"{"problems":[{"file":"a \"b\".yaml","line":3,"column":7,"path":"filter","code":"expression","#
+                + #""severity":"error","what":"w","next":"n"}]}"#)
+        #expect(Problem.json([]) == #"{"problems":[]}"#)
+    }
+
+    @Test func theCaretStandsUnderItsCharacter() {
+        let problem = Problem(
+            place: Place(file: "a.yaml", line: 12, column: 4), path: "", code: .yaml, severity: .warning, what: "w", next: "n",
+            sourceLine: "\tä: x")
+        #expect(problem.text(caret: true) == "a.yaml:12:4: warning: w; n [yaml]\n  12 | \tä: x\n     | \t  ^")
+    }
+}
