@@ -80,8 +80,8 @@ public struct Problem: Equatable, Sendable {
     /// `file:line:column: error: path: what; next`, on one line; with `caret` the source line and a mark below it.
     public func text(caret: Bool = false) -> String {
         let subject = path.isEmpty ? "" : "\(path): "
-        var text = "\(place): \(severity.rawValue): \(subject)\(what); \(next) [\(code.rawValue)]"
-        guard caret, let sourceLine else { return text }
+        var text = Self.printable("\(place): \(severity.rawValue): \(subject)\(what); \(next) [\(code.rawValue)]")
+        guard caret, let sourceLine = sourceLine.map(Self.printable) else { return text }
         let number = String(place.line)
         let margin = String(repeating: " ", count: number.count)
         // Tabs stay tabs, so that the caret stands under its character however wide a terminal draws them.
@@ -89,6 +89,16 @@ public struct Problem: Equatable, Sendable {
             String.UnicodeScalarView(sourceLine.unicodeScalars.prefix(place.column - 1).map { $0 == "\t" ? "\t" : " " }))
         text += "\n  \(number) | \(sourceLine)\n  \(margin) | \(pad)^"
         return text
+    }
+
+    /// What a file quotes can't steer a terminal: control characters are shown as replaced, one for one; tabs stay.
+    private static func printable(_ text: String) -> String {
+        guard text.unicodeScalars.contains(where: isControl) else { return text }
+        return String(String.UnicodeScalarView(text.unicodeScalars.map { isControl($0) ? "\u{fffd}" : $0 }))
+    }
+
+    private static func isControl(_ scalar: Unicode.Scalar) -> Bool {
+        scalar.properties.generalCategory == .control && scalar != "\t" || scalar.properties.isBidiControl
     }
 
     /// By file, line and column; the order of files is the order in which they were given.

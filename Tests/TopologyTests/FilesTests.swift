@@ -109,6 +109,16 @@ import Testing
         #expect(Problem.json([]) == #"{"problems":[]}"#)
     }
 
+    @Test func whatAFileQuotesCannotSteerATerminal() {
+        let problem = Problem(
+            place: Place(file: "a.yaml", line: 1, column: 1), path: "\u{1b}[31m", code: .unknownKey, severity: .error,
+            what: "w\nx\u{202e}",
+            next: "n", sourceLine: "\u{1b}[31m: 1")
+        #expect(
+            problem.text(caret: true)
+                == "a.yaml:1:1: error: \u{fffd}[31m: w\u{fffd}x\u{fffd}; n [unknown_key]\n  1 | \u{fffd}[31m: 1\n    | ^")
+    }
+
     @Test func theCaretStandsUnderItsCharacter() {
         let problem = Problem(
             place: Place(file: "a.yaml", line: 12, column: 4), path: "", code: .yaml, severity: .warning, what: "w", next: "n",
