@@ -16,7 +16,7 @@ public final class KafkaConsumer: @unchecked Sendable {
         case reopen(KafkaPartition, offset: Int64)
         /// The broker said the topic or partition does not exist.
         case doubt(KafkaPartition)
-        /// It failed for good and its lane knows: fetch no more for it.
+        /// Its lane closed it, or knows that it failed for good: fetch no more for it.
         case halt(KafkaPartition)
     }
 
@@ -44,10 +44,10 @@ public final class KafkaConsumer: @unchecked Sendable {
         self.onEvent = onEvent
         wakesFetcher = !KafkaSettings.hasQueueBackoff(KafkaSettings.libraryVersion)
         handle = try KafkaHandle(settings, role: .consumer(queues), onEvent: onEvent)
-        SideThread.start { [self] in control() }
+        SideThread.start { [self] in ControlThread(self, onEvent).run() }
     }
 
-    /// The input of one partition; the same one each time. It reads nothing until it is opened.
+    /// The input of one partition; the same one each time. It reads nothing until it is opened, and is opened once in its life.
     public func partition(_ id: PartitionID) throws(Fault) -> KafkaPartition {
         try state.withLock { state throws(Fault) -> KafkaPartition in
             if state.isClosing { throw KafkaFault.spent("read") }
@@ -96,7 +96,7 @@ public final class KafkaConsumer: @unchecked Sendable {
         SideThread.start { [self] in
             controlEnded.wait()
             controlEnded.signal()
-            for partition in partitions { partition.stop() }
+            for partition in partitions { partition.retire() }
             for topic in topics { rd_kafka_topic_destroy(topic.pointer) }
             done.signal()
         }
@@ -116,6 +116,20 @@ public final class KafkaConsumer: @unchecked Sendable {
         }
     }
 
+    /// For the control thread: what it was asked since the last call; nil: the consumer closes and the thread must end.
+    func takeJobs() -> [Job]? {
+        state.withLock { state in
+            defer { state.jobs = [] }
+            return state.isClosing ? nil : state.jobs
+        }
+    }
+
+    /// For the control thread: its last word.
+    func controlEnds() { controlEnded.signal() }
+
+    /// For the control thread: the partitions that are read now.
+    var openPartitions: [KafkaPartition] { state.withLock { $0.partitions.values.filter(\.isOpen) } }
+
     /// Called by partitions on their lanes' queues.
     func ask(_ job: Job) { state.withLock { $0.jobs.append(job) } }
 
@@ -132,94 +146,4 @@ public final class KafkaConsumer: @unchecked Sendable {
 /// `@unchecked Sendable` is true because: librdkafka's topic objects may be used from any thread.
 struct Shared: @unchecked Sendable {
     let pointer: OpaquePointer
-}
-
-// MARK: The control thread
-
-extension KafkaConsumer {
-    private func control() {
-        var presence = BrokerPresence()
-        var doubts: [ObjectIdentifier: (partition: KafkaPartition, misses: Int)] = [:]
-        var pollsToProbe = 0
-        let pollsPerProbe = Int(KafkaLimits.probeEvery.milliseconds / KafkaLimits.controlPoll.milliseconds)
-        while true {
-            let (jobs, isClosing) = state.withLock { state in
-                defer { state.jobs = [] }
-                return (state.jobs, state.isClosing)
-            }
-            if isClosing { break }
-            for job in jobs {
-                switch job {
-                case .reopen(let partition, let offset):
-                    partition.reopen(at: offset)
-                    onEvent(.reopened(partition.id, at: offset))
-                case .halt(let partition):
-                    doubts[ObjectIdentifier(partition)] = nil
-                    partition.stop()
-                case .doubt(let partition):
-                    if doubts[ObjectIdentifier(partition)] == nil { doubts[ObjectIdentifier(partition)] = (partition, 0) }
-                }
-            }
-            rd_kafka_poll(handle.pointer, Int32(KafkaLimits.controlPoll.milliseconds))
-            if let code = handle.heard.takeProblem(), let event = presence.heard(code) { onEvent(event) }
-            let allDown = handle.heard.takeAllDown()
-            pollsToProbe = max(pollsToProbe - 1, 0)
-            guard pollsToProbe == 0, allDown || presence.isDoubtful || !doubts.isEmpty else { continue }
-            pollsToProbe = pollsPerProbe
-            // One broker lost can look like all of them lost, so the word "all brokers down" is only a reason to ask.
-            if allDown || presence.isDoubtful {
-                let code = KafkaMetadata.probe(handle, within: KafkaLimits.probeTimeout)
-                if let event = presence.probed(code) { onEvent(event) }
-            }
-            for (key, doubt) in doubts { doubts[key] = judge(doubt) }
-        }
-        controlEnded.signal()
-    }
-
-    /// nil: the doubt is settled.
-    private func judge(_ doubt: (partition: KafkaPartition, misses: Int)) -> (partition: KafkaPartition, misses: Int)? {
-        let partition = doubt.partition
-        do throws(Fault) {
-            let ids = try discover([partition.id.topic], within: KafkaLimits.probeTimeout)
-            if ids.contains(partition.id) { return nil }
-        } catch {
-            if error.isTransient { return doubt }
-            if error.code != "topic_missing" {
-                partition.fail(error)
-                return nil
-            }
-        }
-        guard doubt.misses + 1 >= KafkaLimits.missingTopicProbes else { return (partition, doubt.misses + 1) }
-        partition.fail(KafkaFault.topicMissing(partition.id.description))
-        return nil
-    }
-}
-
-/// Whether any broker answers, told once each time it changes. A value that decides; the control thread acts.
-struct BrokerPresence {
-    private var isAway = false
-    private var told: Set<Int32> = []
-    /// True while probes should go on.
-    private(set) var isDoubtful = false
-
-    /// An error callback. nil: nothing new.
-    mutating func heard(_ code: rd_kafka_resp_err_t) -> KafkaEvent? {
-        let fault = KafkaFault.of(code, doing: "accept the connection", place: "kafka.bootstrap")
-        isDoubtful = true
-        guard !fault.isTransient, told.insert(code.rawValue).inserted else { return nil }
-        return .refused(fault)
-    }
-
-    /// The answer to a probe.
-    mutating func probed(_ code: rd_kafka_resp_err_t) -> KafkaEvent? {
-        if code == RD_KAFKA_RESP_ERR_NO_ERROR {
-            isDoubtful = false
-            told = []
-            defer { isAway = false }
-            return isAway ? .brokersBack : nil
-        }
-        isDoubtful = true
-        defer { isAway = true }
-        return isAway ? nil : .brokersAway(KafkaFault.of(code, doing: "answer", place: "kafka.bootstrap"))
-    }
 }

@@ -26,6 +26,8 @@ public enum KafkaLimits {
     static let poisonAttempts = 3
     /// Metadata answers in a row, one a probe, that must say a topic is gone before its partitions fail.
     static let missingTopicProbes = 4
+    /// One in so many probes asks for every topic, in doubt or not: every 10 s.
+    static let probesPerTopicCheck = 5
     /// Between two probes of something doubtful.
     static let probeEvery = TimeSpan.seconds(2)
     static let probeTimeout = TimeSpan.seconds(2)

@@ -22,7 +22,8 @@ public final class KafkaPartition: PartitionInput, @unchecked Sendable {
 
     public let id: PartitionID
     private let topic: OpaquePointer
-    private unowned let consumer: KafkaConsumer
+    /// Both hold each other until the consumer closes.
+    private let consumer: KafkaConsumer
     private let shared = Mutex(Shared())
     private let wakeUp = WakeUp()
 
@@ -116,7 +117,7 @@ public final class KafkaPartition: PartitionInput, @unchecked Sendable {
     public var endOffset: Int64? {
         var low: Int64 = 0
         var high: Int64 = 0
-        guard
+        guard shared.withLock({ $0.phase != .closed }),
             rd_kafka_get_watermark_offsets(consumer.handle.pointer, id.topic, id.number, &low, &high)
                 == RD_KAFKA_RESP_ERR_NO_ERROR,
             high >= 0
@@ -124,17 +125,16 @@ public final class KafkaPartition: PartitionInput, @unchecked Sendable {
         return high
     }
 
-    /// Nothing of this partition surfaces any more. The fetcher is stopped on a side thread, because that waits for the broker's
-    /// thread.
+    /// Nothing of this partition surfaces any more. The control thread stops the fetching, because that waits for librdkafka.
     public func close() {
         release()
         wakeUp.set(nil)
         shared.withLock { $0.phase = .closed }
-        SideThread.start { [self, consumer] in
-            stop()
-            _ = consumer
-        }
+        consumer.ask(.halt(self))
     }
+
+    /// For the control thread.
+    var isOpen: Bool { shared.withLock { $0.phase != .closed && $0.fault == nil } }
 }
 
 /// `@unchecked Sendable` is true because: librdkafka's queues may be used from any thread.
@@ -247,6 +247,13 @@ extension KafkaPartition {
         }
         if let failure { fail(failure) }
         wakeUp.call()
+    }
+
+    /// The consumer closes.
+    func retire() {
+        shared.withLock { $0.phase = .closed }
+        wakeUp.set(nil)
+        stop()
     }
 
     /// Ends the fetching and frees the queue. Waits for librdkafka's threads; once.

@@ -47,6 +47,12 @@ public struct DeliveryReport: Equatable, Sendable {
     public var pending = 0
     /// The first `KafkaLimits.reportedFailures` of the failed ones, in the order of their reports.
     public var failures: [Failure] = []
+    public init(delivered: Int = 0, failed: Int = 0, pending: Int = 0, failures: [Failure] = []) {
+        self.delivered = delivered
+        self.failed = failed
+        self.pending = pending
+        self.failures = failures
+    }
     public var isComplete: Bool { failed == 0 && pending == 0 }
 }
 

@@ -13,6 +13,13 @@ public struct QueueShare: Equatable, Sendable {
     /// Bytes of one response.
     public var responseBytes: Int64
 
+    init(kilobytes: Int64, records: Int64, fetchBytes: Int64, responseBytes: Int64) {
+        self.kilobytes = kilobytes
+        self.records = records
+        self.fetchBytes = fetchBytes
+        self.responseBytes = responseBytes
+    }
+
     public init(budget: ByteCount, partitions: Int) {
         let each = max(budget.bytes, 0) / Int64(max(partitions, 1))
         let counted = each / 3

@@ -122,3 +122,15 @@ extension RecordBatch {
         }
     }
 }
+
+extension KafkaCluster {
+    /// Changes bytes in a partition's log on disk, as a failing disk does. `folder` is `TOPIC-PARTITION`; both texts are of one length
+    /// and of plain letters.
+    public func spoil(_ folder: String, replacing old: String, with new: String) throws(Fault) {
+        guard let directory else { throw Self.broken("not a broker of our own") }
+        // In place: the broker has the file open.
+        let script =
+            #"at=$(grep -abo "$1" "$3" | head -1 | cut -d: -f1); printf %s "$2" | dd of="$3" bs=1 seek="$at" conv=notrunc"#
+        try Command.start(["/bin/sh", "-c", script, "sh", old, new, "\(directory)/1/data/\(folder)/00000000000000000000.log"])
+    }
+}

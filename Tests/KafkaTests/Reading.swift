@@ -89,3 +89,15 @@ func stored(_ range: Range<Int>, partition: Int32) -> [StoredRecord] {
         StoredRecord(offset: Int64($0), value: Array("\(partition)-\($0)".utf8), timestamp: 1_700_000_000_000 + Int64($0))
     }
 }
+
+extension KafkaCluster {
+    /// One uncompressed batch.
+    func produceUncompressed(_ records: [OutgoingRecord]) throws {
+        let producer = try KafkaProducer(
+            KafkaSettings(KafkaPlan(bootstrap: bootstrap, client: ["compression.codec": "none", "linger.ms": "100"]))
+        ) { _ in }
+        defer { producer.close(within: .seconds(10)) }
+        try producer.send(records, within: .seconds(10))
+        guard producer.flush(within: .seconds(10)).isComplete else { throw RawClient.Failed(what: "not written") }
+    }
+}

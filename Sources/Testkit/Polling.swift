@@ -13,5 +13,5 @@ struct Waited: Error, CustomStringConvertible {
     var description: String
 }
 
-/// For loops that wait for a broker; never for an outcome.
+/// Between two looks at something that takes its time; never for an outcome.
 func rest(milliseconds: UInt32) { usleep(milliseconds * 1_000) }
