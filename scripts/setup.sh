@@ -54,8 +54,8 @@ missing_packages() {
     local wanted=("${libraries[@]}")
     if [[ $1 == all ]]; then
         wanted+=("${test_tools[@]}")
-        # A broker to test against is a Java program; without one there is nothing to run it for.
-        if [[ -x ${WEIR_TEST_KAFKA:-../shared/kafka/kafka} ]] && ! command -v java >/dev/null; then
+        # The test broker is a Java program; without one beside the package there is nothing to run Java for.
+        if [[ -x ../shared/kafka/kafka ]] && ! command -v java >/dev/null; then
             wanted+=(default-jre-headless)
         fi
     fi

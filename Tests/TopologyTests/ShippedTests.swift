@@ -1,0 +1,22 @@
+import Foundation
+import Testing
+import Topology
+
+private let folder = URL(fileURLWithPath: #filePath).deletingLastPathComponent().appending(path: "../../topologies").standardized
+
+/// The topologies that come with Weir, tests (`*.test.yaml`) apart.
+private let shipped = ((try? FileManager.default.contentsOfDirectory(atPath: folder.path)) ?? [])
+    .filter { $0.hasSuffix(".yaml") && !$0.hasSuffix(".test.yaml") }.sorted()
+
+@Test func everyShippedTopologyCanBeRun() {
+    #expect(!shipped.isEmpty)
+    for name in shipped {
+        let reading = Topology.read(files: [folder.appending(path: name).path])
+        #expect(reading.plan != nil, "\(name): \(reading.problems.map { $0.text() }.joined(separator: "\n"))")
+    }
+}
+
+@Test func theFirstTopologyOfTheReadmeIsAboveReproach() {
+    let reading = Topology.read(files: [folder.appending(path: "product-usage.yaml").path], strict: true)
+    #expect(texts(reading) == [])
+}
