@@ -40,6 +40,12 @@ public struct Facts: Equatable, Sendable {
         if let deduplicate = plan.deduplicate { dedup = DedupFacts(within: deduplicate.within) }
     }
 
+    /// Puts rows that were just emitted, oldest first, before those that are shown already.
+    public mutating func show(_ rows: [Row]) {
+        let newest = rows.suffix(FreshnessLimits.latestRows).reversed()
+        latestRows = Array((newest + latestRows).prefix(FreshnessLimits.latestRows))
+    }
+
     /// The books of all partitions together (S1).
     public var books: Books { partitions.reduce(Books(outputs: outputs.count)) { $0 + $1.books } }
 
@@ -164,6 +170,14 @@ public struct CommitFacts: Equatable, Sendable {
     public var walBytes: ByteCount?
     public var freeDisk: ByteCount?
     public init() {}
+
+    /// Called once a commit is durable.
+    public mutating func made(_ number: Int64, at: WallTime, took: TimeSpan) {
+        self.number = number
+        lastAt = at
+        lastDuration = took
+        durations.record(took.milliseconds)
+    }
 }
 
 public struct DedupFacts: Equatable, Sendable {
@@ -179,6 +193,10 @@ public struct DedupFacts: Equatable, Sendable {
 public enum FreshnessLimits {
     /// Rows that a status page shows.
     public static let latestRows = 50
+    /// Over how long a rate is told.
+    public static let ratePeriod = TimeSpan.seconds(10)
+    /// Points that a rate keeps; a caller that counts more often than this in a period sees a shorter one.
+    public static let ratePoints = 64
     /// Partitions that a status names one by one as holding the watermark; the rest is a number.
     public static let namedHolders = 8
 }

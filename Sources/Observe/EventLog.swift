@@ -33,8 +33,8 @@ public final class EventLog: Sendable {
         self.sink = sink
     }
 
-    /// Lines go to this file descriptor (2 is stderr); text where it is a terminal. A line that can't be written is lost: the log
-    /// never stops the work.
+    /// Lines go to this file descriptor (2 is stderr); text where it is a terminal. A line that can't be written is lost; a pipe
+    /// that nobody empties makes the caller wait, so lanes tell through whoever commits.
     public convenience init(clock: any Clock, descriptor: Int32 = 2, leastLevel: OperationalEvent.Level = .info) {
         self.init(clock: clock, form: isatty(descriptor) == 1 ? .text : .json, leastLevel: leastLevel) { line in
             _ = line.withUnsafeBytes { write(descriptor, $0.baseAddress, $0.count) }
