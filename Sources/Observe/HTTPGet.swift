@@ -17,7 +17,7 @@ public enum HTTPGet {
         let deadline = clock.monotonic() + within
         let descriptor = try connect(host, port, place, deadline, clock)
         defer { close(descriptor) }
-        let name = host.contains(":") ? "[\(host)]" : host
+        let name = host.contains(":") && host.first != "[" ? "[\(host)]" : host
         // HTTP/1.0: the end of the connection is the end of the answer.
         let request = Array("GET \(path) HTTP/1.0\r\nHost: \(name):\(port)\r\nConnection: close\r\n\r\n".utf8)
         try send(request, descriptor, place, deadline, clock)

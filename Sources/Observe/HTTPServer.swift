@@ -20,7 +20,7 @@ public final class HTTPServer: Sendable {
     /// Listens at once. Throws `http_port_in_use` and others with exit code `usage`.
     public init(host: String, port: UInt16, facts: @escaping FactsSource) throws(Fault) {
         let listening = try Socket.listen(host: host, port: port)
-        let isLocal = Site.isLocalName(host.contains(":") ? "[\(host)]" : host)
+        let isLocal = Site.isLocalName(host.contains(":") && host.first != "[" ? "[\(host)]" : host)
         let site = Unmanaged.passRetained(Site(isLocal: isLocal, facts: facts))
         guard let daemon = startDaemon(listening.descriptor, site.toOpaque()) else {
             close(listening.descriptor)

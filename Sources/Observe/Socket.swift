@@ -21,14 +21,16 @@ enum Socket {
         return (descriptor, boundPort(descriptor))
     }
 
-    /// The addresses of a name; the caller frees them. Asks the machine's resolver, which keeps its own time.
+    /// The addresses of a name, or of an address (IPv6 with or without brackets); the caller frees them. Asks the machine's
+    /// resolver, which keeps its own time.
     static func resolve(_ host: String, _ port: UInt16, passive: Bool) throws(Fault) -> UnsafeMutablePointer<addrinfo> {
         var hints = addrinfo()
         hints.ai_family = AF_UNSPEC
         hints.ai_socktype = Int32(SOCK_STREAM.rawValue)
         hints.ai_flags = AI_NUMERICSERV | (passive ? AI_PASSIVE : 0)
         var found: UnsafeMutablePointer<addrinfo>?
-        let code = getaddrinfo(host, String(port), &hints, &found)
+        let isBracketed = host.first == "[" && host.last == "]"
+        let code = getaddrinfo(isBracketed ? String(host.dropFirst().dropLast()) : host, String(port), &hints, &found)
         guard code == 0, let found else {
             throw Fault(
                 "http_host_unknown", "\(host) is no address: \(String(cString: gai_strerror(code)))", place: "\(host):\(port)",

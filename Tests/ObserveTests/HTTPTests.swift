@@ -61,6 +61,12 @@ private func serve(_ facts: Facts = busyFacts(), host: String = "127.0.0.1") thr
     try HTTPServer(host: host, port: 0) { (facts, noon) }
 }
 
+private let hasIPv6 = {
+    guard let listening = try? Socket.listen(host: "::1", port: 0) else { return false }
+    close(listening.descriptor)
+    return true
+}()
+
 private func get(_ server: HTTPServer, _ path: String) throws -> HTTPGet.Answer {
     try HTTPGet.get(host: "127.0.0.1", port: server.port, path: path, within: .seconds(10), clock: MachineClock())
 }
@@ -188,6 +194,16 @@ private func ask(_ server: HTTPServer, _ request: String) -> String {
             let fault = #expect(throws: Fault.self) { _ = try HTTPServer(host: host, port: 0) { (emptyFacts(), noon) } }
             #expect(["http_not_listening", "http_host_unknown"].contains(fault?.code) && fault?.exit == .usage)
         }
+    }
+
+    @Test(.enabled(if: hasIPv6, "this machine has no ::1"), arguments: ["::1", "[::1]"])
+    func addressesOfIPv6AreServedToo(host: String) throws {
+        let server = try serve(host: host)
+        defer { server.stop() }
+        let answer = try HTTPGet.get(host: host, port: server.port, path: "/live", clock: MachineClock())
+        #expect(answer.status == 200)
+        let unknown = try HTTPGet.get(host: host, port: server.port, path: "/nothing", clock: MachineClock())
+        #expect(unknown.status == 404)
     }
 
     @Test func aStoppedServerGivesItsPortBack() throws {
