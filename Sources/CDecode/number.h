@@ -2,6 +2,7 @@
 // JSON numbers: the grammar, and exact values without going through double.
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <charconv>
 #include <limits>
 
@@ -11,7 +12,8 @@ inline bool is_digit(uint8_t c) { return uint8_t(c - '0') < 10; }
 
 // What may stand after a number or a literal inside an object or array.
 inline bool ends_scalar(uint8_t c) {
-    return c == ',' || c == '}' || c == ']' || c == ' ' || c == '\n' || c == '\t' || c == '\r';
+    if (c == ',' || c == '}' || c == ']') return true;
+    return c == ' ' || c == '\n' || c == '\t' || c == '\r';
 }
 
 // The end of the number that starts at p, or nullptr where the grammar is broken.
@@ -35,6 +37,18 @@ inline const uint8_t *number_end(const uint8_t *p) {
         do p++; while (is_digit(*p));
     }
     return ends_scalar(*p) ? p : nullptr;
+}
+
+// Takes the eight bytes at p into the mantissa if all are digits: three multiplications instead of a chain of eight.
+inline bool eight_digits(const uint8_t *p, uint64_t &mantissa) {
+    uint64_t v;
+    std::memcpy(&v, p, 8);
+    v -= 0x3030303030303030;
+    if ((v | (v + 0x7676767676767676)) & 0x8080808080808080) return false;
+    v = v * 10 + (v >> 8);
+    v = ((v & 0x000000FF000000FF) * 0x000F424000000064 + (v >> 16 & 0x000000FF000000FF) * 0x0000271000000001) >> 32;
+    mantissa = mantissa * 100'000'000 + v;
+    return true;
 }
 
 struct Number {
@@ -62,7 +76,8 @@ inline bool scan_number(const uint8_t *p, Number &n) {
         p++;
     } else {
         if (!is_digit(*p)) return false;
-        do mantissa = mantissa * 10 + (*p++ - '0'); while (is_digit(*p));
+        while (eight_digits(p, mantissa)) p += 8;
+        while (is_digit(*p)) mantissa = mantissa * 10 + (*p++ - '0');
     }
     size_t digits = size_t(p - first);
     int64_t exponent = 0;

@@ -45,8 +45,10 @@ private:
         return valid_escapes(quote + 1, size_t(closing_quote() - quote - 1));
     }
 
+    // The caller saw the first letter, so that the last four tell.
     static bool literal(const uint8_t *p, const char *word, size_t length) {
-        return std::memcmp(p, word, length) == 0 && ends_scalar(p[length]);
+        const size_t from = length - 4;
+        return load4(p + from) == load4(word + from) && ends_scalar(p[length]);
     }
 
     // Any value but a container, whose first byte is at p.
