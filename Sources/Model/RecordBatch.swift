@@ -60,5 +60,12 @@ public protocol PartitionInput: AnyObject, Sendable {
     func release()
     /// The end of the partition as far as this input has seen it: the next offset that will be written, or nil if unknown.
     var endOffset: Int64? { get }
+    /// The next offset, where the input has confirmed that there is nothing more for now; nil once newer records came.
+    var caughtUpOffset: Int64? { get }
     func close()
+}
+
+extension PartitionInput {
+    /// For inputs that know their end only when they stand at it.
+    public var caughtUpOffset: Int64? { endOffset }
 }

@@ -27,6 +27,8 @@ public struct CommitCycle {
     private var openCloses: [LaneNumber: EventTime] = [:]
     private var nextEarly: [MonotonicTime?]
     private var lastOffsets: [LaneNumber: Int64] = [:]
+    /// Choices that operators made, for the next commit.
+    private var pending: [Decision] = []
 
     /// `number`: the last commit that is durable.
     public init(plan: Plan, merge: MergeCore, number: Int64, time: CombinedTime) {
@@ -48,6 +50,9 @@ public struct CommitCycle {
             spoke: false)
         lastOffsets[lane] = nextOffset
     }
+
+    /// A choice that the next commit records.
+    public mutating func record(_ decision: Decision) { pending.append(decision) }
 
     /// Which outputs show early rows in the commit that begins now (S15): asked once a commit, before the lanes are sealed.
     public mutating func dueOutputs(now: MonotonicTime) -> [Bool] {
@@ -89,6 +94,8 @@ public struct CommitCycle {
         var decisions = timekeeper.step(
             Array(reports.values).sorted { $0.lane < $1.lane }, leaving: leaving, granted: granted, now: now,
             lastOpenClose: lastClose)
+        decisions.insert(contentsOf: pending, at: 0)
+        pending = []
         var asOf: EventTime?
         if ending {
             asOf = timekeeper.end(Array(reports.values))

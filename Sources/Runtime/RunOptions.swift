@@ -58,11 +58,11 @@ public struct RunSummary: Equatable, Sendable {
     /// Partitions that stopped, and why.
     public var stopped: [PartitionID: Fault]
     /// Waits of lanes for a turn, in milliseconds: median and 99th percentile.
-    public var turnMedian: Double
-    public var turnWorst: Double
+    public var turnMedian: Int64
+    public var turnWorst: Int64
     public init(
-        books: Books, read: Int64, commits: Int64, rows: Int64, stopped: [PartitionID: Fault], turnMedian: Double,
-        turnWorst: Double
+        books: Books, read: Int64, commits: Int64, rows: Int64, stopped: [PartitionID: Fault], turnMedian: Int64,
+        turnWorst: Int64
     ) {
         self.books = books
         self.read = read

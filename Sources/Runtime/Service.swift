@@ -1,29 +1,159 @@
+import Dispatch
 public import Freshness
+import Kafka
 public import Model
 public import Observe
+import Pipeline
+import State
+import Synchronization
 
 /// One topology at work: opens its state, reads its inputs, commits, and ends as its options say.
 public final class Service: Sendable {
     public let plan: Plan
+    private let options: RunOptions
+    private let clock: any Clock
+    private let onEvent: @Sendable (OperationalEvent) -> Void
+    private let version: String
+    private let board: FactsBoard
+    private let isStopping = Atomic<Bool>(false)
+    private let committer = Mutex<Committer?>(nil)
+    private let server = Mutex<HTTPServer?>(nil)
+    private let brokerAwaySince = Mutex<MonotonicTime?>(nil)
 
     public init(
         plan: Plan, options: RunOptions, clock: any Clock, version: String,
         onEvent: @escaping @Sendable (OperationalEvent) -> Void
     ) {
         self.plan = plan
-    }
-
-    /// Blocks the calling thread until the run is over. Throws what kept it from starting or forced it to stop.
-    public func run() throws(Fault) -> RunSummary {
-        RunSummary(books: Books(outputs: 0), read: 0, commits: 0, rows: 0, stopped: [:], turnMedian: 0, turnWorst: 0)
+        self.options = options
+        self.clock = clock
+        self.version = version
+        self.onEvent = onEvent
+        board = FactsBoard(plan: plan, version: version, startedAt: clock.wall())
     }
 
     /// Asks for an orderly end: drain, commit, leave. From any thread; `run` returns within seconds.
-    public func stop() {}
+    public func stop() {
+        isStopping.store(true, ordering: .releasing)
+        committer.withLock { $0 }?.stop()
+    }
 
     /// What is known now. From any thread.
-    public var facts: Facts { Facts(plan: plan, version: "") }
+    public var facts: Facts { board.facts }
 
     /// Where the status page listens; nil before it does, or without `http:`.
-    public var address: (host: String, port: UInt16)? { nil }
+    public var address: (host: String, port: UInt16)? { server.withLock { $0.map { ($0.host, $0.port) } } }
+
+    /// Blocks the calling thread until the run is over. Throws what kept it from starting or forced it to stop.
+    public func run() throws(Fault) -> RunSummary {
+        let began = clock.monotonic()
+        let directory = try StateDirectory(plan.state.directory)
+        let store = try StateStore(
+            directory: directory, plan: plan, clock: clock, accept: options.accept,
+            keys: { id in stateKeyRanges(ofOutput: UInt16(truncatingIfNeeded: id)).map { KeyRange(from: $0.from, to: $0.to) } })
+        defer { store.close() }
+        let results = try ResultsStore(directory: directory, store: store)
+        defer { results.close() }
+        board.set(progress: try store.progress())
+        try serve()
+        defer { server.withLock { $0 }?.stop() }
+        let restored = try store.restoredLanes()
+        guard let source = try connect(restored) else { return nothing }
+        defer { source.close() }
+        let publisher = RowPublisher.isNeeded(plan) ? try RowPublisher(plan, store: store, onEvent: onEvent) : nil
+        let start = RunStart(
+            plan: plan, options: options, clock: clock, store: store, source: source, onEvent: onEvent)
+        let committer = try start.committer(results: results, directory: directory, publisher: publisher, board: board)
+        self.committer.withLock { $0 = committer }
+        if isStopping.load(ordering: .acquiring) { committer.stop() }
+        let readBefore = restored.reduce(0) { $0 + $1.books.read }
+        try untilDone(committer) { () throws(Fault) in
+            try start.openLanes(restored, into: committer)
+            board.set(state: .running)
+            onEvent(.started(topology: plan.name, version: version, partitions: committer.lanes.count))
+            try committer.run(
+                until: options.until, isBounded: start.isBounded,
+                addFound: { ids throws(Fault) in try start.add(found: ids, to: committer) })
+        }
+        let waits = committer.turnWaits
+        let summary = RunSummary(
+            books: committer.books, read: committer.books.read - readBefore, commits: committer.commits,
+            rows: committer.rowsEmitted,
+            stopped: committer.stopped, turnMedian: waits.quantile(0.5) ?? 0, turnWorst: waits.quantile(0.99) ?? 0)
+        onEvent(.stopped(commits: summary.commits, after: clock.monotonic() - began))
+        return summary
+    }
+
+    private func untilDone(_ committer: Committer, _ body: () throws(Fault) -> Void) throws(Fault) {
+        defer {
+            committer.close()
+            self.committer.withLock { $0 = nil }
+        }
+        try body()
+    }
+
+    private var nothing: RunSummary {
+        RunSummary(
+            books: Books(outputs: plan.aggregates.count), read: 0, commits: 0, rows: 0, stopped: [:], turnMedian: 0, turnWorst: 0)
+    }
+
+    private func serve() throws(Fault) {
+        guard let http = plan.http else { return }
+        let board = board
+        let clock = clock
+        let started = try HTTPServer(host: http.host, port: http.port, facts: { (board.facts, clock.wall()) })
+        server.withLock { $0 = started }
+        onEvent(.listening(host: started.host, port: started.port))
+    }
+
+    /// The source, or nil if the run was stopped before a broker answered.
+    private func connect(_ restored: [RestoredLane]) throws(Fault) -> (any Source)? {
+        switch plan.source.kind {
+        case .files(let patterns): return try FileSource(patterns, maxRecord: plan.source.maxRecord)
+        case .generator(let generator):
+            return GeneratorSource(generator, kept: restored.compactMap(\.fileFingerprint).first, clock: clock)
+        case .kafka(let topics, let group, let start):
+            var told = false
+            while !isStopping.load(ordering: .acquiring) {
+                do throws(Fault) {
+                    let source = try KafkaSource(
+                        plan, topics: topics, group: group, start: start, onEvent: { [self] in hear($0) })
+                    board.set(brokerUp: true)
+                    if told { onEvent(.brokerBack(after: .zero)) }
+                    return source
+                } catch {
+                    guard error.isTransient else { throw error }
+                    if !told { onEvent(.brokerAway(error)) }
+                    told = true
+                    board.set(state: .waiting(error))
+                    nap()
+                }
+            }
+            return nil
+        }
+    }
+
+    private func nap() {
+        // The run's own thread has nothing else to do until a broker answers.
+        let wait = DispatchSemaphore(value: 0)
+        _ = wait.wait(timeout: .now() + .milliseconds(Int(RuntimeLimits.startRetry.milliseconds)))
+    }
+
+    private func hear(_ event: KafkaEvent) {
+        switch event {
+        case .brokersAway(let fault), .refused(let fault):
+            board.set(brokerUp: false)
+            let now = clock.monotonic()
+            brokerAwaySince.withLock { $0 = $0 ?? now }
+            onEvent(.brokerAway(fault))
+        case .brokersBack:
+            board.set(brokerUp: true)
+            let since = brokerAwaySince.withLock { since in
+                defer { since = nil }
+                return since
+            }
+            onEvent(.brokerBack(after: since.map { clock.monotonic() - $0 } ?? .zero))
+        case .reopened, .log: break
+        }
+    }
 }

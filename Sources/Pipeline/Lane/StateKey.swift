@@ -47,3 +47,12 @@ enum StateKey {
         }
     }
 }
+
+/// The stored keys, of every lane and of the merge, that belong to one output: what goes when the output goes.
+public func stateKeyRanges(ofOutput stored: UInt16) -> [(from: [UInt8], to: [UInt8])] {
+    [StateKey.cell, StateKey.partial, StateKey.emitted].map { tag in
+        let number = [UInt8(stored >> 8), UInt8(stored & 255)]
+        let next = stored == .max ? [tag + 1] : [tag, UInt8((stored + 1) >> 8), UInt8((stored + 1) & 255)]
+        return ([tag] + number, next)
+    }
+}

@@ -1,0 +1,413 @@
+import Dispatch
+import Freshness
+import Model
+import Observe
+import Pipeline
+import State
+import Synchronization
+
+/// The only one that writes (S19): seals the lanes, forms the commit, makes it durable, and hands its rows on. Everything but
+/// `hurry` and `stop` happens on one queue of its own, which may wait for disks and brokers.
+///
+/// `@unchecked Sendable` is true because: the run's queue is the only one to touch what changes; the rest is behind `Mutex`
+/// and atomics.
+final class Committer: @unchecked Sendable {
+    let plan: Plan
+    let store: StateStore
+    private let results: ResultsStore
+    private let directory: StateDirectory
+    private let source: any Source
+    private let clock: any Clock
+    private let board: FactsBoard
+    private let onEvent: @Sendable (OperationalEvent) -> Void
+    private let publisher: RowPublisher?
+    private let watch: EndWatch
+    var cycle: CommitCycle
+
+    private(set) var lanes: [LaneNumber: Lane] = [:]
+    private var reports: [LaneNumber: LaneReport] = [:]
+    private let mailbox = Mutex<[LaneReport]>([])
+    private var outstanding: Set<LaneNumber> = []
+    private var granted: Set<LaneNumber> = []
+    private var isPaused = false
+    private var nextMeasure: MonotonicTime?
+    private var nextNudge: MonotonicTime?
+    private var nextGroupCommit: MonotonicTime?
+    private var toldStopped: Set<LaneNumber> = []
+    private(set) var rowsEmitted: Int64 = 0
+    private(set) var commits: Int64 = 0
+
+    private let bell = DispatchSemaphore(value: 0)
+    private let isRung = Atomic<Bool>(false)
+    private let isStopping = Atomic<Bool>(false)
+
+    init(
+        plan: Plan, store: StateStore, results: ResultsStore, directory: StateDirectory, source: any Source, cycle: CommitCycle,
+        publisher: RowPublisher?, board: FactsBoard, clock: any Clock, onEvent: @escaping @Sendable (OperationalEvent) -> Void
+    ) {
+        self.plan = plan
+        self.store = store
+        self.results = results
+        self.directory = directory
+        self.source = source
+        self.cycle = cycle
+        self.publisher = publisher
+        self.board = board
+        self.clock = clock
+        self.onEvent = onEvent
+        watch = EndWatch(source)
+    }
+
+    // MARK: From any thread
+
+    /// Something can't wait for the next tick.
+    func hurry() {
+        if !isRung.exchange(true, ordering: .acquiringAndReleasing) { bell.signal() }
+    }
+
+    func stop() {
+        isStopping.store(true, ordering: .releasing)
+        hurry()
+    }
+
+    // MARK: The run
+
+    func add(_ lane: Lane, watermark: EventTime?, newestEventTime: EventTime?, nextOffset: Int64) {
+        lanes[lane.number] = lane
+        cycle.add(
+            lane: lane.number, watermark: watermark, newestEventTime: newestEventTime, nextOffset: nextOffset,
+            silentSince: clock.monotonic())
+    }
+
+    /// Commits at the topology's pace until the input is over or it is told to stop. `addFound` makes lanes of partitions that
+    /// appeared meanwhile.
+    func run(until: RunOptions.Until, isBounded: Bool, addFound: ([PartitionID]) throws(Fault) -> Void) throws(Fault) {
+        while true {
+            waitForTick()
+            if isStopping.load(ordering: .acquiring) {
+                board.set(state: .stopping)
+                try tick(last: true, ending: false)
+                return
+            }
+            try tick(last: false, ending: false)
+            if !isBounded {
+                let found = watch.newPartitions(known: Set(lanes.values.map(\.partition)), now: clock.monotonic())
+                if !found.isEmpty { try addFound(found) }
+            }
+            guard reports.count == lanes.count, reports.values.allSatisfy({ $0.isFinished || $0.fault != nil }) else { continue }
+            let isWhole = reports.values.allSatisfy { $0.fault == nil }
+            if isBounded, isWhole, until != .now {
+                try tick(last: true, ending: true)
+                board.set(state: .ended)
+                return
+            }
+            if isBounded {
+                try tick(last: true, ending: false)
+                return
+            }
+        }
+    }
+
+    private func waitForTick() {
+        _ = bell.wait(timeout: .now() + .milliseconds(Int(plan.commitEvery.milliseconds)))
+        isRung.store(false, ordering: .releasing)
+    }
+
+    /// One commit, if there is anything to commit.
+    private func tick(last: Bool, ending: Bool) throws(Fault) {
+        let now = clock.monotonic()
+        let answers = seal(
+            SealRequest(due: cycle.dueOutputs(now: now), floor: cycle.time.watermark, closesAll: ending), wait: last)
+        let leaving = ending ? [] : leave(answers, now)
+        let before = cycle.time
+        let commit = cycle.form(
+            answers: answers, leaving: leaving, granted: granted, ending: ending, now: now, wall: clock.wall(),
+            ship: { lane, watermark in ship(lane, watermark) })
+        if let commit {
+            try makeDurable(commit)
+            tellDecisions(commit, before)
+            rowsEmitted += Int64(commit.rows.count)
+            commits += 1
+        }
+        try handOn(commit, last: last)
+        grantTurns()
+        try look(commit, now)
+    }
+
+    // MARK: Lanes
+
+    /// Asks every lane for its delta and waits a moment; a lane that is late keeps its partials, watermark and offsets until
+    /// the next commit.
+    private func seal(_ request: SealRequest, wait: Bool) -> [CommitCycle.LaneAnswer] {
+        let group = DispatchGroup()
+        for (number, lane) in lanes where !outstanding.contains(number) {
+            outstanding.insert(number)
+            group.enter()
+            lane.run { lane in
+                let report = lane.seal(request)
+                self.mailbox.withLock { $0.append(report) }
+                group.leave()
+            }
+        }
+        let limit = wait ? RuntimeLimits.lastSealWait : RuntimeLimits.sealWait
+        _ = group.wait(timeout: .now() + .milliseconds(Int(limit.milliseconds)))
+        let arrived = mailbox.withLock { box in
+            defer { box = [] }
+            return box
+        }
+        var silent: [(lane: LaneNumber, partition: PartitionID, silence: MonotonicTime)] = []
+        let now = clock.monotonic()
+        for report in arrived {
+            let sealed = report.answer.sealed
+            outstanding.remove(sealed.lane)
+            granted.remove(sealed.lane)
+            if let end = report.confirmedEnd, end >= sealed.nextOffset,
+                now - report.answer.silentSince >= plan.eventTime.idleAfter
+            {
+                silent.append((sealed.lane, sealed.partition, report.answer.silentSince))
+            }
+        }
+        let confirmed = source.grows ? watch.confirmations(of: silent, now: now) : nil
+        return arrived.map { report in
+            var report = report
+            let lane = report.answer.sealed.lane
+            if silent.contains(where: { $0.lane == lane }) {
+                if let confirmed {
+                    report.answer.isFullyRead = confirmed[lane].map { $0 <= report.confirmedEnd ?? .min } ?? false
+                    if confirmed[lane] != nil, !report.answer.isFullyRead { watch.forget(lane) }
+                } else {
+                    report.answer.isFullyRead = true
+                }
+            }
+            reports[lane] = report
+            return report.answer
+        }
+    }
+
+    /// Of the lanes that could be left out, those that confirm that they still are silent; they take nothing from now on.
+    private func leave(_ answers: [CommitCycle.LaneAnswer], _ now: MonotonicTime) -> [LaneNumber] {
+        let answered = Dictionary(uniqueKeysWithValues: answers.map { ($0.sealed.lane, $0.silentSince) })
+        return cycle.candidates(with: answers, now: now).filter { number in
+            guard let since = answered[number], let lane = lanes[number] else { return false }
+            return ask(lane) { lane in
+                guard lane.isStillSilent(since: since) else { return false }
+                lane.becomeIdle()
+                return true
+            }
+        }
+    }
+
+    private func ship(_ number: LaneNumber, _ watermark: EventTime) -> CommitCycle.LaneAnswer? {
+        guard let lane = lanes[number], !outstanding.contains(number) else { return nil }
+        let request = SealRequest(due: plan.aggregates.map { _ in false }, floor: watermark)
+        let report = ask(lane) { $0.seal(request) }
+        reports[number]?.answer = report.answer
+        return report.answer
+    }
+
+    /// Asks a lane something that it answers between two turns. A lane waits for nothing, so this can't take long.
+    private func ask<T: Sendable>(_ lane: Lane, _ body: @escaping @Sendable (isolated Lane) -> T) -> T {
+        let reply = Reply<T>()
+        lane.run { reply.give(body($0)) }
+        return reply.wait()
+    }
+
+    private func grantTurns() {
+        let idle = cycle.time.idle
+        for (number, report) in reports where report.wantsTurn && idle.contains(number) && !outstanding.contains(number) {
+            guard let lane = lanes[number] else { continue }
+            let watermark = cycle.time.watermark
+            granted.insert(number)
+            reports[number]!.wantsTurn = false
+            lane.run { $0.grant(watermark) }
+        }
+    }
+
+    private func pause(_ yes: Bool) {
+        guard yes != isPaused else { return }
+        isPaused = yes
+        for lane in lanes.values { lane.run { $0.pause(yes) } }
+    }
+
+    // MARK: Durability
+
+    /// Until it is durable, nothing else happens: a cause that can go (a full disk) stops the input and is waited for.
+    private func makeDurable(_ commit: Commit) throws(Fault) {
+        var failedAt: MonotonicTime?
+        while true {
+            do throws(Fault) {
+                let receipt = try store.commit(commit)
+                if let failedAt { recovered(since: failedAt) }
+                pause(receipt.holdInput)
+                tellSlow(commit, receipt)
+                return
+            } catch {
+                if failedAt == nil {
+                    failedAt = clock.monotonic()
+                    stuck(error, commit)
+                }
+                try waitForCure(error)
+            }
+        }
+    }
+
+    private func stuck(_ fault: Fault, _ commit: Commit) {
+        pause(true)
+        board.set(state: .waiting(fault))
+        switch fault.code {
+        case "disk_full": onEvent(.diskFull(free: ByteCount(directory.freeBytes ?? 0)))
+        default: onEvent(.commitFailed(number: commit.number, fault))
+        }
+    }
+
+    private func waitForCure(_ fault: Fault) throws(Fault) {
+        guard fault.isTransient, !isStopping.load(ordering: .acquiring) else { throw fault }
+        _ = bell.wait(timeout: .now() + .milliseconds(Int(RuntimeLimits.retryEvery.milliseconds)))
+        isRung.store(false, ordering: .releasing)
+    }
+
+    private func recovered(since failedAt: MonotonicTime) {
+        onEvent(.diskBack(free: ByteCount(directory.freeBytes ?? 0), after: clock.monotonic() - failedAt))
+        board.set(state: .running)
+        pause(false)
+    }
+
+    private func tellSlow(_ commit: Commit, _ receipt: CommitReceipt) {
+        onEvent(
+            .committed(
+                number: commit.number, rows: commit.rows.count, took: receipt.duration,
+                bytes: ByteCount(commit.lanes.reduce(0) { $0 + Int64($1.changes.byteCount) })))
+        board.committed(receipt.duration)
+        if receipt.duration.milliseconds > plan.commitEvery.milliseconds * RuntimeLimits.slowCommit {
+            onEvent(.slowCommit(number: commit.number, took: receipt.duration, expected: plan.commitEvery))
+        }
+    }
+
+    /// Rows into tables and topics, offsets to the group, housekeeping.
+    private func handOn(_ commit: Commit?, last: Bool) throws(Fault) {
+        if commit != nil { try applyTables() }
+        if let publisher {
+            if last {
+                let deadline = clock.monotonic() + RuntimeLimits.lastPublishWait
+                while try !publisher.publish(within: .milliseconds(200)), clock.monotonic() < deadline, publisher.fault == nil {}
+            } else {
+                try publisher.publish(within: RuntimeLimits.publishWait)
+            }
+        }
+        try store.tend(quiet: last || commit == nil)
+        if let commit {
+            let now = clock.monotonic()
+            if last || (nextGroupCommit.map { now >= $0 } ?? true) {
+                nextGroupCommit = now + RuntimeLimits.groupCommitEvery
+                source.note(
+                    committed: Dictionary(commit.lanes.map { ($0.partition, $0.nextOffset) }, uniquingKeysWith: { max($0, $1) }))
+            }
+        }
+    }
+
+    private func applyTables() throws(Fault) {
+        var failedAt: MonotonicTime?
+        while true {
+            do throws(Fault) {
+                try results.catchUp()
+                if let failedAt { recovered(since: failedAt) }
+                return
+            } catch {
+                if failedAt == nil {
+                    failedAt = clock.monotonic()
+                    pause(true)
+                    board.set(state: .waiting(error))
+                    onEvent(.diskFull(free: ByteCount(directory.freeBytes ?? 0)))
+                }
+                try waitForCure(error)
+            }
+        }
+    }
+
+    // MARK: Telling
+
+    private func tellDecisions(_ commit: Commit, _ before: CombinedTime) {
+        for decision in commit.decisions {
+            switch decision {
+            case .idle(let lane):
+                guard let report = reports[lane] else { continue }
+                onEvent(.idle(report.answer.sealed.partition, silentFor: clock.monotonic() - report.answer.silentSince))
+            case .speaks(let lane, _):
+                if let report = reports[lane] { onEvent(.speaks(report.answer.sealed.partition)) }
+            case .resumed(let lane, let from, let to):
+                if let lane = lanes[lane] { onEvent(.resumed(lane.partition, from: from, to: to)) }
+            case .advanced, .ended: break
+            }
+        }
+    }
+
+    private func look(_ commit: Commit?, _ now: MonotonicTime) throws(Fault) {
+        for (number, report) in reports {
+            guard let fault = report.fault, !toldStopped.contains(number) else { continue }
+            toldStopped.insert(number)
+            onEvent(.partitionStopped(report.answer.sealed.partition, fault))
+        }
+        if nextNudge.map({ now >= $0 }) ?? true {
+            nextNudge = now + RuntimeLimits.nudgeEvery
+            for lane in lanes.values { lane.run { $0.nudge() } }
+        }
+        let isMeasured = nextMeasure.map { now >= $0 } ?? true
+        if isMeasured { nextMeasure = now + RuntimeLimits.measureEvery }
+        try board.update(
+            reports: reports, time: cycle.time, commit: commit, measured: isMeasured ? store.measurements() : nil,
+            freeDisk: isMeasured ? directory.freeBytes : nil, sinkFault: publisher?.fault, wall: clock.wall(), now: now)
+        try checkMemory()
+    }
+
+    /// Keys are never forgotten early to save memory: a process that can't keep them stops and says so (S8).
+    private func checkMemory() throws(Fault) {
+        let used = reports.values.reduce(0) { $0 + Int64($1.deltaMemory) }
+        let budget = plan.state.memory
+        guard used > budget.bytes else { return }
+        onEvent(.memoryBound(used: ByteCount(used), budget: budget))
+        throw Fault(
+            "memory_bound",
+            "The lanes' state takes \(used >> 20) MiB, more than state.memory allows (\(budget.bytes >> 20) MiB).",
+            place: "state.memory", next: "Raise state.memory, shorten deduplicate.within, or group by fewer values.", exit: .state
+        )
+    }
+
+    func close() {
+        let group = DispatchGroup()
+        for lane in lanes.values {
+            group.enter()
+            lane.run {
+                $0.close()
+                group.leave()
+            }
+        }
+        _ = group.wait(timeout: .now() + .milliseconds(Int(RuntimeLimits.closeLimit.milliseconds)))
+        publisher?.close()
+    }
+
+    var turnWaits: Histogram {
+        reports.values.reduce(into: Histogram()) { $0.merge($1.turnWaits) }
+    }
+    var books: Books { reports.values.reduce(Books(outputs: plan.aggregates.count)) { $0 + $1.answer.sealed.books } }
+    var stopped: [PartitionID: Fault] {
+        Dictionary(uniqueKeysWithValues: reports.values.compactMap { r in r.fault.map { (r.answer.sealed.partition, $0) } })
+    }
+}
+
+/// One answer from another queue.
+private final class Reply<T: Sendable>: Sendable {
+    private let value = Mutex<T?>(nil)
+    private let done = DispatchSemaphore(value: 0)
+
+    func give(_ answer: T) {
+        value.withLock { $0 = answer }
+        done.signal()
+    }
+
+    func wait() -> T {
+        while true {
+            done.wait()
+            if let answer = value.withLock({ $0 }) { return answer }
+        }
+    }
+}

@@ -1,0 +1,105 @@
+import Freshness
+import Model
+import State
+import Synchronization
+
+/// What is known now, for whoever asks: written by the committer once a tick, read from any thread.
+final class FactsBoard: Sendable {
+    private struct Board {
+        var facts: Facts
+        var lastRead: (count: Int64, at: MonotonicTime)?
+        var idleSince: [LaneNumber: WallTime] = [:]
+    }
+
+    private let board: Mutex<Board>
+    private let plan: Plan
+
+    init(plan: Plan, version: String, startedAt: WallTime) {
+        self.plan = plan
+        var facts = Facts(plan: plan, version: version)
+        facts.startedAt = startedAt
+        if case .kafka = plan.source.kind { facts.isBrokerUp = false }
+        board = Mutex(Board(facts: facts))
+    }
+
+    var facts: Facts { board.withLock { $0.facts } }
+
+    func set(state: RunState) { board.withLock { $0.facts.state = state } }
+    func set(brokerUp: Bool) { board.withLock { $0.facts.isBrokerUp = brokerUp } }
+    func set(progress: [OutputProgress]) {
+        board.withLock { board in
+            for (index, one) in progress.enumerated() { board.facts.outputs[index].progress = one }
+        }
+    }
+
+    func committed(_ duration: TimeSpan) {
+        board.withLock { board in
+            board.facts.commits.lastDuration = duration
+            board.facts.commits.durations.record(duration.milliseconds)
+        }
+    }
+
+    func update(
+        reports: [LaneNumber: LaneReport], time: CombinedTime, commit: Commit?, measured: StateMeasurements?, freeDisk: Int64?,
+        sinkFault: Fault?, wall: WallTime, now: MonotonicTime
+    ) {
+        board.withLock { board in
+            board.facts.watermark = time.watermark
+            board.facts.partitions = reports.values.map { fact($0, time, wall, &board) }.sorted { $0.id < $1.id }
+            if var dedup = board.facts.dedup {
+                dedup.keys = reports.values.reduce(0) { $0 + Int64($1.keys) }
+                board.facts.dedup = dedup
+            }
+            if let commit { note(commit, reports, wall, &board.facts) }
+            for index in board.facts.outputs.indices { board.facts.outputs[index].sinkFault = sinkFault }
+            guard let measured else { return }
+            board.facts.commits.stateBytes = ByteCount(measured.stateBytes)
+            board.facts.commits.walBytes = ByteCount(measured.walBytes)
+            board.facts.commits.freeDisk = freeDisk.map(ByteCount.init)
+            let read = board.facts.books.read
+            if let last = board.lastRead, now > last.at {
+                board.facts.recordsPerSecond = Double(read - last.count) * 1e9 / Double(now.nanoseconds - last.at.nanoseconds)
+            }
+            board.lastRead = (read, now)
+        }
+    }
+
+    private func fact(_ report: LaneReport, _ time: CombinedTime, _ wall: WallTime, _ board: inout Board) -> PartitionFacts {
+        let sealed = report.answer.sealed
+        var fact = PartitionFacts(id: sealed.partition, lane: sealed.lane, books: sealed.books, nextOffset: sealed.nextOffset)
+        fact.watermark = sealed.watermark
+        fact.newestEventTime = sealed.newestEventTime
+        fact.endOffset = report.endOffset
+        fact.isIdle = time.idle.contains(sealed.lane)
+        if fact.isIdle {
+            fact.idleSince = board.idleSince[sealed.lane] ?? wall
+            board.idleSince[sealed.lane] = fact.idleSince
+        } else {
+            board.idleSince[sealed.lane] = nil
+        }
+        fact.isCaughtUp = report.confirmedEnd.map { $0 >= sealed.nextOffset } ?? false
+        // What waits in the log is at least as old as what was read last.
+        if !fact.isCaughtUp, let last = sealed.lastRecord, last.timestamp != RecordBatch.noTimestamp {
+            fact.oldestUncommitted = WallTime(milliseconds: last.timestamp)
+        }
+        fact.fault = report.fault
+        fact.memory = ByteCount(Int64(report.deltaMemory))
+        return fact
+    }
+
+    private func note(_ commit: Commit, _ reports: [LaneNumber: LaneReport], _ wall: WallTime, _ facts: inout Facts) {
+        facts.commits.number = commit.number
+        facts.commits.lastAt = commit.at
+        for (index, progress) in commit.progress.enumerated() { facts.outputs[index].progress = progress }
+        let newest = commit.lanes.compactMap { $0.lastRecord?.timestamp }.filter { $0 != RecordBatch.noTimestamp }.max()
+        for row in commit.rows {
+            facts.outputs[row.output].rowsEmitted += 1
+            facts.outputs[row.output].latencyFromEvent.record((wall - row.windowEnd).milliseconds)
+            if let newest { facts.outputs[row.output].latencyFromRecord.record(wall.milliseconds - newest) }
+        }
+        if !commit.rows.isEmpty {
+            facts.latestRows = Array(
+                (commit.rows.suffix(FreshnessLimits.latestRows).reversed() + facts.latestRows).prefix(FreshnessLimits.latestRows))
+        }
+    }
+}

@@ -1,0 +1,274 @@
+import Dispatch
+import Freshness
+import Model
+import Pipeline
+import Synchronization
+
+/// Everything of one input partition: takes batches from its input, computes, and is sealed at commits. All of it happens on
+/// its own serial queue; it waits for nothing. Not taking is the back-pressure: the input's own queue fills up.
+actor Lane {
+    nonisolated let executor: LaneExecutor
+    nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
+    nonisolated let number: LaneNumber
+    nonisolated let partition: PartitionID
+    private let core: LaneCore
+    private let input: any PartitionInput
+    private let clock: any Clock
+    /// Tells the committer that something can't wait for the next tick.
+    private let hurry: @Sendable () -> Void
+    /// A turn is scheduled already; another wake-up adds nothing.
+    private nonisolated let isScheduled = Atomic<Bool>(false)
+
+    private enum Phase: Equatable {
+        case running
+        /// The bound was reached: nothing more is taken.
+        case finished
+        case stopped(Fault)
+    }
+    private var phase = Phase.running
+    /// The next offset not to be taken; nil: none.
+    private let bound: Int64?
+    /// Records below this offset only remember keys and move the watermark (S17).
+    private let warmBelow: Int64
+    /// A replay of times stops when the watermark has passed this.
+    private let watermarkBound: EventTime?
+    private var isPaused = false
+    /// Idle by decision: it takes nothing until it is granted a turn (S6).
+    private var isIdle: Bool
+    private var isGranted = false
+    private var wantsTurn = false
+    private var spokenBefore = 0
+    private var spokenAtGrant = 0
+    private var silentSince: MonotonicTime
+    private var retryAt: MonotonicTime?
+    private var turnWaits = Histogram()
+    private var stalled = false
+
+    init(
+        configuration: LaneConfiguration, core: LaneCore, input: any PartitionInput, clock: any Clock, isIdle: Bool,
+        bound: Int64?,
+        warmBelow: Int64, watermarkBound: EventTime?, hurry: @escaping @Sendable () -> Void
+    ) {
+        executor = LaneExecutor("weir.lane.\(configuration.partition)")
+        number = configuration.lane
+        partition = configuration.partition
+        self.core = core
+        self.input = input
+        self.clock = clock
+        self.isIdle = isIdle
+        self.bound = bound
+        self.warmBelow = warmBelow
+        self.watermarkBound = watermarkBound
+        self.hurry = hurry
+        silentSince = clock.monotonic()
+    }
+
+    // MARK: From any thread
+
+    /// Schedules a turn. Called by inputs when there may be something to take, and by the committer.
+    nonisolated func wake() {
+        guard !isScheduled.exchange(true, ordering: .acquiringAndReleasing) else { return }
+        let asked = clock.monotonic()
+        executor.queue.async { self.assumeIsolated { $0.turn(scheduledAt: asked) } }
+    }
+
+    /// Runs `body` on the lane's queue.
+    nonisolated func run(_ body: @escaping @Sendable (isolated Lane) -> Void) {
+        executor.queue.async { self.assumeIsolated { body($0) } }
+    }
+
+    // MARK: On the lane's queue
+
+    func open(at offset: Int64) {
+        if let bound, offset >= bound {
+            phase = .finished
+            return
+        }
+        do throws(Fault) {
+            try input.open(at: offset, wake: { [weak self] in self?.wake() })
+            wake()
+        } catch {
+            stop(error)
+        }
+    }
+
+    func close() { input.close() }
+
+    /// The choice cannot be made by itself, or the input is broken: this partition takes nothing more.
+    func stop(_ fault: Fault) {
+        if case .stopped = phase { return }
+        phase = .stopped(fault)
+        hurry()
+    }
+
+    func pause(_ yes: Bool) {
+        isPaused = yes
+        // A silence during which we did not read proves nothing.
+        if yes { silentSince = clock.monotonic() } else { wake() }
+    }
+
+    private func turn(scheduledAt asked: MonotonicTime) {
+        isScheduled.store(false, ordering: .releasing)
+        let now = clock.monotonic()
+        turnWaits.record((now - asked).milliseconds)
+        guard phase == .running, !isPaused else { return }
+        if let retryAt, now < retryAt { return }
+        if isIdle, !isGranted {
+            wantsTurn = true
+            hurry()
+            return
+        }
+        if core.wantsSeal {
+            // Further ahead than a commit should be: goes on when it was sealed.
+            stalled = true
+            hurry()
+            return
+        }
+        switch input.take(limit: RuntimeLimits.batch) {
+        case .records(let batch):
+            retryAt = nil
+            take(batch, now)
+        case .nothing: retryAt = nil
+        case .end: finish()
+        case .failed(let fault):
+            if fault.isTransient {
+                retryAt = now + RuntimeLimits.nudgeEvery
+            } else {
+                stop(fault)
+            }
+        }
+    }
+
+    private func take(_ batch: RecordBatch, _ now: MonotonicTime) {
+        var count = batch.count
+        if let bound { while count > 0, batch.offsets[count - 1] >= bound { count -= 1 } }
+        let isCut = count < batch.count
+        do throws(Fault) {
+            try process(batch, count)
+        } catch {
+            input.release()
+            stop(error)
+            return
+        }
+        input.release()
+        if core.spoken != spokenBefore {
+            spokenBefore = core.spoken
+            silentSince = now
+        }
+        if isCut || hasReachedBound {
+            finish()
+        } else if watermarkBound.map({ bound in core.watermark.map { $0 >= bound } ?? false }) ?? false {
+            finish()
+        } else {
+            again()
+        }
+    }
+
+    private func process(_ batch: RecordBatch, _ count: Int) throws(Fault) {
+        var warm = 0
+        if warmBelow > .min { while warm < count, batch.offsets[warm] < warmBelow { warm += 1 } }
+        if warm > 0 { try core.process(batch.slice(0, warm), warm: true) }
+        if warm < count { try core.process(batch.slice(warm, count), warm: false) }
+    }
+
+    private var hasReachedBound: Bool {
+        guard let bound else { return false }
+        return core.nextOffset >= bound || (input.caughtUpOffset ?? .min) >= bound
+    }
+
+    /// Through the concurrent pool and back: a serial queue that enqueues itself would keep its thread and starve the others.
+    private func again() {
+        guard !isScheduled.exchange(true, ordering: .acquiringAndReleasing) else { return }
+        let asked = clock.monotonic()
+        let queue = executor.queue
+        DispatchQueue.global().async { [self] in
+            queue.async { self.assumeIsolated { $0.turn(scheduledAt: asked) } }
+        }
+    }
+
+    private func finish() {
+        guard phase == .running else { return }
+        phase = .finished
+        hurry()
+    }
+
+    // MARK: Commits
+
+    /// Hands over what has changed. An idle lane that was granted a turn gives it back here: it spoke, or it stays idle.
+    func seal(_ request: SealRequest) -> LaneReport {
+        let spoke = isIdle && isGranted && core.spoken != spokenAtGrant
+        if spoke { isIdle = false }
+        isGranted = false
+        var request = request
+        if !isIdle { request.floor = nil }
+        let oldest = core.oldestTimestamp
+        let sealed = core.seal(request)
+        if stalled {
+            stalled = false
+            wake()
+        }
+        if let retryAt, clock.monotonic() >= retryAt { wake() }
+        return report(sealed, spoke: spoke, oldest: oldest)
+    }
+
+    private func report(_ sealed: SealedLane, spoke: Bool, oldest: WallTime?) -> LaneReport {
+        // A bounded lane that took all it may has nothing to wait for.
+        var fault: Fault?
+        if case .stopped(let reason) = phase { fault = reason }
+        return LaneReport(
+            answer: CommitCycle.LaneAnswer(sealed: sealed, silentSince: silentSince, isFullyRead: false, spoke: spoke),
+            endOffset: input.endOffset, confirmedEnd: isPaused || phase != .running ? nil : input.caughtUpOffset,
+            isFinished: phase == .finished, fault: fault, oldest: oldest, keys: core.keys, wantsTurn: wantsTurn,
+            turnWaits: turnWaits, deltaMemory: core.memory)
+    }
+
+    /// Whether the lane has taken nothing that counts since `since`, and would be left out now.
+    func isStillSilent(since: MonotonicTime) -> Bool { silentSince == since && phase == .running && !isPaused }
+
+    func becomeIdle() { isIdle = true }
+
+    /// Lets an idle lane take records, its watermark raised first (S6).
+    func grant(_ watermark: EventTime?) {
+        guard isIdle, wantsTurn else { return }
+        wantsTurn = false
+        isGranted = true
+        spokenAtGrant = core.spoken
+        if let watermark { core.raise(to: watermark) }
+        wake()
+    }
+
+    /// For a timer: looks again where a failed input or a lost wake-up may have left something.
+    func nudge() {
+        guard phase == .running, !isPaused else { return }
+        if hasReachedBound {
+            finish()
+            return
+        }
+        if let retryAt, clock.monotonic() < retryAt { return }
+        if !isIdle || isGranted { wake() }
+    }
+}
+
+/// A lane's answer to a seal, with what the committer and the facts want to know of it.
+struct LaneReport: Sendable {
+    var answer: CommitCycle.LaneAnswer
+    var endOffset: Int64?
+    /// The input's own word that there is nothing more up to here.
+    var confirmedEnd: Int64?
+    var isFinished: Bool
+    var fault: Fault?
+    /// Record timestamp of the oldest record in this seal.
+    var oldest: WallTime?
+    var keys: Int
+    var wantsTurn: Bool
+    var turnWaits: Histogram
+    var deltaMemory: Int
+}
+
+extension RecordBatch {
+    func slice(_ from: Int, _ to: Int) -> RecordBatch {
+        RecordBatch(
+            count: to - from, payloads: payloads + from, lengths: lengths + from, offsets: offsets + from,
+            timestamps: timestamps + from)
+    }
+}

@@ -1,0 +1,36 @@
+import Model
+
+/// Every bound of the runtime, with its unit.
+enum RuntimeLimits {
+    /// Records a lane takes at once.
+    static let batch = 2_000
+    /// How long a commit waits for lanes to seal; who is late comes with the next one.
+    static let sealWait = TimeSpan.milliseconds(50)
+    /// How long a last commit waits for them.
+    static let lastSealWait = TimeSpan.seconds(4)
+    /// How often the topics are asked for new partitions.
+    static let discoverEvery = TimeSpan.seconds(15)
+    /// How often the broker is asked whether a silent partition is fully read.
+    static let confirmEvery = TimeSpan.seconds(1)
+    /// How often a commit that failed for a cause that can go is tried again.
+    static let retryEvery = TimeSpan.milliseconds(500)
+    /// Broker questions at start are asked again after this.
+    static let startRetry = TimeSpan.seconds(1)
+    static let questionLimit = TimeSpan.seconds(10)
+    /// Rows handed to the broker at once.
+    static let publishBatch = 2_000
+    /// How long one commit waits for the broker to confirm rows; the rest is told at the next.
+    static let publishWait = TimeSpan.milliseconds(20)
+    /// How long the end of a run waits for rows to be confirmed.
+    static let lastPublishWait = TimeSpan.seconds(3)
+    /// A commit that takes longer than this many times its interval is told.
+    static let slowCommit: Int64 = 8
+    /// A paused lane or one whose input failed for the moment looks again after this.
+    static let nudgeEvery = TimeSpan.seconds(1)
+    /// How often the group's offsets are committed for lag tools.
+    static let groupCommitEvery = TimeSpan.seconds(1)
+    /// How often sizes are measured.
+    static let measureEvery = TimeSpan.seconds(1)
+    /// How long closing a client may take before it is left behind.
+    static let closeLimit = TimeSpan.seconds(1)
+}

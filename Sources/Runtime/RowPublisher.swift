@@ -1,0 +1,106 @@
+import Kafka
+import Model
+import Observe
+import State
+
+/// Sends rows and dead letters from the outboxes to their topics, at least once and in order (S22): what the broker has
+/// confirmed is deleted with the next commit. Called on the committer's queue.
+final class RowPublisher {
+    private let store: StateStore
+    private let settings: KafkaSettings
+    private let onEvent: @Sendable (OperationalEvent) -> Void
+    private var producer: KafkaProducer
+    private var rows = Cursor()
+    private var letters = Cursor()
+    /// Why nothing is delivered at the moment, as it was told.
+    private(set) var fault: Fault?
+
+    /// How far one outbox was handed to the client, and what is on its way.
+    private struct Cursor {
+        var sent: Int64 = 0
+        var confirmed: Int64 = 0
+    }
+
+    init(_ plan: Plan, store: StateStore, onEvent: @escaping @Sendable (OperationalEvent) -> Void) throws(Fault) {
+        self.store = store
+        self.onEvent = onEvent
+        settings = KafkaSettings(plan.kafka)
+        try settings.check()
+        producer = try KafkaProducer(settings, onEvent: { _ in })
+    }
+
+    static func isNeeded(_ plan: Plan) -> Bool {
+        if case .topic = plan.deadLetters { return true }
+        return plan.aggregates.contains { $0.targets.contains { if case .kafka = $0 { true } else { false } } }
+    }
+
+    /// Hands over what waits and notes what arrived; waits at most `limit` for the broker. True: nothing waits any more.
+    @discardableResult
+    func publish(within limit: TimeSpan) throws(Fault) -> Bool {
+        if producer.spent != nil { try renew() }
+        let waiting = try store.pendingTopicRows(after: rows.sent, limit: RuntimeLimits.publishBatch)
+        let buried = try store.pendingDeadLetters(after: letters.sent, limit: RuntimeLimits.publishBatch)
+        do throws(Fault) {
+            try producer.send(waiting.map(Self.record), within: limit)
+            rows.sent = waiting.last?.sequence ?? rows.sent
+            try producer.send(buried.map(Self.record), within: limit)
+            letters.sent = buried.last?.sequence ?? letters.sent
+        } catch {
+            tell(error)
+            return false
+        }
+        let report = producer.flush(within: limit)
+        if report.failed > 0 {
+            // In order or not at all: everything unconfirmed goes again.
+            rows.sent = rows.confirmed
+            letters.sent = letters.confirmed
+            tell(report.failures.first?.fault ?? Self.refused)
+            return false
+        }
+        guard report.pending == 0 else { return false }
+        if rows.sent > rows.confirmed {
+            store.topicRowsDelivered(through: rows.sent)
+            rows.confirmed = rows.sent
+        }
+        if letters.sent > letters.confirmed {
+            store.deadLettersDelivered(through: letters.sent)
+            letters.confirmed = letters.sent
+        }
+        if fault != nil, report.delivered > 0 {
+            fault = nil
+            onEvent(.outboxBack(output: "topics"))
+        }
+        return waiting.count < RuntimeLimits.publishBatch && buried.count < RuntimeLimits.publishBatch
+    }
+
+    func close() { producer.close(within: RuntimeLimits.closeLimit) }
+
+    private static let refused = Fault(
+        "rows_refused", "The broker refused rows.", next: "See the broker's log.", exit: .broker, isTransient: true)
+
+    private func renew() throws(Fault) {
+        producer.close(within: RuntimeLimits.closeLimit)
+        producer = try KafkaProducer(settings, onEvent: { _ in })
+        rows.sent = rows.confirmed
+        letters.sent = letters.confirmed
+    }
+
+    private func tell(_ fault: Fault) {
+        if self.fault?.code != fault.code { onEvent(.outboxStuck(output: fault.place, rows: 0, fault)) }
+        self.fault = fault
+    }
+
+    private static func record(_ row: PendingRow) -> OutgoingRecord {
+        OutgoingRecord(topic: row.topic, key: row.key, value: row.value, headers: [.init("weir-output", Array(row.output.utf8))])
+    }
+
+    private static func record(_ letter: PendingDeadLetter) -> OutgoingRecord {
+        var headers: [OutgoingRecord.Header] = [
+            .init("weir-reason", Array(letter.reason.utf8)), .init("weir-topic", Array(letter.partition.topic.utf8)),
+            .init("weir-partition", Array(String(letter.partition.number).utf8)),
+            .init("weir-offset", Array(String(letter.offset).utf8)), .init("weir-size", Array(String(letter.size).utf8)),
+        ]
+        if let timestamp = letter.timestamp { headers.append(.init("weir-timestamp", Array(String(timestamp).utf8))) }
+        return OutgoingRecord(topic: letter.topic, key: nil, value: letter.payload, headers: headers)
+    }
+}

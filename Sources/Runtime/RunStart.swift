@@ -1,0 +1,185 @@
+import Model
+import Observe
+import Pipeline
+import State
+
+/// Brings a run to its first record: restores what was committed, checks that the input continues it, makes the lanes.
+final class RunStart {
+    private let plan: Plan
+    private let options: RunOptions
+    private let clock: any Clock
+    private let store: StateStore
+    private let source: any Source
+    private let onEvent: @Sendable (OperationalEvent) -> Void
+    private let replay: ReplayPlan?
+    private let storedOutputs: [UInt16]
+    private let merge: MergeCore
+
+    init(
+        plan: Plan, options: RunOptions, clock: any Clock, store: StateStore, source: any Source,
+        onEvent: @escaping @Sendable (OperationalEvent) -> Void
+    ) {
+        self.plan = plan
+        self.options = options
+        self.clock = clock
+        self.store = store
+        self.source = source
+        self.onEvent = onEvent
+        replay = options.range.map { ReplayPlan($0, plan: plan) }
+        storedOutputs = store.outputIDs.map { UInt16(truncatingIfNeeded: $0) }
+        merge = MergeCore(plan: plan, storedOutputs: storedOutputs, bounds: replay?.windows)
+    }
+
+    /// The run ends by itself.
+    var isBounded: Bool {
+        if options.range != nil || options.until != .stopped { return true }
+        switch plan.source.kind {
+        case .files: return true
+        case .generator(let generator): return generator.events != nil
+        case .kafka: return false
+        }
+    }
+
+    func committer(
+        results: ResultsStore, directory: StateDirectory, publisher: RowPublisher?, board: FactsBoard
+    ) throws(Fault) -> Committer {
+        if case .generator(let generator) = plan.source.kind, generator.events == nil, options.until != .stopped {
+            throw Fault(
+                "source_unbounded", "The generator has no end.", place: "source.generator",
+                next: "Give source.generator.events, or run without --until.", exit: .usage)
+        }
+        let head = store.head
+        let cycle = CommitCycle(plan: plan, merge: merge, number: head.number, time: head.time)
+        return Committer(
+            plan: plan, store: store, results: results, directory: directory, source: source, cycle: cycle, publisher: publisher,
+            board: board, clock: clock, onEvent: onEvent)
+    }
+
+    func openLanes(_ restored: [RestoredLane], into committer: Committer) throws(Fault) {
+        let began = clock.monotonic()
+        let known = Dictionary(uniqueKeysWithValues: restored.map { ($0.partition, $0) })
+        var ids = Set(try source.partitions()).union(known.keys)
+        let bounds = try replay?.bounds(of: ids.sorted(), plan: plan, source: source)
+        if let bounds { ids = Set(bounds.keys) }
+        let numbers = try store.lanes(for: ids.sorted())
+        for (id, lane) in numbers { merge.add(lane: lane, order: order(id, lane)) }
+        try restoreMerge()
+        let ends = options.until == .stopped || options.range != nil ? nil : try source.ends(of: ids.sorted())
+        var keys = 0
+        var opening: [(lane: Lane, offset: Int64, fault: Fault?)] = []
+        for id in ids.sorted() {
+            let made = try make(
+                id, number: numbers[id]!, restored: known[id], end: bounds?[id].flatMap(\.end) ?? ends?[id], bounds: bounds?[id],
+                committer: committer)
+            keys += made.keys
+            opening.append((made.lane, made.offset, made.fault))
+        }
+        for (lane, offset, fault) in opening {
+            lane.run { lane in
+                if let fault { lane.stop(fault) } else { lane.open(at: offset) }
+            }
+        }
+        if restored.contains(where: { $0.nextOffset != nil }) {
+            onEvent(.restored(keys: Int64(keys), cells: 0, took: clock.monotonic() - began))
+        }
+    }
+
+    /// Partitions that appeared while it runs are read from their first offset.
+    func add(found ids: [PartitionID], to committer: Committer) throws(Fault) {
+        let numbers = try store.lanes(for: ids)
+        for id in ids.sorted() {
+            let number = numbers[id]!
+            merge.add(lane: number, order: order(id, number))
+            let first: Int64
+            do throws(Fault) {
+                first = try source.offset(of: id, .earliest)
+            } catch {
+                // Found again at the next look.
+                if error.isTransient { continue }
+                throw error
+            }
+            let configuration = configuration(id, number)
+            let core = try LaneCore(configuration)
+            core.jump(to: first)
+            let lane = Lane(
+                configuration: configuration, core: core, input: try source.input(id), clock: clock, isIdle: false, bound: nil,
+                warmBelow: .min, watermarkBound: nil, hurry: { [weak committer] in committer?.hurry() })
+            committer.add(lane, watermark: nil, newestEventTime: nil, nextOffset: first)
+            onEvent(.partitionFound(id, from: first))
+            lane.run { $0.open(at: first) }
+        }
+    }
+
+    // MARK: One lane
+
+    private func make(
+        _ id: PartitionID, number: LaneNumber, restored: RestoredLane?, end: Int64?, bounds: ReplayPlan.Bounds?,
+        committer: Committer
+    ) throws(Fault) -> (lane: Lane, offset: Int64, keys: Int, fault: Fault?) {
+        let configuration = configuration(id, number)
+        let core = try LaneCore(configuration)
+        var fault: Fault?
+        var offset = try bounds?.open ?? restored?.nextOffset ?? source.firstOffset(of: id)
+        if let restored { try restore(core, restored, offset) } else { core.jump(to: offset) }
+        if let mark = restored?.fileFingerprint { try source.check(id, mark: mark) }
+        if let choice = options.resume.first(where: { $0.partition == id }) {
+            let chosen = try source.offset(of: id, choice.position)
+            if chosen != offset {
+                committer.cycle.record(.resumed(lane: number, from: offset, to: chosen))
+                offset = chosen
+                core.jump(to: chosen)
+            }
+        } else {
+            fault = try checked(id, restored)
+        }
+        if restored?.fileFingerprint == nil, let mark = try source.mark(of: id) {
+            try store.record(fileFingerprint: mark, of: number)
+        }
+        let lane = Lane(
+            configuration: configuration, core: core, input: try source.input(id), clock: clock,
+            isIdle: committer.cycle.time.idle.contains(number), bound: end, warmBelow: bounds?.counts ?? .min,
+            watermarkBound: replay?.watermarkBound, hurry: { [weak committer] in committer?.hurry() })
+        committer.add(lane, watermark: restored?.watermark, newestEventTime: restored?.newestEventTime, nextOffset: offset)
+        return (lane, offset, core.keys, fault)
+    }
+
+    /// A partition whose log does not continue what was read stops; the others go on.
+    private func checked(_ id: PartitionID, _ restored: RestoredLane?) throws(Fault) -> Fault? {
+        do throws(Fault) {
+            try source.check(id, position: restored?.nextOffset, lastRecord: restored?.lastRecord)
+            return nil
+        } catch {
+            if error.exit == .choiceNeeded { return error }
+            throw error
+        }
+    }
+
+    private func restore(_ core: LaneCore, _ restored: RestoredLane, _ offset: Int64) throws(Fault) {
+        core.restore(
+            books: restored.books, watermark: restored.watermark, newestEventTime: restored.newestEventTime,
+            nextOffset: restored.nextOffset ?? offset, lastRecord: restored.lastRecord)
+        try store.forEachState(lane: restored.lane) { key, value throws(Fault) in
+            if !core.restore(key: key, value: value) { throw Self.damaged(restored.partition.description) }
+        }
+    }
+
+    private func restoreMerge() throws(Fault) {
+        try store.forEachState(lane: mergeLane) { key, value throws(Fault) in
+            if !merge.restore(key: key, value: value) { throw Self.damaged("merge") }
+        }
+    }
+
+    private func configuration(_ id: PartitionID, _ number: LaneNumber) -> LaneConfiguration {
+        LaneConfiguration(
+            plan: plan, lane: number, partition: id, partitionOrder: order(id, number), storedOutputs: storedOutputs,
+            bounds: replay?.windows)
+    }
+
+    private func order(_ id: PartitionID, _ number: LaneNumber) -> Int64 { source.order(of: id) ?? Int64(number) }
+
+    private static func damaged(_ place: String) -> Fault {
+        Fault(
+            "state_damaged", "An entry of the state does not belong to this topology.", place: place,
+            next: "Restore the state directory from a backup, or start with another one.", exit: .state)
+    }
+}

@@ -1,0 +1,121 @@
+import Kafka
+import Model
+import Synchronization
+
+/// The partitions of one or more topics, assigned by ourselves: the embedded commit joins no group (S22). What the group's
+/// offsets say is for lag tools only.
+final class KafkaSource: Source {
+    private let topics: [String]
+    private let start: SourcePlan.StartPosition
+    private let consumer: KafkaConsumer
+    private let queries: KafkaQueries
+    private let limit = RuntimeLimits.questionLimit
+
+    init(
+        _ plan: Plan, topics: [String], group: String, start: SourcePlan.StartPosition,
+        onEvent: @escaping @Sendable (KafkaEvent) -> Void
+    ) throws(Fault) {
+        self.topics = topics.sorted()
+        self.start = start
+        let settings = KafkaSettings(plan.kafka)
+        try settings.check()
+        queries = try KafkaQueries(settings, group: group, onEvent: { _ in })
+        let found = try queries.partitions(of: self.topics, within: limit)
+        try queries.checkNoMembers(of: group, within: limit)
+        consumer = try KafkaConsumer(
+            settings, queues: QueueShare(budget: QueueShare.budget(of: plan.state.memory), partitions: found.count),
+            onEvent: onEvent)
+    }
+
+    func partitions() throws(Fault) -> [PartitionID] { try consumer.discover(topics, within: limit) }
+    func input(_ id: PartitionID) throws(Fault) -> any PartitionInput { try consumer.partition(id) }
+    var grows: Bool { true }
+
+    func order(of id: PartitionID) -> Int64? {
+        Int64(topics.firstIndex(of: id.topic) ?? topics.count) << 32 | Int64(id.number)
+    }
+
+    func firstOffset(of id: PartitionID) throws(Fault) -> Int64 {
+        switch start {
+        case .earliest: return try range(id).lowerBound
+        case .latest: return try range(id).upperBound
+        case .timestamp(let time):
+            if let offset = try queries.offsets(of: [id], from: time, within: limit)[id] { return offset }
+            return try range(id).upperBound
+        }
+    }
+
+    func offset(of id: PartitionID, _ position: ResumeChoice.Position) throws(Fault) -> Int64 {
+        let range = try range(id)
+        switch position {
+        case .earliest: return range.lowerBound
+        case .latest: return range.upperBound
+        case .offset(let offset):
+            guard offset >= range.lowerBound, offset <= range.upperBound else {
+                throw Fault(
+                    "resume_refused", "The log holds offsets \(range.lowerBound) to \(range.upperBound).",
+                    place: "\(id)@\(offset)",
+                    next: "Name an offset in that range, or earliest, or latest.", exit: .usage)
+            }
+            return offset
+        }
+    }
+
+    /// A position outside the log, or a last record that is another one now, is told and never jumped over (S2).
+    func check(_ id: PartitionID, position: Int64?, lastRecord: RecordFingerprint?) throws(Fault) {
+        guard let position else { return }
+        let range = try range(id)
+        guard position >= range.lowerBound, position <= range.upperBound else {
+            throw Fault(
+                "offset_out_of_range",
+                "The next offset is \(position), but the log holds \(range.lowerBound) to \(range.upperBound).",
+                place: "\(id)@\(position)",
+                next: "Choose where to go on: weir run --resume \(id.topic):\(id.number)=earliest (or latest, or an offset).",
+                exit: .choiceNeeded)
+        }
+        guard let lastRecord, lastRecord.offset >= range.lowerBound, lastRecord.offset < range.upperBound,
+            let now = try queries.fingerprint(id, at: lastRecord.offset, within: limit), now != lastRecord
+        else { return }
+        throw Fault(
+            "topic_recreated", "The record at offset \(lastRecord.offset) is not the one that was read: the topic was recreated.",
+            place: "\(id)@\(lastRecord.offset)",
+            next:
+                "Start with another state directory, or go on in the new log: weir run --resume \(id.topic):\(id.number)=earliest.",
+            exit: .choiceNeeded)
+    }
+
+    func ends(of ids: [PartitionID]) throws(Fault) -> [PartitionID: Int64]? {
+        try queries.watermarks(of: ids, within: limit).mapValues(\.upperBound)
+    }
+
+    func offsets(of ids: [PartitionID], from time: WallTime) throws(Fault) -> [PartitionID: Int64]? {
+        try queries.offsets(of: ids, from: time, within: limit)
+    }
+
+    func timestamp(of id: PartitionID, at offset: Int64) throws(Fault) -> WallTime? {
+        let range = try range(id)
+        guard range.contains(offset), let there = try queries.fingerprint(id, at: offset, within: limit) else { return nil }
+        return there.timestamp == RecordBatch.noTimestamp ? nil : WallTime(milliseconds: there.timestamp)
+    }
+
+    func confirmedEnds(of ids: [PartitionID]) throws(Fault) -> [PartitionID: Int64]? { try ends(of: ids) }
+
+    func note(committed: [PartitionID: Int64]) {
+        // For lag tools only: the truth is in the state, so what fails here is told again with the next offsets.
+        try? queries.commit(committed, within: .seconds(1))
+    }
+
+    func close() {
+        consumer.close(within: RuntimeLimits.closeLimit)
+        queries.close(within: RuntimeLimits.closeLimit)
+    }
+
+    private func range(_ id: PartitionID) throws(Fault) -> Range<Int64> {
+        guard let range = try queries.watermarks(of: [id], within: limit)[id] else {
+            throw Fault(
+                "partition_missing", "The broker does not tell this partition's offsets.", place: "\(id)",
+                next: "Check that the topic still has this partition.", exit: .broker, isTransient: true)
+        }
+        return range
+    }
+}
