@@ -119,7 +119,8 @@ final class RunStart {
         let configuration = configuration(id, number)
         let core = try LaneCore(configuration)
         var fault: Fault?
-        var offset = try bounds?.open ?? restored?.nextOffset ?? source.firstOffset(of: id)
+        var offset: Int64
+        if let known = bounds?.open ?? restored?.nextOffset { offset = known } else { offset = try source.firstOffset(of: id) }
         if let restored { try restore(core, restored, offset) } else { core.jump(to: offset) }
         if let mark = restored?.fileFingerprint { try source.check(id, mark: mark) }
         if let choice = options.resume.first(where: { $0.partition == id }) {
@@ -132,15 +133,18 @@ final class RunStart {
         } else {
             fault = try checked(id, restored)
         }
+        let keys = core.keys
+        // Restored here, on the start's thread; from now on only the lane's queue has it.
+        nonisolated(unsafe) let handed = core
         if restored?.fileFingerprint == nil, let mark = try source.mark(of: id) {
             try store.record(fileFingerprint: mark, of: number)
         }
         let lane = Lane(
-            configuration: configuration, core: core, input: try source.input(id), clock: clock,
+            configuration: configuration, core: handed, input: try source.input(id), clock: clock,
             isIdle: committer.cycle.time.idle.contains(number), bound: end, warmBelow: bounds?.counts ?? .min,
             watermarkBound: replay?.watermarkBound, hurry: { [weak committer] in committer?.hurry() })
         committer.add(lane, watermark: restored?.watermark, newestEventTime: restored?.newestEventTime, nextOffset: offset)
-        return (lane, offset, core.keys, fault)
+        return (lane, offset, keys, fault)
     }
 
     /// A partition whose log does not continue what was read stops; the others go on.
