@@ -62,7 +62,8 @@ struct ResultsOpening {
             throw Fault(
                 "results_ahead", "results.db is at commit \(applied), state.db only at \(store.head.number).",
                 place: database.file,
-                next: "Restore both files from the same backup.", exit: .state)
+                next: "Restore both files from the same backup; if the state is new on purpose, move results.db away.",
+                exit: .state)
         }
         guard applied >= store.outbox.tablesThrough else {
             throw Fault(

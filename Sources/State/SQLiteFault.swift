@@ -9,11 +9,9 @@ enum SQLiteFault {
     /// tables and columns, never values).
     static func make(extended: Int32, system: Int32, words: String, file: String) -> Fault {
         let primary = extended & 0xff
-        let sync = extended == SQLITE_IOERR | 4 << 8 || extended == SQLITE_IOERR | 5 << 8
         switch primary {
         case SQLITE_FULL: return diskFull(file)
-        // EFBIG: a quota on file sizes. A failed sync is another matter: what was written before it may be gone.
-        case SQLITE_IOERR where !sync && [ENOSPC, EDQUOT, EFBIG].contains(system): return diskFull(file)
+        case SQLITE_IOERR where isRefusedWrite(extended, system): return diskFull(file)
         case SQLITE_IOERR:
             return Fault(
                 "disk_failed", "The disk failed under the state: \(words) (SQLite \(extended), errno \(system)).", place: file,
@@ -49,9 +47,17 @@ enum SQLiteFault {
         }
     }
 
+    /// A write that a quota or a limit on file sizes refused. SQLite often loses the errno on the way (0). A failed sync is
+    /// another matter: what was written before it may be gone.
+    private static func isRefusedWrite(_ extended: Int32, _ system: Int32) -> Bool {
+        let write = SQLITE_IOERR | 3 << 8
+        let sharedMemory = SQLITE_IOERR | 19 << 8
+        return [write, sharedMemory].contains(extended) && [0, ENOSPC, EDQUOT, EFBIG].contains(system)
+    }
+
     static func diskFull(_ file: String) -> Fault {
         Fault(
-            "disk_full", "There is no space left for the state.", place: file,
+            "disk_full", "The disk takes no more of the state: it is full, or a quota is.", place: file,
             next: "Make space; input has stopped, nothing is lost, and it goes on by itself.", exit: .disk, isTransient: true)
     }
 }

@@ -1,0 +1,85 @@
+import Model
+import Testing
+
+@testable import State
+
+struct LedgerTests {
+    private func count(_ store: StateStore, _ table: String) throws -> Int64 {
+        try store.database.number("SELECT count(*) FROM \(table)")
+    }
+
+    private func letters(_ count: Int, bytes: Int = 4) -> [DeadLetter] {
+        (0..<count).map {
+            DeadLetter(
+                offset: Int64($0), reason: .missingField, field: 2, timestamp: 8, size: Int64(bytes),
+                payload: bytes == 0 ? nil : [UInt8](repeating: 1, count: bytes))
+        }
+    }
+
+    @Test func ledgersNameEverythingInWords() throws {
+        let scratch = Scratch()
+        let (_, store) = try open(scratch)
+        let entry = LateEntry(
+            output: 0, offset: 5, eventTime: at(1), windowStart: at(0), windowEnd: at(60_000), watermark: at(99_000),
+            lateBy: .milliseconds(39_000), identity: Identity(high: 0x0102_0304_0506_0708, low: 0xFF))
+        try store.commit(
+            commit(1, [lane(late: [entry], deadLetters: letters(1))], decisions: [.speaks(lane: 0, watermark: at(3))]))
+        func line(_ table: String) -> String {
+            shell("sqlite3 -readonly '\(scratch.path)/state.db' 'SELECT * FROM \(table)'")
+        }
+        #expect(
+            shell("sqlite3 -readonly '\(scratch.path)/state.db' 'SELECT hex(identity) FROM late'").hasPrefix(
+                "01020304050607080000"))
+        #expect(line("late").hasPrefix("1|1000|usage|events|0|5|1|0|60000|99000|39000|"))
+        #expect(line("dead_letters").hasPrefix("2|1000|missing_field|ms|events|0|0|8|4|"))
+        #expect(line("decisions") == "3|1|1000|speaks|0|3||\n")
+    }
+
+    @Test func countingOnlyKeepsNoEntries() throws {
+        let scratch = Scratch()
+        let (_, store) = try open(scratch, plan(late: .count))
+        let entry = LateEntry(
+            output: 0, offset: 5, eventTime: at(1), windowStart: at(0), windowEnd: at(1), watermark: at(2), lateBy: .zero,
+            identity: nil)
+        try store.commit(commit(1, [lane(late: [entry])]))
+        #expect(try count(store, "late") == 0)
+    }
+
+    @Test func entriesPastTheirKeepGoABoundedNumberAtATime() throws {
+        let scratch = Scratch()
+        let (_, store) = try open(
+            scratch, plan(late: .ledger(keep: .seconds(1)), deadLetters: .table(keep: .seconds(2), limit: .mebibytes(9))))
+        let entry = LateEntry(
+            output: 0, offset: 5, eventTime: at(1), windowStart: at(0), windowEnd: at(1), watermark: at(2), lateBy: .zero,
+            identity: nil)
+        let many = StateLimits.deletesPerCommit + 200
+        try store.commit(commit(1, [lane(late: Array(repeating: entry, count: many), deadLetters: letters(many))], at: 10_000))
+        var left: [[Int64]] = []
+        for (number, wall) in [(Int64(2), Int64(11_000)), (3, 11_001), (4, 11_002), (5, 12_001), (6, 12_001)] {
+            try store.commit(commit(number, at: wall))
+            left.append([try count(store, "late"), try count(store, "dead_letters"), try store.measurements().deadLetterBytes])
+        }
+        let each = 4 + StateLimits.deadLetterOverhead
+        #expect(
+            left == [
+                [1_200, 1_200, 1_200 * each], [200, 1_200, 1_200 * each], [0, 1_200, 1_200 * each], [0, 200, 200 * each],
+                [0, 0, 0],
+            ])
+    }
+
+    @Test func fullDeadLettersStopTheInputUntilOldOnesGo() throws {
+        let scratch = Scratch()
+        let (_, store) = try open(scratch, plan(deadLetters: .table(keep: .seconds(1), limit: ByteCount(10_000))))
+        try store.commit(commit(1, [lane(deadLetters: letters(1, bytes: 9_000))], at: 1_000))
+        // Not full yet: one commit may go over, so that a large one is never stuck.
+        try store.commit(commit(2, [lane(deadLetters: letters(1, bytes: 50_000))], at: 1_500))
+        let next = commit(3, [lane(0, nextOffset: 9, deadLetters: letters(1, bytes: 0))], at: 2_000)
+        let fault = #expect(throws: Fault.self) { try store.commit(next) }
+        #expect(fault?.code == "dead_letters_full" && fault?.isTransient == true)
+        #expect(store.head.number == 2)
+        // Without dead letters it goes on.
+        try store.commit(commit(3, [lane(0, nextOffset: 9)], at: 2_000))
+        try store.commit(commit(4, [lane(deadLetters: letters(1))], at: 2_600))
+        #expect(try count(store, "dead_letters") == 1)
+    }
+}
