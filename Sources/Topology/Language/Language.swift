@@ -164,7 +164,7 @@ enum Language {
     static let target = Section(
         [
             Key(
-                "kafka", .section(Section([Key("topic", .text(.topic), isRequired: true, "The topic.")])),
+                "kafka", .section(Section([Key("topic", .text(.topic), isRequired: true, "The topic that rows go to.")])),
                 "Rows to a Kafka topic."),
             Key(
                 "table",
@@ -190,7 +190,7 @@ enum Language {
     static let ledger = Section([Key("keep", someSpan, default: "30d", "Older entries are deleted.")])
     static let deadLetters = Section(
         [
-            Key("topic", .text(.topic), "A Kafka topic."),
+            Key("topic", .text(.topic), "A Kafka topic for them."),
             Key("table", .section(deadTable), "A table in results.db."),
         ], oneOf: ["topic", "table"])
     static let deadTable = Section([
@@ -198,7 +198,7 @@ enum Language {
         Key("limit", .size((1 << 20)...(1 << 50)), default: "1GiB", "At this size input stops with the cause."),
     ])
 
-    static let commit = Section([Key("every", .span(10...60_000), default: "250ms", "How often.")])
+    static let commit = Section([Key("every", .span(10...60_000), default: "250ms", "The time between two commits.")])
     static let state = Section([
         Key("directory", .text(.path), default: "./state", "Where state.db and results.db are."),
         Key("memory", .size(0...(1 << 50)), default: "512MiB", "What the process may take, client queues included."),
