@@ -58,6 +58,10 @@ let package = Package(
             name: "weir", dependencies: ["Model", "Topology", "Runtime", "Freshness", "Observe", "CSys"],
             swiftSettings: strict),
 
+        .executableTarget(
+            name: "weir-bench", dependencies: ["Model", "Observe", "Topology", "Runtime", "Kafka", "Inputs", "CRdKafka", "CSys"], path: "bench",
+            swiftSettings: strict),
+
         tests("Model", ["Model"]),
         tests("Topology", ["Topology", "Model"], goldens: "Goldens"),
         tests("Pipeline", ["Pipeline", "Model"]),
