@@ -41,6 +41,8 @@ public enum OperationalEvent: Equatable, Sendable {
     case memoryBound(used: ByteCount, budget: ByteCount)
     case outboxStuck(output: String, rows: Int64, Fault)
     case outboxBack(output: String)
+    /// The topology has an aggregate that the state did not know: it begins empty.
+    case outputAdded(name: String, since: EventTime?)
     case deadLettersFull(ByteCount, limit: ByteCount)
     case listening(host: String, port: UInt16)
     /// Anything else that went wrong.
@@ -82,6 +84,7 @@ extension OperationalEvent {
         case .memoryBound: "memory_bound"
         case .outboxStuck: "outbox_stuck"
         case .outboxBack: "outbox_back"
+        case .outputAdded: "output_added"
         case .deadLettersFull: "dead_letters_full"
         case .listening: "listening"
         case .failed: "failed"
@@ -92,6 +95,7 @@ extension OperationalEvent {
         switch self {
         case .committed: .debug
         case .started, .stopped, .ended, .restored, .brokerBack, .partitionFound, .idle, .speaks, .diskBack, .outboxBack,
+            .outputAdded,
             .listening:
             .info
         case .resumed, .slowCommit, .lateBurst, .rejectedBurst, .memoryBound: .warning
@@ -144,6 +148,8 @@ extension OperationalEvent {
         case .memoryBound(let used, let budget): [("used", .bytes(used)), ("budget", .bytes(budget))]
         case .outboxStuck(let output, let rows, _): [("output", .text(output)), ("rows", .number(rows))]
         case .outboxBack(let output): [("output", .text(output))]
+        case .outputAdded(let name, let since):
+            [("output", .text(name))] + (since.map { [("since", .text(TimeText.utc($0)))] } ?? [])
         case .deadLettersFull(let size, let limit): [("size", .bytes(size)), ("limit", .bytes(limit))]
         case .listening(let host, let port): [("host", .text(host)), ("port", .number(Int64(port)))]
         case .brokerAway, .partitionStopped, .speaks, .stateRefused, .failed: []
@@ -175,6 +181,7 @@ extension OperationalEvent {
         case .memoryBound: "Memory is at its bound; input is taken more slowly."
         case .outboxStuck: "Rows can't be delivered; they wait in the state."
         case .outboxBack: "Rows are delivered again."
+        case .outputAdded: "The aggregate is new: it begins empty and is complete from here on."
         case .deadLettersFull: "The dead letters are at their limit; no input is taken until there is room."
         case .listening: "Metrics and status are served."
         case .failed: "Something went wrong."

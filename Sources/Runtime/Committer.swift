@@ -256,6 +256,9 @@ final class Committer: @unchecked Sendable {
         board.set(state: .waiting(fault))
         switch fault.code {
         case "disk_full": onEvent(.diskFull(free: ByteCount(directory.freeBytes ?? 0)))
+        case "dead_letters_full":
+            guard case .table(_, let limit) = plan.deadLetters else { break }
+            onEvent(.deadLettersFull(limit, limit: limit))
         default: onEvent(.commitFailed(number: commit.number, fault))
         }
     }

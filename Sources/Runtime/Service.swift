@@ -57,6 +57,9 @@ public final class Service: Sendable {
         board.set(progress: try store.progress())
         try serve()
         defer { server.withLock { $0 }?.stop() }
+        if store.head.number > 0 {
+            for output in store.added { onEvent(.outputAdded(name: output.name, since: output.sinceWatermark)) }
+        }
         let restored = try store.restoredLanes()
         guard let source = try connect(restored) else { return nothing }
         defer { source.close() }

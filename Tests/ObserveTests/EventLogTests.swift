@@ -35,7 +35,8 @@ private let everyEvent: [OperationalEvent] = [
     .stateRefused(
         Fault("state_newer", "state of a newer format", place: "./state\u{1B}[2J", next: "Use a newer Weir.", exit: .state)),
     .memoryBound(used: .mebibytes(500), budget: .mebibytes(512)), .outboxStuck(output: "usage", rows: 12, away),
-    .outboxBack(output: "usage"), .deadLettersFull(.mebibytes(1_024), limit: .mebibytes(1_024)), .failed(away),
+    .outboxBack(output: "usage"), .outputAdded(name: "usage", since: EventTime(milliseconds: 1_767_225_600_000)),
+    .deadLettersFull(.mebibytes(1_024), limit: .mebibytes(1_024)), .failed(away),
     .ended(read: 2_000_000), .stopped(commits: 40, after: .milliseconds(1_250)),
 ]
 
