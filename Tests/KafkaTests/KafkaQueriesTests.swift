@@ -99,6 +99,25 @@ struct KafkaQueriesTests {
         #expect(try queries.fingerprint(first, at: 900, within: limit) == nil)
     }
 
+    @Test func aRecreatedTopicIsRecognisedByItsFingerprint() throws {
+        let cluster = try KafkaCluster.shared()
+        let topic = try cluster.createTopic("again")
+        let id = PartitionID(topic: topic, number: 0)
+        try cluster.produce(numbered(3, topic: topic, partition: 0))
+        let queries = try KafkaQueries(KafkaSettings(cluster.plan))
+        defer { queries.close(within: limit) }
+        let before = try #require(try queries.fingerprint(id, at: 2, within: limit))
+        try cluster.recreate(topic)
+        try cluster.produce(numbered(3, topic: topic, partition: 0, from: 50))
+        let after = try eventually("the new log's record") { () -> RecordFingerprint? in
+            let later = try KafkaQueries(KafkaSettings(cluster.plan))
+            defer { later.close(within: limit) }
+            return try later.fingerprint(id, at: 2, within: limit)
+        }
+        #expect(after != before)
+        #expect(after.offset == before.offset)
+    }
+
     @Test func aTopicIsCreatedOnce() throws {
         let cluster = try KafkaCluster.shared()
         let topic = try cluster.createTopic("twice", partitions: 3)

@@ -1,4 +1,3 @@
-import CRdKafka
 import Model
 import Testing
 
@@ -69,19 +68,5 @@ import Testing
         let tiny = QueueShare(budget: .mebibytes(1), partitions: 1_000)
         #expect(tiny == QueueShare(kilobytes: 256, records: 1_000, fetchBytes: 65_536, responseBytes: 262_144))
         #expect(QueueShare.budget(of: .mebibytes(512)) == .mebibytes(128))
-    }
-
-    @Test func awayAndBackAreToldOnce() {
-        var presence = BrokerPresence()
-        let down = RD_KAFKA_RESP_ERR__TRANSPORT
-        var told: [KafkaEvent] = []
-        for code in [RD_KAFKA_RESP_ERR_NO_ERROR, down, down, RD_KAFKA_RESP_ERR_NO_ERROR, RD_KAFKA_RESP_ERR_NO_ERROR, down] {
-            if let event = presence.probed(code) { told.append(event) }
-        }
-        let away = KafkaEvent.brokersAway(KafkaFault.of(down, doing: "answer", place: "kafka.bootstrap"))
-        #expect(told == [away, .brokersBack, away])
-        #expect(presence.isDoubtful)
-        #expect(presence.heard(RD_KAFKA_RESP_ERR__AUTHENTICATION) != nil)
-        #expect(presence.heard(RD_KAFKA_RESP_ERR__AUTHENTICATION) == nil)
     }
 }
