@@ -22,6 +22,8 @@ final class Committer: @unchecked Sendable {
     private let onEvent: @Sendable (OperationalEvent) -> Void
     private let publisher: RowPublisher?
     private let watch: EndWatch
+    /// A replay takes none (S6).
+    private let takesIdleDecisions: Bool
     var cycle: CommitCycle
 
     private(set) var lanes: [LaneNumber: Lane] = [:]
@@ -43,7 +45,8 @@ final class Committer: @unchecked Sendable {
 
     init(
         plan: Plan, store: StateStore, results: ResultsStore, directory: StateDirectory, source: any Source, cycle: CommitCycle,
-        publisher: RowPublisher?, board: FactsBoard, clock: any Clock, onEvent: @escaping @Sendable (OperationalEvent) -> Void
+        takesIdleDecisions: Bool, publisher: RowPublisher?, board: FactsBoard, clock: any Clock,
+        onEvent: @escaping @Sendable (OperationalEvent) -> Void
     ) {
         self.plan = plan
         self.store = store
@@ -52,6 +55,7 @@ final class Committer: @unchecked Sendable {
         self.source = source
         self.cycle = cycle
         self.publisher = publisher
+        self.takesIdleDecisions = takesIdleDecisions
         self.board = board
         self.clock = clock
         self.onEvent = onEvent
@@ -118,7 +122,7 @@ final class Committer: @unchecked Sendable {
         let now = clock.monotonic()
         let answers = seal(
             SealRequest(due: cycle.dueOutputs(now: now), floor: cycle.time.watermark, closesAll: ending), wait: last)
-        let leaving = ending ? [] : leave(answers, now)
+        let leaving = ending || !takesIdleDecisions ? [] : leave(answers, now)
         let before = cycle.time
         let commit = cycle.form(
             answers: answers, leaving: leaving, granted: granted, ending: ending, now: now, wall: clock.wall(),
@@ -356,8 +360,11 @@ final class Committer: @unchecked Sendable {
         }
         let isMeasured = nextMeasure.map { now >= $0 } ?? true
         if isMeasured { nextMeasure = now + RuntimeLimits.measureEvery }
-        try board.update(
-            reports: reports, time: cycle.time, commit: commit, measured: isMeasured ? store.measurements() : nil,
+        let measured = isMeasured ? try store.measurements() : nil
+        // Paused lanes give no reason to commit, so it is looked for here whether the outbox has emptied.
+        if isPaused, let measured, measured.outboxBytes <= StateLimits.outboxBytes { pause(false) }
+        board.update(
+            reports: reports, time: cycle.time, commit: commit, measured: measured,
             freeDisk: isMeasured ? directory.freeBytes : nil, sinkFault: publisher?.fault, wall: clock.wall(), now: now)
         try checkMemory()
     }

@@ -128,7 +128,10 @@ actor Lane {
         case .records(let batch):
             retryAt = nil
             take(batch, now)
-        case .nothing: retryAt = nil
+        case .nothing:
+            retryAt = nil
+            // Behind the last record there may be only transaction markers up to the bound.
+            if hasReachedBound { finish() }
         case .end: finish()
         case .failed(let fault):
             if fault.isTransient {

@@ -49,9 +49,15 @@ final class RunStart {
                 next: "Give source.generator.events, or run without --until.", exit: .usage)
         }
         let head = store.head
+        if options.range != nil, head.number > 0 {
+            throw Fault(
+                "replay_state_used", "This state directory holds another run; a replay wants one of its own.",
+                place: plan.state.directory, next: "Name a new directory with --state.", exit: .state)
+        }
         let cycle = CommitCycle(plan: plan, merge: merge, number: head.number, time: head.time)
         return Committer(
-            plan: plan, store: store, results: results, directory: directory, source: source, cycle: cycle, publisher: publisher,
+            plan: plan, store: store, results: results, directory: directory, source: source, cycle: cycle,
+            takesIdleDecisions: options.range == nil, publisher: publisher,
             board: board, clock: clock, onEvent: onEvent)
     }
 
@@ -59,6 +65,7 @@ final class RunStart {
         let began = clock.monotonic()
         let known = Dictionary(uniqueKeysWithValues: restored.map { ($0.partition, $0) })
         var ids = Set(try source.partitions()).union(known.keys)
+        try checkChoices(ids)
         let bounds = try replay?.bounds(of: ids.sorted(), plan: plan, source: source)
         if let bounds { ids = Set(bounds.keys) }
         let numbers = try store.lanes(for: ids.sorted())
@@ -107,6 +114,14 @@ final class RunStart {
             committer.add(lane, watermark: nil, newestEventTime: nil, nextOffset: first)
             onEvent(.partitionFound(id, from: first))
             lane.run { $0.open(at: first) }
+        }
+    }
+
+    private func checkChoices(_ ids: Set<PartitionID>) throws(Fault) {
+        for choice in options.resume where !ids.contains(choice.partition) {
+            throw Fault(
+                "resume_refused", "There is no partition \(choice.partition).", place: "\(choice.partition)",
+                next: "Name a partition of the source's topics, as TOPIC:NUMBER.", exit: .usage)
         }
     }
 
