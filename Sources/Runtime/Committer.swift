@@ -302,6 +302,7 @@ final class Committer: @unchecked Sendable {
             }
         }
         try store.tend(quiet: last || commit == nil)
+        try results.tend(quiet: last || commit == nil)
         if let commit {
             let now = clock.monotonic()
             if last || (nextGroupCommit.map { now >= $0 } ?? true) {
