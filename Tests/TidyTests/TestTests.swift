@@ -16,7 +16,9 @@ private let tests = Repository.here.swift("Tests").filter { $0.room != "TidyTest
 /// A test waits for a condition with a deadline; the one place that may pause between two looks has a name of its own.
 @Test func noTestSleeps() throws {
     let waits = #"(?<![.\w])(sleep|usleep|nanosleep)\(|\bTask\.sleep|\bThread\.sleep"#
-    let files = (tests + Repository.here.swift("Sources/Testkit")).filter { !["Eventually.swift", "Polling.swift"].contains($0.name) }
+    let files = (tests + Repository.here.swift("Sources/Testkit")).filter {
+        !["Eventually.swift", "Polling.swift"].contains($0.name)
+    }
     holds(.sleeps, try findings(waits, in: files, "poll a condition with a deadline"))
 }
 
