@@ -212,11 +212,12 @@ struct weir_decoder {
         side = end + padding;
 
         for (size_t i = 0; i < rows; i++) {
-            if (skip && skip[i]) continue;
             const size_t length = payloads[i] ? lengths[i] : 0;
-            if (length <= max_record && decode_row(i, length)) continue;
+            const bool skipped = skip && skip[i];
+            if (!skipped && length <= max_record && decode_row(i, length)) continue;
             if (out_of_memory) return 0;
-            errors[i] = 1;
+            // A condition over a whole column must find nothing in a row that holds nothing of this call.
+            errors[i] = !skipped;
             for (size_t c = 0; c < kinds.size(); c++) states[c][i] = WEIR_MISSING;
         }
         apply_fallbacks(rows);

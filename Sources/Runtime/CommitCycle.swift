@@ -42,13 +42,16 @@ public struct CommitCycle {
     public var time: CombinedTime { timekeeper.time }
 
     /// A lane that exists though it has not been sealed yet: it holds the watermark back until it speaks or is idle (S5).
+    /// `lastOpenClose` as restored: windows of an idle lane are asked for before the watermark passes them.
     public mutating func add(
-        lane: LaneNumber, watermark: EventTime?, newestEventTime: EventTime?, nextOffset: Int64, silentSince: MonotonicTime
+        lane: LaneNumber, watermark: EventTime?, newestEventTime: EventTime?, nextOffset: Int64, silentSince: MonotonicTime,
+        lastOpenClose: EventTime? = nil
     ) {
         reports[lane] = Timekeeper.Report(
             lane: lane, watermark: watermark, newestEventTime: newestEventTime, silentSince: silentSince, isFullyRead: false,
             spoke: false)
         lastOffsets[lane] = nextOffset
+        openCloses[lane] = lastOpenClose
     }
 
     /// A choice that the next commit records.

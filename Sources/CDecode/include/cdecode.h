@@ -79,7 +79,7 @@ void weir_decoder_free(weir_decoder *decoder);
 /*
  * Decodes rows from the first on and returns how many: fewer than n where the rest does not fit into the arena (whose
  * bound is max_record or 16 MiB, whichever is more), at least 1 unless memory ran out (0). Rows with skip[i] != 0 are not
- * touched; skip may be NULL. Row i of the columns is row i of this call. A record longer than max_record that is not
+ * read and WEIR_MISSING in all columns; skip may be NULL. Row i of the columns is row i of this call. A record longer than max_record that is not
  * skipped is undecodable.
  */
 size_t weir_decode(weir_decoder *decoder, const void *const *payloads, const size_t *lengths, const uint8_t *skip, size_t n);

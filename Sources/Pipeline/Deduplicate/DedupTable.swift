@@ -6,7 +6,7 @@ import Model
 /// out when the table is rebuilt, which never decides an outcome.
 struct DedupTable: ~Copyable {
     private var keys: UnsafeMutablePointer<Identity>
-    /// 0: empty; else bucket - base + 1.
+    /// 0: empty; `farTag`: the bucket is in `far`; else bucket - base + 1.
     private var tags: UnsafeMutablePointer<UInt16>
     private var capacity: Int
     private var shift: UInt64
@@ -20,9 +20,12 @@ struct DedupTable: ~Copyable {
 
     static let initialCapacity = 1_024
     private static let lastTag: Int64 = 65_534
+    private static let farTag: UInt16 = 65_535
+    /// Buckets beyond the reach of the tags: a leap of event time, from 1970 to 9999 say. Few, since the watermark follows.
+    private var far: [Identity: Int64] = [:]
 
     init(slack: Int64) {
-        self.slack = slack
+        self.slack = min(slack, Self.lastTag / 2)
         capacity = Self.initialCapacity
         keys = .allocate(capacity: capacity)
         tags = .allocate(capacity: capacity)
@@ -63,16 +66,30 @@ struct DedupTable: ~Copyable {
         while true {
             let tag = tags[at]
             if tag == 0 { return false }
-            if keys[at] == key { return Int64(tag) &+ base &- 1 > now }
+            if keys[at] == key { return isAlive(key, tag, now) }
             at = (at &+ 1) & mask
         }
     }
+
+    @inline(__always)
+    private func isAlive(_ key: Identity, _ tag: UInt16, _ now: Int64) -> Bool {
+        if tag == Self.farTag { return bucket(ofFar: key) > now }
+        return Int64(tag) &+ base &- 1 > now
+    }
+
+    @inline(never)
+    private func bucket(ofFar key: Identity) -> Int64 { far[key] ?? .min }
 
     /// Remembers `key` until `bucket` unless it is alive already; true if it was not.
     @inline(__always)
     mutating func insert(_ key: Identity, bucket: Int64, now: Int64) -> Bool {
         let tag = bucket &- base &+ 1
         if !isBased || tag < 1 || tag > Self.lastTag { return insertOutOfRange(key, bucket: bucket, now: now) }
+        return place(key, UInt16(truncatingIfNeeded: tag), now: now)
+    }
+
+    @inline(__always)
+    private mutating func place(_ key: Identity, _ tag: UInt16, now: Int64) -> Bool {
         let mask = capacity - 1
         let keys = keys
         let tags = tags
@@ -81,16 +98,16 @@ struct DedupTable: ~Copyable {
             let there = tags[at]
             if there == 0 { break }
             if keys[at] == key {
-                if Int64(there) &+ base &- 1 > now { return false }
-                tags[at] = UInt16(truncatingIfNeeded: tag)
+                if isAlive(key, there, now) { return false }
+                tags[at] = tag
                 return true
             }
             at = (at &+ 1) & mask
         }
         keys[at] = key
-        tags[at] = UInt16(truncatingIfNeeded: tag)
+        tags[at] = tag
         used &+= 1
-        if used > limit { rebuild(now: now) }
+        if used > limit { rebuild(now: now, base: base) }
         return true
     }
 
@@ -99,12 +116,23 @@ struct DedupTable: ~Copyable {
         if !isBased {
             base = bucket - slack - 2
             isBased = true
-        } else {
-            if contains(key, now: now) { return false }
-            // Everything alive lies above `now`, so that is where counting can start anew; what expired is swept first.
-            rebuild(now: now, base: min(now == noWatermark ? bucket - slack - 2 : now, bucket - 1))
+            return insert(key, bucket: bucket, now: now)
         }
-        return insert(key, bucket: bucket, now: now)
+        if contains(key, now: now) { return false }
+        if bucket < base {
+            rebuild(now: now, base: bucket - slack - 2)
+        } else if now != noWatermark, now - base > Self.lastTag / 4 {
+            // Everything alive lies above `now`: counting starts anew there.
+            rebuild(now: now, base: now)
+        }
+        let tag = bucket - base + 1
+        if tag <= Self.lastTag { return place(key, UInt16(tag), now: now) }
+        // Room first: a sweep between the tag and its bucket would take the key for expired.
+        if used + 1 > limit { rebuild(now: now, base: base) }
+        far[key] = nil
+        let isNew = place(key, Self.farTag, now: now)
+        far[key] = bucket
+        return isNew
     }
 
     /// Puts a key back that a restore found; its bucket is alive.
@@ -112,16 +140,18 @@ struct DedupTable: ~Copyable {
 
     /// Sweeps out what has expired, and doubles the table if it is still more than half full.
     @inline(never)
-    private mutating func rebuild(now: Int64, base newBase: Int64? = nil) {
+    private mutating func rebuild(now: Int64, base newBase: Int64) {
         let oldKeys = keys
         let oldTags = tags
         let oldCapacity = capacity
         let oldBase = base
+        let oldFar = far
         var alive = 0
-        for at in 0..<oldCapacity where oldTags[at] != 0 && Int64(oldTags[at]) + oldBase - 1 > now { alive += 1 }
+        for at in 0..<oldCapacity where oldTags[at] != 0 && isAlive(oldKeys[at], oldTags[at], now) { alive += 1 }
         while alive * 2 > capacity { capacity *= 2 }
         while capacity > Self.initialCapacity, alive * 8 < capacity { capacity /= 2 }
-        base = newBase ?? oldBase
+        base = newBase
+        far = [:]
         keys = .allocate(capacity: capacity)
         tags = .allocate(capacity: capacity)
         tags.initialize(repeating: 0, count: capacity)
@@ -130,13 +160,16 @@ struct DedupTable: ~Copyable {
         used = alive
         let mask = capacity - 1
         for from in 0..<oldCapacity where oldTags[from] != 0 {
-            let bucket = Int64(oldTags[from]) + oldBase - 1
-            if bucket <= now { continue }
             let key = oldKeys[from]
+            let isFar = oldTags[from] == Self.farTag
+            let bucket = isFar ? oldFar[key] ?? .min : Int64(oldTags[from]) + oldBase - 1
+            if bucket <= now { continue }
             var at = Self.position(key, shift)
             while tags[at] != 0 { at = (at &+ 1) & mask }
             keys[at] = key
-            tags[at] = UInt16(truncatingIfNeeded: bucket - base + 1)
+            let tag = bucket - base + 1
+            tags[at] = tag <= Self.lastTag ? UInt16(tag) : Self.farTag
+            if tag > Self.lastTag { far[key] = bucket }
         }
         oldKeys.deallocate()
         oldTags.deallocate()

@@ -43,12 +43,17 @@ struct FreshKeys: ~Copyable {
     /// Writes what is new and deletes the buckets that `now` has passed. Cost: two passes over the new keys.
     mutating func seal(into log: StateLog, now: Int64) {
         var groups: [(bucket: Int64, count: Int, start: Int)] = []
+        // Neighbours mostly share a bucket; where they don't, a stream of many buckets must not be searched one by one.
+        var places: [Int64: Int] = [:]
         var last = -1
         for at in 0..<count {
             let bucket = buckets[at]
             if last < 0 || groups[last].bucket != bucket {
-                last = groups.firstIndex { $0.bucket == bucket } ?? groups.count
-                if last == groups.count { groups.append((bucket, 0, 0)) }
+                last = places[bucket] ?? groups.count
+                if last == groups.count {
+                    groups.append((bucket, 0, 0))
+                    places[bucket] = last
+                }
             }
             groups[last].count += 1
         }
@@ -60,11 +65,12 @@ struct FreshKeys: ~Copyable {
             for at in groups.indices {
                 groups[at].start = start
                 start += groups[at].count
+                places[groups[at].bucket] = at
             }
             var next = groups.map(\.start)
             last = 0
             for at in 0..<count {
-                if groups[last].bucket != buckets[at] { last = groups.firstIndex { $0.bucket == buckets[at] }! }
+                if groups[last].bucket != buckets[at] { last = places[buckets[at]]! }
                 sorted[next[last]] = keys[at]
                 next[last] += 1
             }
@@ -81,7 +87,11 @@ struct FreshKeys: ~Copyable {
     mutating func restored(bucket: Int64, number: UInt32, keys: UnsafeRawBufferPointer) {
         remember(bucket)
         if keys.count < PipelineLimits.openChunkBytes {
-            open[bucket] = OpenChunk(number: number, keys: Array(keys.bindMemory(to: Identity.self)))
+            // The bytes come from a store that knows nothing of alignment.
+            let held = stride(from: 0, to: keys.count - 15, by: 16).map {
+                keys.loadUnaligned(fromByteOffset: $0, as: Identity.self)
+            }
+            open[bucket] = OpenChunk(number: number, keys: held)
         } else {
             open[bucket] = OpenChunk(number: number + 1, keys: [])
         }

@@ -335,8 +335,9 @@ struct LaneState: ~Copyable {
 
     /// What a later start compares with the log, to see that it is still the same log.
     private mutating func rememberLast(_ batch: RecordBatch, _ rows: Int) {
-        let row = rows - 1
-        guard scratch.verdicts[row] != RowVerdict.redelivered else { return }
+        var row = rows - 1
+        while row >= 0, scratch.verdicts[row] == RowVerdict.redelivered { row -= 1 }
+        guard row >= 0 else { return }
         let length = min(batch.lengths[row], PipelineLimits.deadLetterBytes)
         lastRecord = RecordFingerprint(
             offset: batch.offsets[row], timestamp: batch.timestamps[row],

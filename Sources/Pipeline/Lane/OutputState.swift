@@ -69,40 +69,51 @@ struct OutputState: ~Copyable {
 
     var grid: WindowGrid { lateness.grid }
 
-    /// Folds the rows that this output takes into their cells. `rows` are those that got past dedup.
+    /// Folds the rows that this output takes into their cells. `rows` are those that got past dedup. A row stands once for
+    /// each of its windows, rows one after the other: sums of doubles fold in the order of the records (S17).
     mutating func aggregate(
         _ columns: borrowing Columns, rows: UnsafePointer<Int32>, count: Int, scratch: borrowing BatchScratch,
         accumulate: AccumulateStage, times: UnsafePointer<Int64>, offsets: UnsafePointer<Int64>
     ) {
-        // A row of a hopping window goes round once for each window it falls in; a tumbling one once.
-        var round: Int64 = 0
-        while true {
-            var taken = 0
-            for at in 0..<count {
-                let row = Int(rows[at])
-                let admission = admissions[row]
-                if admission != Admission.taken && admission != Admission.partly { continue }
-                let start = firsts[row] &+ round &* lateness.grid.every
-                if start > lasts[row] { continue }
-                let bytes = group.write(columns, row)
-                let cell = windows.cell(start: start, hash: groupHash(bytes), group: bytes)
+        let every = lateness.grid.every
+        var taken = 0
+        for at in 0..<count {
+            let row = Int(rows[at])
+            let admission = admissions[row]
+            if admission != Admission.taken && admission != Admission.partly { continue }
+            let bytes = group.write(columns, row)
+            let hash = groupHash(bytes)
+            var start = firsts[row]
+            let last = lasts[row]
+            while start <= last {
+                let cell = windows.cell(start: start, hash: hash, group: bytes)
                 if cell[CellWord.link] & CellWord.dirty == 0 { noteDirty(cell) }
                 cell[CellWord.link] |= CellWord.dirty | CellWord.unsent
                 cell[CellWord.measures + recordCountWord] &+= 1
                 scratch.taken[taken] = Int32(truncatingIfNeeded: row)
                 scratch.cells[taken] = cell
                 taken &+= 1
+                if taken == BatchScratch.rows {
+                    fold(columns, taken, scratch, accumulate, times, offsets)
+                    taken = 0
+                }
+                start &+= every
             }
-            if taken == 0 { return }
-            for at in 0..<codec.layout.slots.count {
-                let program = measureProgram[at]
-                let admitted = program < 0 ? nil : measureResults[program]
-                accumulate.fold(
-                    codec.layout.slots[at], columns, rows: scratch.taken, cells: scratch.cells, count: taken, times: times,
-                    offsets: offsets, admits: admitted)
-            }
-            round &+= 1
-            if lateness.grid.every == lateness.grid.size { return }
+        }
+        fold(columns, taken, scratch, accumulate, times, offsets)
+    }
+
+    private func fold(
+        _ columns: borrowing Columns, _ count: Int, _ scratch: borrowing BatchScratch, _ accumulate: AccumulateStage,
+        _ times: UnsafePointer<Int64>, _ offsets: UnsafePointer<Int64>
+    ) {
+        if count == 0 { return }
+        for at in 0..<codec.layout.slots.count {
+            let program = measureProgram[at]
+            let admitted = program < 0 ? nil : measureResults[program]
+            accumulate.fold(
+                codec.layout.slots[at], columns, rows: scratch.taken, cells: scratch.cells, count: count, times: times,
+                offsets: offsets, admits: admitted)
         }
     }
 

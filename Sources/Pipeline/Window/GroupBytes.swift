@@ -119,7 +119,8 @@ struct GroupBytes: ~Copyable {
 /// A 64-bit hash of a group's bytes; equality is always checked on the bytes themselves.
 @inline(__always)
 func groupHash(_ bytes: UnsafeRawBufferPointer) -> UInt64 {
-    guard let start = bytes.baseAddress else { return 0x9E37_79B9_7F4A_7C15 }
+    // The empty group may come with an address or without: it is the same group.
+    guard let start = bytes.baseAddress, bytes.count > 0 else { return 0 }
     var hash = UInt64(bytes.count) &* 0xD6E8_FEB8_6659_FD93
     var at = 0
     while at &+ 8 <= bytes.count {
