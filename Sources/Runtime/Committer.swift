@@ -14,13 +14,13 @@ import Synchronization
 final class Committer: @unchecked Sendable {
     let plan: Plan
     let store: StateStore
-    private let results: ResultsStore
-    private let directory: StateDirectory
-    private let source: any Source
-    private let clock: any Clock
-    private let board: FactsBoard
-    private let onEvent: @Sendable (OperationalEvent) -> Void
-    private let publisher: RowPublisher?
+    let results: ResultsStore
+    let directory: StateDirectory
+    let source: any Source
+    let clock: any Clock
+    let board: FactsBoard
+    let onEvent: @Sendable (OperationalEvent) -> Void
+    let publisher: RowPublisher?
     private let watch: EndWatch
     /// A replay takes none (S6).
     private let takesIdleDecisions: Bool
@@ -34,14 +34,14 @@ final class Committer: @unchecked Sendable {
     private var isPaused = false
     private var nextMeasure: MonotonicTime?
     private var nextNudge: MonotonicTime?
-    private var nextGroupCommit: MonotonicTime?
+    var nextGroupCommit: MonotonicTime?
     private var toldStopped: Set<LaneNumber> = []
     private(set) var rowsEmitted: Int64 = 0
     private(set) var commits: Int64 = 0
 
-    private let bell = DispatchSemaphore(value: 0)
-    private let isRung = Atomic<Bool>(false)
-    private let isStopping = Atomic<Bool>(false)
+    let bell = DispatchSemaphore(value: 0)
+    let isRung = Atomic<Bool>(false)
+    let isStopping = Atomic<Bool>(false)
 
     init(
         plan: Plan, store: StateStore, results: ResultsStore, directory: StateDirectory, source: any Source, cycle: CommitCycle,
@@ -227,109 +227,10 @@ final class Committer: @unchecked Sendable {
         }
     }
 
-    private func pause(_ yes: Bool) {
+    func pause(_ yes: Bool) {
         guard yes != isPaused else { return }
         isPaused = yes
         for lane in lanes.values { lane.run { $0.pause(yes) } }
-    }
-
-    // MARK: Durability
-
-    /// Until it is durable, nothing else happens: a cause that can go (a full disk) stops the input and is waited for.
-    private func makeDurable(_ commit: Commit) throws(Fault) {
-        var failedAt: MonotonicTime?
-        while true {
-            do throws(Fault) {
-                let receipt = try store.commit(commit)
-                if let failedAt { recovered(since: failedAt) }
-                pause(receipt.holdInput)
-                tellSlow(commit, receipt)
-                return
-            } catch {
-                if failedAt == nil {
-                    failedAt = clock.monotonic()
-                    stuck(error, commit)
-                }
-                try waitForCure(error)
-            }
-        }
-    }
-
-    private func stuck(_ fault: Fault, _ commit: Commit) {
-        pause(true)
-        board.set(state: .waiting(fault))
-        switch fault.code {
-        case "disk_full": onEvent(.diskFull(free: ByteCount(directory.freeBytes ?? 0)))
-        case "dead_letters_full":
-            guard case .table(_, let limit) = plan.deadLetters else { break }
-            onEvent(.deadLettersFull(limit, limit: limit))
-        default: onEvent(.commitFailed(number: commit.number, fault))
-        }
-    }
-
-    private func waitForCure(_ fault: Fault) throws(Fault) {
-        guard fault.isTransient, !isStopping.load(ordering: .acquiring) else { throw fault }
-        _ = bell.wait(timeout: .now() + .milliseconds(Int(RuntimeLimits.retryEvery.milliseconds)))
-        isRung.store(false, ordering: .releasing)
-    }
-
-    private func recovered(since failedAt: MonotonicTime) {
-        onEvent(.diskBack(free: ByteCount(directory.freeBytes ?? 0), after: clock.monotonic() - failedAt))
-        board.set(state: .running)
-        pause(false)
-    }
-
-    private func tellSlow(_ commit: Commit, _ receipt: CommitReceipt) {
-        onEvent(
-            .committed(
-                number: commit.number, rows: commit.rows.count, took: receipt.duration,
-                bytes: ByteCount(commit.lanes.reduce(0) { $0 + Int64($1.changes.byteCount) })))
-        board.committed(receipt.duration)
-        if receipt.duration.milliseconds > plan.commitEvery.milliseconds * RuntimeLimits.slowCommit {
-            onEvent(.slowCommit(number: commit.number, took: receipt.duration, expected: plan.commitEvery))
-        }
-    }
-
-    /// Rows into tables and topics, offsets to the group, housekeeping.
-    private func handOn(_ commit: Commit?, last: Bool) throws(Fault) {
-        if commit != nil { try applyTables() }
-        if let publisher {
-            if last {
-                let deadline = clock.monotonic() + RuntimeLimits.lastPublishWait
-                while try !publisher.publish(within: .milliseconds(200)), clock.monotonic() < deadline, publisher.fault == nil {}
-            } else {
-                try publisher.publish(within: RuntimeLimits.publishWait)
-            }
-        }
-        try store.tend(quiet: last || commit == nil)
-        try results.tend(quiet: last || commit == nil)
-        if let commit {
-            let now = clock.monotonic()
-            if last || (nextGroupCommit.map { now >= $0 } ?? true) {
-                nextGroupCommit = now + RuntimeLimits.groupCommitEvery
-                source.note(
-                    committed: Dictionary(commit.lanes.map { ($0.partition, $0.nextOffset) }, uniquingKeysWith: { max($0, $1) }))
-            }
-        }
-    }
-
-    private func applyTables() throws(Fault) {
-        var failedAt: MonotonicTime?
-        while true {
-            do throws(Fault) {
-                try results.catchUp()
-                if let failedAt { recovered(since: failedAt) }
-                return
-            } catch {
-                if failedAt == nil {
-                    failedAt = clock.monotonic()
-                    pause(true)
-                    board.set(state: .waiting(error))
-                    onEvent(.diskFull(free: ByteCount(directory.freeBytes ?? 0)))
-                }
-                try waitForCure(error)
-            }
-        }
     }
 
     // MARK: Telling

@@ -1,0 +1,106 @@
+import Dispatch
+import Freshness
+import Model
+import Observe
+import State
+import Synchronization
+
+/// Making a commit durable and handing its rows on.
+extension Committer {
+    /// Until it is durable, nothing else happens: a cause that can go (a full disk) stops the input and is waited for.
+    func makeDurable(_ commit: Commit) throws(Fault) {
+        var failedAt: MonotonicTime?
+        while true {
+            do throws(Fault) {
+                let receipt = try store.commit(commit)
+                if let failedAt { recovered(since: failedAt) }
+                pause(receipt.holdInput)
+                tellSlow(commit, receipt)
+                return
+            } catch {
+                if failedAt == nil {
+                    failedAt = clock.monotonic()
+                    stuck(error, commit)
+                }
+                try waitForCure(error)
+            }
+        }
+    }
+
+    private func stuck(_ fault: Fault, _ commit: Commit) {
+        pause(true)
+        board.set(state: .waiting(fault))
+        switch fault.code {
+        case "disk_full": onEvent(.diskFull(free: ByteCount(directory.freeBytes ?? 0)))
+        case "dead_letters_full":
+            guard case .table(_, let limit) = plan.deadLetters else { break }
+            onEvent(.deadLettersFull(limit, limit: limit))
+        default: onEvent(.commitFailed(number: commit.number, fault))
+        }
+    }
+
+    private func waitForCure(_ fault: Fault) throws(Fault) {
+        guard fault.isTransient, !isStopping.load(ordering: .acquiring) else { throw fault }
+        _ = bell.wait(timeout: .now() + .milliseconds(Int(RuntimeLimits.retryEvery.milliseconds)))
+        isRung.store(false, ordering: .releasing)
+    }
+
+    private func recovered(since failedAt: MonotonicTime) {
+        onEvent(.diskBack(free: ByteCount(directory.freeBytes ?? 0), after: clock.monotonic() - failedAt))
+        board.set(state: .running)
+        pause(false)
+    }
+
+    private func tellSlow(_ commit: Commit, _ receipt: CommitReceipt) {
+        onEvent(
+            .committed(
+                number: commit.number, rows: commit.rows.count, took: receipt.duration,
+                bytes: ByteCount(commit.lanes.reduce(0) { $0 + Int64($1.changes.byteCount) })))
+        board.committed(receipt.duration)
+        if receipt.duration.milliseconds > plan.commitEvery.milliseconds * RuntimeLimits.slowCommit {
+            onEvent(.slowCommit(number: commit.number, took: receipt.duration, expected: plan.commitEvery))
+        }
+    }
+
+    /// Rows into tables and topics, offsets to the group, housekeeping.
+    func handOn(_ commit: Commit?, last: Bool) throws(Fault) {
+        if commit != nil { try applyTables() }
+        if let publisher {
+            if last {
+                let deadline = clock.monotonic() + RuntimeLimits.lastPublishWait
+                while try !publisher.publish(within: .milliseconds(200)), clock.monotonic() < deadline, publisher.fault == nil {}
+            } else {
+                try publisher.publish(within: RuntimeLimits.publishWait)
+            }
+        }
+        try store.tend(quiet: last || commit == nil)
+        try results.tend(quiet: last || commit == nil)
+        if let commit {
+            let now = clock.monotonic()
+            if last || (nextGroupCommit.map { now >= $0 } ?? true) {
+                nextGroupCommit = now + RuntimeLimits.groupCommitEvery
+                source.note(
+                    committed: Dictionary(commit.lanes.map { ($0.partition, $0.nextOffset) }, uniquingKeysWith: { max($0, $1) }))
+            }
+        }
+    }
+
+    private func applyTables() throws(Fault) {
+        var failedAt: MonotonicTime?
+        while true {
+            do throws(Fault) {
+                try results.catchUp()
+                if let failedAt { recovered(since: failedAt) }
+                return
+            } catch {
+                if failedAt == nil {
+                    failedAt = clock.monotonic()
+                    pause(true)
+                    board.set(state: .waiting(error))
+                    onEvent(.diskFull(free: ByteCount(directory.freeBytes ?? 0)))
+                }
+                try waitForCure(error)
+            }
+        }
+    }
+}
