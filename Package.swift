@@ -54,9 +54,10 @@ let package = Package(
             "Runtime",
             ["Model", "Topology", "Pipeline", "Freshness", "State", "Kafka", "Inputs", "Observe", "CSys"]),
         part("Testkit", ["Model", "Topology", "Pipeline", "Freshness", "State", "Kafka", "Inputs", "Runtime"]),
-        .executableTarget(
-            name: "weir", dependencies: ["Model", "Topology", "Runtime", "Freshness", "Observe", "CSys"],
-            swiftSettings: strict),
+        part(
+            "Commands",
+            ["Model", "Topology", "Runtime", "Freshness", "Observe", "Inputs", "Kafka", "State", "CSys"]),
+        .executableTarget(name: "weir", dependencies: ["Commands"], swiftSettings: strict),
 
         .executableTarget(
             name: "weir-bench", dependencies: ["Model", "Observe", "Topology", "Runtime", "Kafka", "Inputs", "CRdKafka", "CSys"], path: "bench",
@@ -71,6 +72,9 @@ let package = Package(
         tests("Inputs", ["Inputs", "Model"]),
         tests("Runtime", ["Runtime", "Pipeline", "Testkit", "Model"]),
         tests("Observe", ["Observe", "Freshness", "Model"], goldens: "Goldens"),
+        tests(
+            "Commands", ["Commands", "Model", "Freshness", "Runtime", "Observe", "Topology", "Testkit", "weir"],
+            goldens: "Goldens"),
         tests("EndToEnd", ["Testkit", "Model", "CSQLite"]),
         tests("Tidy", []),
     ],

@@ -165,7 +165,7 @@ enum EventLine {
 }
 
 /// Text as a terminal may show it: control characters, which could move the cursor or hide a line, become `?`.
-func printable(_ text: String) -> String {
+public func printable(_ text: String) -> String {
     var scalars = String.UnicodeScalarView()
     for scalar in text.unicodeScalars {
         let isControl = scalar.value < 0x20 || (0x7F...0x9F).contains(scalar.value)

@@ -1,18 +1,18 @@
 /// Columns for a terminal, as wide as their widest cell, two spaces apart.
-struct TextTable {
-    enum Alignment {
+public struct TextTable: Sendable {
+    public enum Alignment: Sendable {
         case left, right
     }
     private var columns: [(title: String, alignment: Alignment)]
     /// A line of cells, or a note that stands under the line before it.
     private var lines: [(cells: [String], note: String?)] = []
 
-    init(_ columns: [(title: String, alignment: Alignment)]) { self.columns = columns }
+    public init(_ columns: [(title: String, alignment: Alignment)]) { self.columns = columns }
 
-    mutating func row(_ cells: [String]) { lines.append((cells.map(printable), nil)) }
-    mutating func note(_ text: String) { lines.append(([], printable(text))) }
+    public mutating func row(_ cells: [String]) { lines.append((cells.map(printable), nil)) }
+    public mutating func note(_ text: String) { lines.append(([], printable(text))) }
 
-    var text: String {
+    public var text: String {
         let widths = columns.indices.map { index in
             lines.reduce(columns[index].title.count) { max($0, index < $1.cells.count ? $1.cells[index].count : 0) }
         }

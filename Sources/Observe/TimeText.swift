@@ -55,9 +55,9 @@ public enum TimeText {
 }
 
 /// Counts and sizes as people write them.
-enum NumberText {
+public enum NumberText {
     /// Digits in groups of three: `1,234,567`.
-    static func grouped(_ number: Int64) -> String {
+    public static func grouped(_ number: Int64) -> String {
         var text = ""
         let digits = String(number.magnitude)
         for (index, digit) in digits.enumerated() {
@@ -68,7 +68,7 @@ enum NumberText {
     }
 
     /// `512 B`, `1.5 KiB`, `3.0 GiB`.
-    static func bytes(_ count: ByteCount) -> String {
+    public static func bytes(_ count: ByteCount) -> String {
         var value = Double(count.bytes)
         if abs(value) < 1_024 { return "\(count.bytes) B" }
         for unit in ["KiB", "MiB", "GiB"] {
@@ -78,7 +78,7 @@ enum NumberText {
         return "\(oneDecimal(value / 1_024)) TiB"
     }
 
-    static func oneDecimal(_ value: Double) -> String {
+    public static func oneDecimal(_ value: Double) -> String {
         let tenths = Int64((value * 10).rounded())
         return "\(tenths < 0 ? "-" : "")\(tenths.magnitude / 10).\(tenths.magnitude % 10)"
     }

@@ -1,7 +1,7 @@
 /// Finds the name that was probably meant.
-enum Spelling {
+public enum Spelling {
     /// The nearest of `names`, if it is near enough to be worth a word.
-    static func nearest(to name: String, among names: [String]) -> String? {
+    public static func nearest(to name: String, among names: [String]) -> String? {
         let wanted = Array(name.lowercased().utf8)
         guard wanted.count <= 64 else { return nil }
         var best: (name: String, distance: Int)?
@@ -17,7 +17,7 @@ enum Spelling {
     static func choice(_ names: [String]) -> String { names.count == 1 ? list(names) : "one of " + list(names) }
 
     /// `a, b or c`, in backquotes; long lists are cut.
-    static func list(_ names: [String]) -> String {
+    public static func list(_ names: [String]) -> String {
         let shown = names.prefix(12).map { "`\($0)`" }
         if names.count > shown.count { return shown.joined(separator: ", ") + " …" }
         guard let last = shown.last, shown.count > 1 else { return shown.first ?? "" }

@@ -12,7 +12,8 @@ private let rooms: [String: Set<String>] = [
     "Observe": ["Model", "Freshness"],
     "Runtime": ["Model", "Topology", "Pipeline", "Freshness", "State", "Kafka", "Inputs", "Observe"],
     "Testkit": ["Model", "Topology", "Pipeline", "Freshness", "State", "Kafka", "Inputs", "Observe", "Runtime"],
-    "weir": ["Model", "Topology", "Pipeline", "Freshness", "State", "Kafka", "Inputs", "Observe", "Runtime"],
+    "Commands": ["Model", "Topology", "Pipeline", "Freshness", "State", "Kafka", "Inputs", "Observe", "Runtime"],
+    "weir": ["Commands"],
 ]
 
 /// The C modules of each room.
@@ -25,7 +26,7 @@ private let foreign: [String: Set<String>] = [
     "Observe": ["CMicrohttpd", "CSys"],
     "Runtime": ["CSys"],
     "Testkit": ["CSys"],
-    "weir": ["CSys"],
+    "Commands": ["CSys"],
 ]
 
 /// Rooms that only compute: nothing that waits, nothing that starts something.

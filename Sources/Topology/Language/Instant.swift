@@ -1,10 +1,10 @@
 import Model
 
 /// RFC 3339 texts.
-enum Instant {
+public enum Instant {
     /// Milliseconds since the Unix epoch and whether the text says anything finer (that is floored away); nil: not an
     /// instant. An offset or `Z` must stand.
-    static func parse(_ text: String) -> (milliseconds: Int64, isFiner: Bool)? {
+    public static func parse(_ text: String) -> (milliseconds: Int64, isFiner: Bool)? {
         let bytes = Array(text.utf8)
         guard bytes.count >= 20, bytes[4] == 0x2d, bytes[7] == 0x2d, bytes[10] | 0x20 == 0x74, bytes[13] == 0x3a,
             bytes[16] == 0x3a,

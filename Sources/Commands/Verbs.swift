@@ -1,0 +1,24 @@
+internal import Model
+
+/// The commands, in the order of `weir --help`.
+enum Verbs {
+    static let all: [Verb] = [demo, check, run, status, generate, bench, help, version]
+
+    /// What the product will have, by name, and what it will do.
+    static let planned: [String: String] = [
+        "init": "a topology from a sample of the input", "describe": "the plan with every default",
+        "schema": "the JSON Schema of the topology language", "test": "test files with a virtual clock",
+        "backfill": "a range again, beside the live run", "diff": "a backfill against what is live",
+        "promote": "a backfill takes over", "discard": "a backfill is thrown away", "why": "why an output is not fresh",
+        "doctor": "what is wrong with this machine, broker and rights", "inspect": "SQL over live state",
+        "late": "the late ledger", "dead": "the dead letters",
+    ]
+
+    private static let help = Verb(
+        name: "help", summary: "this page, or a command's: weir help run", usage: "[COMMAND]", operands: 0...1,
+        operand: "COMMAND",
+        options: [], run: { _, _ throws(Fault) in .done })
+
+    private static let version = Verb(
+        name: "version", summary: "Weir's version", usage: "", options: [], run: { _, _ throws(Fault) in .done })
+}

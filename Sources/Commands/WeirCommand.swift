@@ -1,0 +1,66 @@
+internal import Glibc
+internal import Model
+
+/// The command line: from the process's arguments to its exit code.
+public enum WeirCommand {
+    /// `arguments` begin with the program's name. Ends the process.
+    public static func runAndExit(_ arguments: [String]) -> Never {
+        // A reader that went away is an end (`weir demo | head`), not a reason to die in the middle of a commit.
+        signal(SIGPIPE, SIG_IGN)
+        exit(run(Array(arguments.dropFirst()), on: .standard).rawValue)
+    }
+
+    /// `words`: what follows the program's name.
+    static func run(_ words: [String], on console: Console) -> ExitCode {
+        do throws(Fault) {
+            return try dispatch(words, console)
+        } catch {
+            console.tell(error, asJSON: words.contains("--json"))
+            return error.exit
+        }
+    }
+
+    private static func dispatch(_ words: [String], _ console: Console) throws(Fault) -> ExitCode {
+        guard let first = words.first else {
+            console.out(HelpText.page)
+            return .usage
+        }
+        let rest = Array(words.dropFirst())
+        switch first {
+        case "--help", "-h": return try help(rest, console)
+        case "--version": return version(rest, console)
+        default: break
+        }
+        guard let verb = Verbs.all.first(where: { $0.name == first }) else { throw Verbs.unknown(first) }
+        let parsed = try Arguments.parse(rest, for: verb)
+        if parsed.has("help") {
+            console.out(HelpText.of(verb))
+            return .done
+        }
+        try verb.check(parsed)
+        switch verb.name {
+        case "help": return try help(parsed.operands, console)
+        case "version": return version(rest, console)
+        default: return try verb.run(parsed, console)
+        }
+    }
+
+    private static func help(_ operands: [String], _ console: Console) throws(Fault) -> ExitCode {
+        guard let name = operands.first(where: { !$0.hasPrefix("-") }) else {
+            console.out(HelpText.page)
+            return .done
+        }
+        guard let verb = Verbs.all.first(where: { $0.name == name }) else { throw Verbs.unknown(name) }
+        console.out(HelpText.of(verb))
+        return .done
+    }
+
+    private static func version(_ words: [String], _ console: Console) -> ExitCode {
+        console.out(words.contains("--json") ? "{\"version\":\"\(Version.text)\"}\n" : "weir \(Version.text)\n")
+        return .done
+    }
+}
+
+public enum Version {
+    public static let text = "0.1.0"
+}

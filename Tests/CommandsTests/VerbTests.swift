@@ -1,0 +1,100 @@
+import Glibc
+import Model
+import Testing
+import Testkit
+
+@testable import Commands
+
+@Test func theTopologiesInTheBinaryAreThoseOfTheRepository() {
+    #expect(BuiltInTopologies.demo == read("\(packageFolder)/topologies/demo.yaml"))
+    #expect(BuiltInTopologies.reference == read("\(packageFolder)/topologies/reference.yaml"))
+}
+
+@Test func checkTellsAllProblemsAndEndsWithThree() throws {
+    let folder = try Folder()
+    let good = try folder.file("good.yaml", BuiltInTopologies.reference)
+    let bad = try folder.file("bad.yaml", BuiltInTopologies.reference.replacing("emit", with: "emitt") + "typo: 1\nnmae: x\n")
+    #expect(said("check", good) == Said(exit: 0, out: "\(good): ok, 5 fields, 1 output\n", error: ""))
+    let answer = said("check", good, bad)
+    #expect(answer.exit == 3 && answer.error == "")
+    #expect(answer.out.contains("\(bad):") && answer.out.contains("unknown_key"))
+    #expect(answer.out.hasSuffix("\(bad): 2 errors\n"))
+    #expect(said("check", "\(folder.path)/none.yaml").exit == 2)
+    #expect(said("check", bad, "\(folder.path)/none.yaml").exit == 2)
+    let json = said("check", bad, "--json")
+    #expect(json.exit == 3 && json.out.hasPrefix("{\"files\":[{\"file\":\"\(bad)\",\"ok\":false,\"problems\":[{"))
+}
+
+@Test func onlyStrictMakesAWarningAnError() throws {
+    let folder = try Folder()
+    let text = BuiltInTopologies.reference.split(separator: "\ncheck:")[0] + "\n"
+    let file = try folder.file("warned.yaml", String(text))
+    let lax = said("check", file)
+    #expect(lax.exit == 0 && lax.out.hasSuffix("\(file): ok, 5 fields, 1 output, 1 warning\n"))
+    #expect(said("check", file, "--strict").exit == 3)
+}
+
+@Test func aReplayNeedsAStateOfItsOwn() throws {
+    let folder = try Folder()
+    let file = try folder.file("a.yaml", BuiltInTopologies.reference + "state: {directory: \(folder.path)/state}\n")
+    let bounds = ["--from", "t:0:0", "--until", "t:0:9"]
+    let without = try WeirProcess("run", file, bounds[0], bounds[1], bounds[2], bounds[3]).end(within: 10)
+    #expect(without.exit == 2 && without.error.contains("a replay needs --state"))
+    let own = try WeirProcess(
+        "run", file, bounds[0], bounds[1], bounds[2], bounds[3], "--state",
+        "\(folder.path)/../\(folder.path.split(separator: "/").last!)/state/"
+    ).end(within: 10)
+    #expect(own.exit == 2 && own.error.contains("the topology's own state directory"))
+}
+
+@Test(arguments: [
+    (["check", "/nonexistent.yaml"], 2), (["run", "/nonexistent.yaml"], 2), (["runn"], 2), (["describe"], 2), (["help"], 0),
+    (["generate"], 2), (["status", "--url", "http://127.0.0.1:1"], 1), (["demo", "--seconds", "x"], 2),
+])
+func theProcessEndsWithTheDocumentedCode(words: [String], code: Int32) throws {
+    let process =
+        words.count == 1
+        ? try WeirProcess(words[0])
+        : words.count == 2 ? try WeirProcess(words[0], words[1]) : try WeirProcess(words[0], words[1], words[2])
+    #expect(try process.end(within: 10).exit == code)
+}
+
+@Test func whatIsGeneratedIsWhatIsTold() throws {
+    let folder = try Folder()
+    let answer = try WeirProcess("generate", "--file", "\(folder.path)/e.ndjson", "--events", "20k", "--json").end(within: 30)
+    #expect(answer.exit == 0)
+    #expect(answer.out.hasPrefix(#"{"events":20000,"unique":"#))
+    let lines = read("\(folder.path)/e.ndjson").split(separator: "\n")
+    #expect(lines.count == 20_000)
+    #expect(answer.out.contains(#""unique":\#(Set(lines).count),"copies":\#(20_000 - Set(lines).count),"#))
+    let bytes = lines.reduce(0) { $0 + $1.utf8.count }
+    #expect(answer.out.contains(#""bytes":\#(bytes),"#))
+}
+
+@Test func generatingEndsCleanlyWhenItIsTold() throws {
+    let folder = try Folder()
+    let process = try WeirProcess("generate", "--file", "\(folder.path)/e.ndjson", "--events", "2000M", "--json")
+    try eventually("the first block", within: 20) { access("\(folder.path)/e.ndjson.part", F_OK) == 0 ? true : nil }
+    process.signal(SIGTERM)
+    let answer = try process.end(within: 20)
+    #expect(answer.exit == 0)
+    #expect(answer.out.hasPrefix(#"{"events":"#))
+    #expect(read("\(folder.path)/e.ndjson").last == "\n")
+}
+
+@Test(
+    arguments: [
+        ([:], nil), (["to": "kafka://h:1/t"], .topic("t", bootstrap: "h:1")),
+        (["topic": "t"], .topic("t", bootstrap: "localhost:9092")),
+        (["topic": "t", "bootstrap": "a:1,b:2"], .topic("t", bootstrap: "a:1,b:2")),
+        (["file": "x"], .file("x", perPartition: false)),
+        (["file": "x", "topic": "t"], nil), (["to": "h:1/t"], nil), (["to": "kafka://h:1"], nil),
+        (["to": "kafka://h:1/t/u"], nil),
+        (["file": "x", "bootstrap": "h:1"], nil), (["file": "x", "rate": "0"], nil), (["file": "x", "events": "-1"], nil),
+        (["file": "x", "start": "yesterday"], nil),
+    ] as [([String: String], GenerateJob.Target?)])
+func trafficHasOneTarget(options: [String: String], target: GenerateJob.Target?) throws {
+    let arguments = try Arguments.parse(options.sorted { $0.key < $1.key }.map { "--\($0.key)=\($0.value)" }, for: Verbs.generate)
+    let job = try? GenerateJob(arguments, now: WallTime(milliseconds: 0))
+    #expect(job?.target == target)
+}
