@@ -60,7 +60,8 @@ let package = Package(
         .executableTarget(name: "weir", dependencies: ["Commands"], swiftSettings: strict),
 
         .executableTarget(
-            name: "weir-bench", dependencies: ["Model", "Observe", "Topology", "Runtime", "Kafka", "Inputs", "CRdKafka", "CSys"], path: "bench",
+            name: "weir-bench", dependencies: ["Model", "Observe", "Topology", "Runtime", "Kafka", "Inputs", "CRdKafka", "CSys"],
+            path: "bench",
             swiftSettings: strict),
 
         tests("Model", ["Model"]),

@@ -51,7 +51,7 @@ enum BenchVerb {
         plan.http = nil
         let serving = ServedTopology(plan: plan, options: RunOptions(until: .end), level: .warning, console: console)
         var progress = Progress(of: "events", on: console, now: serving.start)
-        let report = try serving.run(signals, onStop: {}) { facts, now in
+        let report = try serving.run(signals) { facts, now in
             progress.update(done: facts.books.read, total: arguments.all("input").isEmpty ? events : nil, now: now)
         }
         progress.end()

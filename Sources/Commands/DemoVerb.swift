@@ -30,7 +30,7 @@ enum DemoVerb {
         let serving = ServedTopology(plan: plan, options: RunOptions(), level: .warning, console: console)
         let end = seconds.map { serving.start + .seconds($0) }
         var screen = DemoScreen(console: console, isSilent: asJSON)
-        let report = try serving.run(signals, onStop: {}) { facts, now in
+        let report = try serving.run(signals) { facts, now in
             screen.show(
                 facts, address: serving.service.address.map { HostPort(host: $0.host, port: $0.port) }, at: serving.clock.wall())
             if let end, now >= end, !serving.wasStopped { serving.stop() }

@@ -3,7 +3,7 @@ internal import Model
 /// The pages of `--help`, made from the declarations that parse.
 enum HelpText {
     static var page: String {
-        var text = "weir – exact windows from event streams without duplicates, and how fresh they are\n\n"
+        var text = "weir – exact windows over event streams: duplicates dropped, freshness told\n\n"
         text += "usage: weir COMMAND [option…]\n\n"
         let width = Verbs.all.map(\.name.count).max() ?? 0
         for verb in Verbs.all { text += "  \(padded(verb.name, width))  \(verb.summary)\n" }

@@ -50,7 +50,7 @@ enum RunVerb {
         let isBounded = options.until != .stopped
         var progress = Progress(of: "records", on: console, isQuiet: isQuiet || !isBounded, now: serving.start)
         var position = RunPosition()
-        let report = try serving.run(signals, onStop: {}) { facts, now in
+        let report = try serving.run(signals) { facts, now in
             let (done, total) = position.of(facts)
             progress.update(done: done, total: options.range == nil ? total : nil, now: now)
         }

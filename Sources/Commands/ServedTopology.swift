@@ -33,20 +33,15 @@ final class ServedTopology: Sendable {
         service.stop()
     }
 
-    /// Runs to the end. Both closures are called on this thread: `onStop` at the first signal, `onTick` a few times a second.
-    func run(
-        _ signals: StopSignals, onStop: () -> Void, onTick: (Facts, MonotonicTime) -> Void
-    ) throws(Fault) -> RunReport {
+    /// Runs to the end; `onTick` is called on this thread a few times a second.
+    func run(_ signals: StopSignals, onTick: (Facts, MonotonicTime) -> Void) throws(Fault) -> RunReport {
         let before = ResourceUse.now
         let service = service
         let work = Background("service") { () throws(Fault) in try service.run() }
         defer { log.tellSuppressed(all: true) }
         let summary = try work.wait(
             signals, console,
-            onStop: {
-                onStop()
-                stop()
-            },
+            onStop: { stop() },
             onTick: {
                 onTick(service.facts, clock.monotonic())
                 log.tellSuppressed()

@@ -3,54 +3,41 @@ import Testing
 
 @testable import Commands
 
-private func parsed(_ words: String...) throws(Fault) -> Arguments { try Arguments.parse(words, for: Verbs.run) }
-
-@Test(arguments: [
-    (["a.yaml", "--with", "b.yaml", "--with=c.yaml"], ["a.yaml"], ["with": ["b.yaml", "c.yaml"]]),
-    (["--quiet", "a.yaml", "--state=x=y"], ["a.yaml"], ["quiet": [], "state": ["x=y"]]),
-    (["--", "--quiet", "a"], ["--quiet", "a"], [:]),
-    (["-", "-h"], ["-"], ["help": []]),
-    (["--state=--odd"], [], ["state": ["--odd"]]),
-    ([], [], [:]),
-])
+@Test(
+    arguments: [
+        (["a.yaml", "--with", "b.yaml", "--with=c.yaml"], ["a.yaml"], ["with": ["b.yaml", "c.yaml"]]),
+        (["--quiet", "a.yaml", "--state=x=y"], ["a.yaml"], ["quiet": [], "state": ["x=y"]]),
+        (["--", "--quiet", "a"], ["--quiet", "a"], [:]),
+        (["-", "-h"], ["-"], ["help": []]),
+        (["--state=--odd"], [], ["state": ["--odd"]]),
+        ([], [], [:]),
+    ] as [([String], [String], [String: [String]])])
 func optionsMayStandAnywhere(words: [String], operands: [String], values: [String: [String]]) throws {
     let arguments = try Arguments.parse(words, for: Verbs.run)
     #expect(arguments.operands == operands)
     #expect(arguments.values == values)
 }
 
-@Test(arguments: [
-    (["run"], "FILE is missing", "see weir run --help"),
-    (["run", "a", "b"], "`b` is one argument too many", "see weir run --help"),
-    (["run", "a", "--state"], "--state needs a value", "write --state DIR; see weir run --help"),
-    (["run", "a", "--state", "--quiet"], "--state needs a value", "write --state DIR; see weir run --help"),
-    (["run", "a", "--state="], "--state needs a value", "write --state DIR; see weir run --help"),
-    (["run", "a", "--quiet=1"], "--quiet takes no value", "see weir run --help"),
-    (["run", "a", "--state", "b", "--state", "c"], "--state stands twice", "see weir run --help"),
-    (["run", "a", "--untl", "end"], "`--untl` is no option of weir run", "did you mean `--until`?; see weir run --help"),
-    (["run", "a", "-q"], "`-q` is no option of weir run", "see weir run --help"),
-    (["run", "a", "--zzzzzz"], "`--zzzzzz` is no option of weir run", "see weir run --help"),
-    (["rnu", "a"], "there is no command `rnu`", "did you mean `run`?; see weir --help"),
-    (["genrate"], "there is no command `genrate`", "did you mean `generate`?; see weir --help"),
-    (["stat"], "there is no command `stat`", "see weir --help"),
-    (["\u{1B}[2J"], "there is no command `?[2J`", "see weir --help"),
-    (["help", "chekc"], "there is no command `chekc`", "did you mean `check`?; see weir --help"),
-])
+@Test(
+    arguments: [
+        (["run"], "FILE is missing", "see weir run --help"),
+        (["run", "a", "b"], "`b` is one argument too many", "see weir run --help"),
+        (["run", "a", "--state"], "--state needs a value", "write --state DIR; see weir run --help"),
+        (["run", "a", "--state", "--quiet"], "--state needs a value", "write --state DIR; see weir run --help"),
+        (["run", "a", "--state="], "--state needs a value", "write --state DIR; see weir run --help"),
+        (["run", "a", "--quiet=1"], "--quiet takes no value", "see weir run --help"),
+        (["run", "a", "--state", "b", "--state", "c"], "--state stands twice", "see weir run --help"),
+        (["run", "a", "--untl", "end"], "`--untl` is no option of weir run", "did you mean `--until`?; see weir run --help"),
+        (["run", "a", "-q"], "`-q` is no option of weir run", "see weir run --help"),
+        (["run", "a", "--zzzzzz"], "`--zzzzzz` is no option of weir run", "see weir run --help"),
+        (["rnu", "a"], "there is no command `rnu`", "did you mean `run`?; see weir --help"),
+        (["genrate"], "there is no command `genrate`", "did you mean `generate`?; see weir --help"),
+        (["stat"], "there is no command `stat`", "see weir --help"),
+        (["\u{1B}[2J"], "there is no command `?[2J`", "see weir --help"),
+        (["help", "chekc"], "there is no command `chekc`", "did you mean `check`?; see weir --help"),
+    ] as [([String], String, String)])
 func whatDoesNotFitIsSaidWithWhatWasMeant(words: [String], what: String, next: String) {
-    let console = Console { _, _ in true }
-    #expect(WeirCommand.run(words, on: console) == .usage)
-    #expect(fault(words) == "weir: usage: \(what)\n  \(next)\n")
-}
-
-/// What stderr says.
-private func fault(_ words: [String]) -> String {
-    switch words.count {
-    case 1: said(words[0]).error
-    case 2: said(words[0], words[1]).error
-    case 3: said(words[0], words[1], words[2]).error
-    case 4: said(words[0], words[1], words[2], words[3]).error
-    default: said(words[0], words[1], words[2], words[3], words[4], words[5]).error
-    }
+    #expect(said(words) == Said(exit: 2, out: "", error: "weir: usage: \(what)\n  \(next)\n"))
 }
 
 @Test(arguments: Verbs.planned.keys.sorted())

@@ -26,16 +26,17 @@ func boundsAreInstantsOrOffsets(from: [String], until: [String], expected: RunOp
     #expect(bounds.range == range)
 }
 
-@Test(arguments: [
-    ([], ["soon"], "--until is `soon`"), ([], ["2026-01-01T00:00:00Z"], "--until 2026-01-01T00:00:00Z needs --from"),
-    (["2026-01-01T00:00:00Z"], [], "--from needs --until with an instant or offsets"),
-    (["2026-01-01T00:00:00Z"], ["end"], "--from needs --until with an instant or offsets"),
-    (["2026-01-01T00:00:00Z"], ["2026-01-01T00:00:00Z"], "--from is not before --until"),
-    (["2026-01-01T00:00:00Z"], ["t:0:5"], "a replay is bounded by one instant on each side, or by offsets"),
-    (["t:0:5"], ["t:0:4"], "t/0 ends before it begins"), (["t:0:5"], ["t:1:9"], "t/0 has no --until"),
-    (["t:0:5"], ["t:0:9", "t:1:9"], "t/1 has no --from"), (["t:0:5", "t:0:6"], ["t:0:9"], "t/0 has two bounds"),
-    (["t:0:-5"], ["t:0:9"], "--from is `t:0:-5`"), (["0:5"], ["t:0:9"], "--from is `0:5`"),
-])
+@Test(
+    arguments: [
+        ([], ["soon"], "--until is `soon`"), ([], ["2026-01-01T00:00:00Z"], "--until 2026-01-01T00:00:00Z needs --from"),
+        (["2026-01-01T00:00:00Z"], [], "--from needs --until with an instant or offsets"),
+        (["2026-01-01T00:00:00Z"], ["end"], "--from needs --until with an instant or offsets"),
+        (["2026-01-01T00:00:00Z"], ["2026-01-01T00:00:00Z"], "--from is not before --until"),
+        (["2026-01-01T00:00:00Z"], ["t:0:5"], "a replay is bounded by one instant on each side, or by offsets"),
+        (["t:0:5"], ["t:0:4"], "t/0 ends before it begins"), (["t:0:5"], ["t:1:9"], "t/0 has no --until"),
+        (["t:0:5"], ["t:0:9", "t:1:9"], "t/1 has no --from"), (["t:0:5", "t:0:6"], ["t:0:9"], "t/0 has two bounds"),
+        (["t:0:-5"], ["t:0:9"], "--from is `t:0:-5`"), (["0:5"], ["t:0:9"], "--from is `0:5`"),
+    ] as [([String], [String], String)])
 func badBoundsAreRefused(from: [String], until: [String], what: String) {
     #expect(performing { () throws(Fault) in _ = try RunBounds.read(from: from, until: until) } == what)
 }
@@ -74,12 +75,13 @@ private func performing(_ body: () throws(Fault) -> Void) -> String? {
     #expect(position.of(facts) == (50, nil))
 }
 
-@Test(arguments: [
-    (50, 200, 10.0, "25 %, 50 of 200 records, 10/s, 15.0s left", "[#####...............] "),
-    (0, 200, 0.0, "0 %, 0 of 200 records, 0/s", "[....................] "),
-    (1_234_567, nil, 412_000.4, "1,234,567 records, 412,000/s, 3.0s so far", ""),
-    (300, 200, 1.0, "100 %, 300 of 200 records, 1/s, 0ms left", "[####################] "),
-])
+@Test(
+    arguments: [
+        (50, 200, 10.0, "25 %, 50 of 200 records, 10/s, 15.0s left", "[#####...............] "),
+        (0, 200, 0.0, "0 %, 0 of 200 records, 0/s", "[....................] "),
+        (1_234_567, nil, 412_000.4, "1,234,567 records, 412,000/s, 3.0s so far", ""),
+        (300, 200, 1.0, "100 %, 300 of 200 records, 1/s, 0ms left", "[####################] "),
+    ] as [(Int64, Int64?, Double, String, String)])
 func progressTellsRateAndTimeLeft(done: Int64, total: Int64?, rate: Double, line: String, bar: String) {
     #expect(Progress.line("records", done: done, total: total, rate: rate, elapsed: .seconds(3)) == line)
     #expect(Progress.bar(done: done, total: total) == bar)

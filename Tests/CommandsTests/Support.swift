@@ -1,4 +1,5 @@
 import Glibc
+import Model
 import Synchronization
 import Testing
 
@@ -12,7 +13,9 @@ struct Said: Equatable {
 }
 
 /// Runs a command in this process, for verbs that neither wait nor listen to signals.
-func said(_ words: String...) -> Said {
+func said(_ words: String...) -> Said { said(words) }
+
+func said(_ words: [String]) -> Said {
     let heard = Mutex((out: [UInt8](), error: [UInt8]()))
     let console = Console { stream, bytes in
         heard.withLock { if stream == .out { $0.out += bytes } else { $0.error += bytes } }
@@ -32,7 +35,7 @@ final class Folder {
         path = String(cString: try #require(mkdtemp(&template)))
     }
     deinit {
-        let listing = opendir(path)
+        guard let listing = opendir(path) else { return }
         while let entry = readdir(listing) {
             let name = withUnsafePointer(to: &entry.pointee.d_name) {
                 $0.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }

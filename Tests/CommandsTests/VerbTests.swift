@@ -38,30 +38,25 @@ import Testkit
     let folder = try Folder()
     let file = try folder.file("a.yaml", BuiltInTopologies.reference + "state: {directory: \(folder.path)/state}\n")
     let bounds = ["--from", "t:0:0", "--until", "t:0:9"]
-    let without = try WeirProcess("run", file, bounds[0], bounds[1], bounds[2], bounds[3]).end(within: 10)
+    let without = try WeirProcess(["run", file] + bounds).end(within: 10)
     #expect(without.exit == 2 && without.error.contains("a replay needs --state"))
-    let own = try WeirProcess(
-        "run", file, bounds[0], bounds[1], bounds[2], bounds[3], "--state",
-        "\(folder.path)/../\(folder.path.split(separator: "/").last!)/state/"
-    ).end(within: 10)
+    let roundabout = "\(folder.path)/../\(folder.path.split(separator: "/").last ?? "")/state/"
+    let own = try WeirProcess(["run", file] + bounds + ["--state", roundabout]).end(within: 10)
     #expect(own.exit == 2 && own.error.contains("the topology's own state directory"))
 }
 
-@Test(arguments: [
-    (["check", "/nonexistent.yaml"], 2), (["run", "/nonexistent.yaml"], 2), (["runn"], 2), (["describe"], 2), (["help"], 0),
-    (["generate"], 2), (["status", "--url", "http://127.0.0.1:1"], 1), (["demo", "--seconds", "x"], 2),
-])
+@Test(
+    arguments: [
+        (["check", "/nonexistent.yaml"], 2), (["run", "/nonexistent.yaml"], 2), (["runn"], 2), (["describe"], 2), (["help"], 0),
+        (["generate"], 2), (["status", "--url", "http://127.0.0.1:1"], 1), (["demo", "--seconds", "x"], 2),
+    ] as [([String], Int32)])
 func theProcessEndsWithTheDocumentedCode(words: [String], code: Int32) throws {
-    let process =
-        words.count == 1
-        ? try WeirProcess(words[0])
-        : words.count == 2 ? try WeirProcess(words[0], words[1]) : try WeirProcess(words[0], words[1], words[2])
-    #expect(try process.end(within: 10).exit == code)
+    #expect(try WeirProcess(words).end(within: 10).exit == code)
 }
 
 @Test func whatIsGeneratedIsWhatIsTold() throws {
     let folder = try Folder()
-    let answer = try WeirProcess("generate", "--file", "\(folder.path)/e.ndjson", "--events", "20k", "--json").end(within: 30)
+    let answer = try WeirProcess(["generate", "--file", "\(folder.path)/e.ndjson", "--events", "20k", "--json"]).end(within: 30)
     #expect(answer.exit == 0)
     #expect(answer.out.hasPrefix(#"{"events":20000,"unique":"#))
     let lines = read("\(folder.path)/e.ndjson").split(separator: "\n")
@@ -73,8 +68,8 @@ func theProcessEndsWithTheDocumentedCode(words: [String], code: Int32) throws {
 
 @Test func generatingEndsCleanlyWhenItIsTold() throws {
     let folder = try Folder()
-    let process = try WeirProcess("generate", "--file", "\(folder.path)/e.ndjson", "--events", "2000M", "--json")
-    try eventually("the first block", within: 20) { access("\(folder.path)/e.ndjson.part", F_OK) == 0 ? true : nil }
+    let process = try WeirProcess(["generate", "--file", "\(folder.path)/e.ndjson", "--events", "2000M", "--json"])
+    _ = try eventually("the first block", within: 20) { access("\(folder.path)/e.ndjson.part", F_OK) == 0 ? true : nil }
     process.signal(SIGTERM)
     let answer = try process.end(within: 20)
     #expect(answer.exit == 0)

@@ -19,7 +19,7 @@ final class WeirProcess {
         return (candidates + ["\(packageFolder)/.build/debug/weir"]).first { access($0, X_OK) == 0 }
     }()
 
-    init(_ arguments: String...) throws {
+    init(_ arguments: [String]) throws {
         let binary = try #require(Self.binary, "weir is not built")
         folder = try Folder()
         var actions = posix_spawn_file_actions_t()
