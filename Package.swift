@@ -76,7 +76,9 @@ let package = Package(
         tests(
             "Commands", ["Commands", "Model", "Freshness", "Runtime", "Observe", "Topology", "Testkit", "weir"],
             goldens: "Goldens"),
-        tests("EndToEnd", ["Testkit", "Model", "CSQLite"]),
+        tests(
+            "EndToEnd",
+            ["Testkit", "Model", "Topology", "Runtime", "Kafka", "Inputs", "Observe", "Freshness", "CSQLite", "CRdKafka", "CSys"]),
         tests("Tidy", []),
     ],
     swiftLanguageModes: [.v6],
