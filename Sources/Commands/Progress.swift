@@ -57,7 +57,7 @@ struct Progress {
 
     static func bar(done: Int64, total: Int64?) -> String {
         guard let total, total > 0 else { return "" }
-        let width: Int64 = 20
+        let width: Int64 = 14
         let full = Int(min(width, max(0, done) * width / total))
         return "[\(String(repeating: "#", count: full))\(String(repeating: ".", count: Int(width) - full))] "
     }

@@ -77,10 +77,10 @@ private func performing(_ body: () throws(Fault) -> Void) -> String? {
 
 @Test(
     arguments: [
-        (50, 200, 10.0, "25 %, 50 of 200 records, 10/s, 15.0s left", "[#####...............] "),
-        (0, 200, 0.0, "0 %, 0 of 200 records, 0/s", "[....................] "),
+        (50, 200, 10.0, "25 %, 50 of 200 records, 10/s, 15.0s left", "[###...........] "),
+        (0, 200, 0.0, "0 %, 0 of 200 records, 0/s", "[..............] "),
         (1_234_567, nil, 412_000.4, "1,234,567 records, 412,000/s, 3.0s so far", ""),
-        (300, 200, 1.0, "100 %, 300 of 200 records, 1/s, 0ms left", "[####################] "),
+        (300, 200, 1.0, "100 %, 300 of 200 records, 1/s, 0ms left", "[##############] "),
     ] as [(Int64, Int64?, Double, String, String)])
 func progressTellsRateAndTimeLeft(done: Int64, total: Int64?, rate: Double, line: String, bar: String) {
     #expect(Progress.line("records", done: done, total: total, rate: rate, elapsed: .seconds(3)) == line)

@@ -35,6 +35,10 @@ final class Folder {
         path = String(cString: try #require(mkdtemp(&template)))
     }
     deinit {
+        for folder in [path + "/state", path] { Self.empty(folder) }
+    }
+
+    private static func empty(_ path: String) {
         guard let listing = opendir(path) else { return }
         while let entry = readdir(listing) {
             let name = withUnsafePointer(to: &entry.pointee.d_name) {
@@ -43,9 +47,9 @@ final class Folder {
             unlink("\(path)/\(name)")
         }
         closedir(listing)
-        for name in ["state"] { rmdir("\(path)/\(name)") }
         rmdir(path)
     }
+
     func file(_ name: String, _ text: String) throws -> String {
         let file = "\(path)/\(name)"
         try #require(write(text, to: file))
