@@ -82,8 +82,9 @@ public struct CommitCycle {
     /// When silence alone would change something; nil: only records can.
     public var nextDecision: MonotonicTime? { timekeeper.nextDecision(Array(reports.values)) }
 
-    /// The commit, or nil where nothing happened that needs one. `ship` asks an idle lane for what it holds up to the
-    /// combined watermark; idle lanes take no records, so it answers at once. `ending`: the bounded input is over and the
+    /// The commit, or nil where nothing happened that needs one. `granted`: idle lanes that may have taken records, or that
+    /// can't be asked now; the watermark waits for them. `ship` asks an idle lane for what it holds up to the combined watermark;
+    /// idle lanes take no records, so it answers at once. `ending`: the bounded input is over and the
     /// lanes were sealed with `closesAll`.
     public mutating func form(
         answers: [LaneAnswer], leaving: [LaneNumber], granted: Set<LaneNumber>, ending: Bool, now: MonotonicTime, wall: WallTime,

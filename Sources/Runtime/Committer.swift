@@ -124,8 +124,10 @@ final class Committer: @unchecked Sendable {
             SealRequest(due: cycle.dueOutputs(now: now), floor: cycle.time.watermark, closesAll: ending), wait: last)
         let leaving = ending || !takesIdleDecisions ? [] : leave(answers, now)
         let before = cycle.time
+        // An idle lane that did not answer can't be asked for its windows: the watermark must not pass them without it.
+        let holding = granted.union(before.idle.intersection(outstanding))
         let commit = cycle.form(
-            answers: answers, leaving: leaving, granted: granted, ending: ending, now: now, wall: clock.wall(),
+            answers: answers, leaving: leaving, granted: holding, ending: ending, now: now, wall: clock.wall(),
             ship: { lane, watermark in ship(lane, watermark) })
         if let commit {
             try makeDurable(commit)

@@ -39,6 +39,8 @@ public final class LaneBench {
     public var now = MonotonicTime(nanoseconds: 0)
     /// Lanes of which the end of the log is confirmed.
     public var fullyRead: Set<LaneNumber>
+    /// Lanes that do not answer in time.
+    public var late: Set<LaneNumber> = []
     /// Everything that was ever fed, by partition: a crash reads it again from the last commit on.
     public private(set) var log: [[BenchRecord]]
     private var delivered: [Int]
@@ -122,14 +124,14 @@ public final class LaneBench {
         let due = cycle.dueOutputs(now: now)
         let idle = cycle.time.idle
         let combined = cycle.time.watermark
-        let answers = cores.indices.map { at in
+        let answers = cores.indices.filter { !late.contains(LaneNumber($0)) }.map { at in
             answer(at, SealRequest(due: due, floor: idle.contains(LaneNumber(at)) ? combined : nil, closesAll: ending))
         }
         let leaving = ending ? [] : cycle.candidates(with: answers, now: now)
         let commit = cycle.form(
-            answers: answers, leaving: leaving.sorted(), granted: [], ending: ending, now: now,
+            answers: answers, leaving: leaving.sorted(), granted: idle.intersection(late), ending: ending, now: now,
             wall: WallTime(milliseconds: now.nanoseconds / 1_000_000),
-            ship: { lane, floor in answer(Int(lane), SealRequest(due: due, floor: floor)) })
+            ship: { lane, floor in late.contains(lane) ? nil : answer(Int(lane), SealRequest(due: due, floor: floor)) })
         if let commit { apply(commit) }
         return commit
     }

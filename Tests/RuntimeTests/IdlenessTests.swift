@@ -174,6 +174,25 @@ struct IdlenessTests {
         #expect(quiet.rows == ["0: int(3) final r1", "60: int(1) final r1"])
     }
 
+    @Test(arguments: [false, true])
+    func theWatermarkWaitsForAnIdlePartitionThatDoesNotAnswer(_ crashes: Bool) throws {
+        let quiet = try Quiet(partitions: 2)
+        try quiet.feed(0, [5])
+        try quiet.feed(1, [3])
+        _ = quiet.at(1)
+        quiet.bench.now = MonotonicTime(nanoseconds: 29_000_000_000)
+        try quiet.feed(0, [6])
+        #expect(quiet.at(31) == "1 idle, W 6.0")
+        if crashes { try quiet.bench.crash() }
+        quiet.bench.late = [1]
+        try quiet.feed(0, [140])
+        #expect(quiet.at(32) == "W 6.0")
+        #expect(quiet.at(90) == "0 idle, W 6.0")
+        quiet.bench.late = []
+        #expect(quiet.at(91) == "on to 140.0, W 140.0")
+        #expect(quiet.rows == ["0: int(3) final r1"])
+    }
+
     /// t14: keys go by the partition's own watermark, which an idle decision does not move.
     @Test func anIdleDecisionForgetsNoKeyBeforeThePartitionSpeaks() throws {
         let quiet = try Quiet(partitions: 2, deduplicate: DeduplicatePlan(key: [0], within: .seconds(16)))
