@@ -34,6 +34,36 @@ struct LaneTests {
         #expect(twice.books[0].redelivered == 2)
     }
 
+    /// S17: what lies before the start of a replay is remembered and counted nowhere; windows not wholly in the range don't
+    /// exist.
+    @Test func aWarmBatchOnlyRemembersKeysAndMovesTheWatermark() throws {
+        let plan = SmallStream.plan(
+            window: .tumbling(size: .seconds(10), offset: .zero), deduplicate: DeduplicatePlan(key: [0], within: .minutes(1)))
+        let core = try LaneCore(
+            LaneConfiguration(
+                plan: plan, lane: 0, partition: PartitionID(topic: "t", number: 0), partitionOrder: 0, storedOutputs: [1],
+                bounds: 20_000..<40_000))
+        let times: [(UInt64, Int64)] = [
+            (1, 15_000), (2, 19_000), (1, 16_000), (1, 21_000), (3, 22_000), (4, 19_500), (5, 45_000), (6, 21_000),
+        ]
+        let owned = OwnedBatch(times.enumerated().map { SmallStream.record(Int64($0), at: $1.1, id: $1.0).payload })
+        var warm = owned.batch
+        warm.count = 3
+        try core.process(warm, warm: true)
+        #expect(core.books == Books(outputs: 1) && core.watermark == EventTime(milliseconds: 19_000) && core.keys == 2)
+        // The three of before are below the next offset.
+        try core.process(owned.batch)
+        var books = Books(outputs: 1)
+        books.read = 5
+        books.duplicate = 1
+        books.aggregated = 1
+        books.filtered = 2
+        books.late = 1
+        books.lateRefusals = [1]
+        books.redelivered = 3
+        #expect(core.books == books)
+    }
+
     /// A row that is not decoded must not be looked at: its column holds what an earlier, larger batch left there.
     @Test func aRowThatIsNotDecodedIsNotFiltered() throws {
         var plan = SmallStream.plan()
