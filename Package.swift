@@ -60,9 +60,9 @@ let package = Package(
         .executableTarget(name: "weir", dependencies: ["Commands"], swiftSettings: strict),
 
         .executableTarget(
-            name: "weir-bench", dependencies: ["Model", "Observe", "Topology", "Runtime", "Kafka", "Inputs", "CRdKafka", "CSys"],
-            path: "bench",
-            swiftSettings: strict),
+            name: "weir-bench",
+            dependencies: ["Model", "Observe", "Topology", "Runtime", "Kafka", "Inputs", "Testkit", "CRdKafka", "CSQLite", "CSys"],
+            path: "bench", swiftSettings: strict),
 
         tests("Model", ["Model"]),
         tests("Topology", ["Topology", "Model"], goldens: "Goldens"),

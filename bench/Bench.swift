@@ -1,36 +1,36 @@
 import Glibc
 import Model
-import Observe
-import Runtime
-import Topology
 
+/// Measures the product on the reference workload and holds it against a bare drain of the same topic in the same run.
+///
+///     weir-bench [--long] [--runs N] [--events N] [--bootstrap HOST:PORT] [--out FILE]
+///     weir-bench counts
 @main
 enum Bench {
     nonisolated static func main() {
-        let arguments = CommandLine.arguments
-        let reading = Topology.read(files: [arguments[1]])
-        for problem in reading.problems { print("\(problem)") }
-        guard var plan = reading.plan else { exit(3) }
-        if arguments.count > 2 { plan.state.directory = arguments[2] }
-        let service = Service(
-            plan: plan, options: RunOptions(until: .end), clock: SystemClock(), version: "bench",
-            onEvent: { event in
-                if event.code != "committed" { print("\(event)") }
-            })
-        do {
-            let began = SystemClock().monotonic()
-            let summary = try service.run()
-            let took = SystemClock().monotonic() - began
-            var usage = rusage()
-            getrusage(__rusage_who_t(RUSAGE_SELF.rawValue), &usage)
-            print(summary)
-            print(
-                "ms", took.milliseconds, "cpu",
-                Double(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) + Double(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec)
-                    / 1e6, "rss MB", usage.ru_maxrss / 1024)
+        let arguments = Array(CommandLine.arguments.dropFirst())
+        do throws(Fault) {
+            switch arguments.first {
+            case "child": try Child.run(Array(arguments.dropFirst()))
+            case "counts": exit(try Counts.run() ? 0 : 1)
+            default:
+                let options = try BenchOptions(arguments)
+                let comparison = try Comparison(options)
+                exit(try comparison.run() ? 0 : 1)
+            }
         } catch {
-            print(error)
-            exit(1)
+            say("weir-bench: \(error.what) \(error.place)\n  \(error.next)")
+            exit(error.exit.rawValue)
         }
     }
+}
+
+/// Standard output at once, also into a pipe.
+func say(_ text: String) {
+    print(text)
+    fflush(nil)
+}
+
+func failure(_ what: String, place: String = "", next: String = "Look at the output above.") -> Fault {
+    Fault("bench", what, place: place, next: next, exit: .answerIsNo)
 }

@@ -13,8 +13,8 @@ libraries=(
     g++ pkg-config tzdata
     librdkafka-dev libsqlite3-dev libyaml-dev libmicrohttpd-dev libsimdjson-dev libzstd-dev zlib1g-dev
 )
-# What tests call beside the product: promtool, valgrind, sqlite3, zstd.
-test_tools=(prometheus valgrind sqlite3 zstd)
+# What tests and counts call beside the product: promtool, valgrind, strip, sqlite3, zstd.
+test_tools=(prometheus valgrind binutils sqlite3 zstd)
 
 least_swift=6.2
 

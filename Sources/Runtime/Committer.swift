@@ -38,6 +38,7 @@ final class Committer: @unchecked Sendable {
     private var toldStopped: Set<LaneNumber> = []
     private(set) var rowsEmitted: Int64 = 0
     private(set) var commits: Int64 = 0
+    private(set) var lastCommitAt: MonotonicTime?
 
     let bell = DispatchSemaphore(value: 0)
     let isRung = Atomic<Bool>(false)
@@ -136,6 +137,7 @@ final class Committer: @unchecked Sendable {
             commits += 1
         }
         try handOn(commit, last: last)
+        if commit != nil { lastCommitAt = clock.monotonic() }
         grantTurns()
         try look(commit, now)
     }
@@ -299,6 +301,7 @@ final class Committer: @unchecked Sendable {
         publisher?.close()
     }
 
+    var firstRecordAt: MonotonicTime? { reports.values.compactMap(\.firstTakenAt).min() }
     var turnWaits: Histogram {
         reports.values.reduce(into: Histogram()) { $0.merge($1.turnWaits) }
     }

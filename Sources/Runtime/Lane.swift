@@ -43,6 +43,7 @@ actor Lane {
     private var retryAt: MonotonicTime?
     private var turnWaits = Histogram()
     private var stalled = false
+    private var firstTakenAt: MonotonicTime?
 
     init(
         configuration: LaneConfiguration, core: LaneCore, input: any PartitionInput, clock: any Clock, isIdle: Bool,
@@ -127,6 +128,7 @@ actor Lane {
         switch input.take(limit: RuntimeLimits.batch) {
         case .records(let batch):
             retryAt = nil
+            if firstTakenAt == nil { firstTakenAt = now }
             take(batch, now)
         case .nothing:
             retryAt = nil
@@ -222,7 +224,7 @@ actor Lane {
             answer: CommitCycle.LaneAnswer(sealed: sealed, silentSince: silentSince, isFullyRead: false, spoke: spoke),
             endOffset: input.endOffset, confirmedEnd: isPaused || phase != .running ? nil : input.caughtUpOffset,
             isFinished: phase == .finished, fault: fault, oldest: oldest, keys: core.keys, wantsTurn: wantsTurn,
-            turnWaits: turnWaits, deltaMemory: core.memory)
+            turnWaits: turnWaits, deltaMemory: core.memory, firstTakenAt: firstTakenAt)
     }
 
     /// Whether the lane has taken nothing that counts since `since`, and would be left out now.
@@ -266,6 +268,8 @@ struct LaneReport: Sendable {
     var wantsTurn: Bool
     var turnWaits: Histogram
     var deltaMemory: Int
+    /// When the lane took its first record.
+    var firstTakenAt: MonotonicTime?
 }
 
 extension RecordBatch {

@@ -60,9 +60,13 @@ public struct RunSummary: Equatable, Sendable {
     /// Waits of lanes for a turn, in milliseconds: median and 99th percentile.
     public var turnMedian: Int64
     public var turnWorst: Int64
+    /// When a lane took the first record of this run; nil: there was none.
+    public var firstRecordAt: MonotonicTime?
+    /// When the last commit was durable and its rows in their tables; nil: there was none.
+    public var lastCommitAt: MonotonicTime?
     public init(
         books: Books, read: Int64, commits: Int64, rows: Int64, stopped: [PartitionID: Fault], turnMedian: Int64,
-        turnWorst: Int64
+        turnWorst: Int64, firstRecordAt: MonotonicTime? = nil, lastCommitAt: MonotonicTime? = nil
     ) {
         self.books = books
         self.read = read
@@ -71,5 +75,7 @@ public struct RunSummary: Equatable, Sendable {
         self.stopped = stopped
         self.turnMedian = turnMedian
         self.turnWorst = turnWorst
+        self.firstRecordAt = firstRecordAt
+        self.lastCommitAt = lastCommitAt
     }
 }

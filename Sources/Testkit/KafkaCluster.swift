@@ -39,9 +39,9 @@ public final class KafkaCluster: Sendable {
     }
     private static let one = Mutex<KafkaCluster?>(nil)
 
-    /// A cluster for one test, which stops it. It ends with the process at the latest.
+    /// A cluster for one test, which stops it. `heap`: of each broker, such as `1g`. It ends with the process at the latest.
     public static func exclusive(
-        brokers: Int = 1, secure: Bool = false, settings: [String] = []
+        brokers: Int = 1, secure: Bool = false, settings: [String] = [], heap: String? = nil
     ) throws(Fault) -> KafkaCluster {
         guard let script else { throw broken(reason) }
         let directory = try temporaryDirectory("weir-kafka")
@@ -51,6 +51,7 @@ public final class KafkaCluster: Sendable {
         try Command.start(["/bin/sh", "-c", "(setsid /bin/sh -c \"$0\" </dev/null >/dev/null 2>&1 &)", watch])
         var arguments = [script, "start", "--dir", directory, "--brokers", "\(brokers)"]
         if secure { arguments.append("--secure") }
+        if let heap { arguments += ["--heap", heap] }
         for setting in settings { arguments += ["--set", setting] }
         let plain = try Command.run(arguments)
         let secured = secure ? try Command.run([script, "bootstrap", "--secure", "--dir", directory]) : nil

@@ -1,0 +1,76 @@
+import Model
+
+/// What one comparison runs.
+struct BenchOptions {
+    var seed: UInt64 = 1
+    /// Events per second of event time.
+    var rate: Double = 2_000
+    var events: Int64 = 2_000_000
+    var runs = 3
+    /// nil: a broker of the bench's own.
+    var bootstrap: String?
+    var out = "bench.json"
+    var gates = Gates.standard
+    /// What the seed is known to give; nil: only the recomputation says it.
+    var known: (unique: Int64, windows: Int)? = (1_900_782, 6_731)
+
+    static let topology = "topologies/reference.yaml"
+    /// Event time's now at the first event: 2026-01-01T00:00:00Z.
+    static let start = EventTime(milliseconds: 1_767_225_600_000)
+    static let partitions: Int32 = 8
+
+    init(_ arguments: [String]) throws(Fault) {
+        var rest = arguments[...]
+        while let word = rest.popFirst() {
+            switch word {
+            case "--long":
+                // A hundred seconds of event time: every key stays alive, as in ten minutes of heavy traffic.
+                seed = 7
+                rate = 100_000
+                events = 10_000_000
+                gates = .long
+                known = nil
+            case "--runs": runs = Int(try Self.number(&rest, word))
+            case "--events":
+                events = try Self.number(&rest, word)
+                known = nil
+            case "--bootstrap": bootstrap = try Self.value(&rest, word)
+            case "--out": out = try Self.value(&rest, word)
+            default:
+                throw Fault(
+                    "usage", "Unknown argument \(word).", next: "Known: --long --runs --events --bootstrap --out.", exit: .usage)
+            }
+        }
+    }
+
+    private static func value(_ rest: inout ArraySlice<String>, _ word: String) throws(Fault) -> String {
+        guard let value = rest.popFirst() else {
+            throw Fault("usage", "\(word) needs a value.", next: "Give one.", exit: .usage)
+        }
+        return value
+    }
+
+    private static func number(_ rest: inout ArraySlice<String>, _ word: String) throws(Fault) -> Int64 {
+        guard let number = Int64(try value(&rest, word)), number > 0 else {
+            throw Fault("usage", "\(word) needs a number above 0.", next: "Give one.", exit: .usage)
+        }
+        return number
+    }
+}
+
+/// What a run must not exceed, or must reach.
+struct Gates {
+    /// Of the drain's events per second.
+    var leastOfDrain = 0.4
+    /// CPU seconds, user and system, of the whole client for a million events.
+    var mostCPU = 1.2
+    var mostMegabytes: Double
+    /// Milliseconds that a lane waits for its turn.
+    var turnMedian = 20.0
+    var turnWorst = 100.0
+    /// Seconds from the start of the process.
+    var firstRecord = 0.5
+
+    static let standard = Gates(mostMegabytes: 500)
+    static let long = Gates(mostMegabytes: 1_100)
+}

@@ -1,0 +1,103 @@
+import Glibc
+import Model
+import Testkit
+
+/// One whole comparison: a broker, the topic, the files; then drain, Kafka run and file run in turn, several times, so that a
+/// change of the machine's load strikes all of them.
+struct Comparison {
+    private let options: BenchOptions
+    private let directory: String
+
+    init(_ options: BenchOptions) throws(Fault) {
+        self.options = options
+        directory = try Scratch.make()
+    }
+
+    /// True if every answer was right and every gate held.
+    func run() throws(Fault) -> Bool {
+        defer { Scratch.remove(directory) }
+        guard let bootstrap = options.bootstrap else {
+            let cluster = try KafkaCluster.exclusive(heap: "1g")
+            defer { cluster.stop() }
+            return try run(on: cluster.bootstrap)
+        }
+        return try run(on: bootstrap)
+    }
+
+    private func run(on bootstrap: String) throws(Fault) -> Bool {
+        let topic = options.bootstrap == nil ? "events" : "events-\(getpid())"
+        say("filling \(topic) with \(options.events) events, seed \(options.seed)")
+        let truth = try Traffic.fill(topic, of: bootstrap, options)
+        let files = try Traffic.write(into: directory, options)
+        say("unique \(truth.unique), windows \(truth.cells.count), copies \(truth.duplicates), late \(truth.late)")
+        var report = Report(options: options)
+        if let known = options.known, known.unique != truth.unique || known.windows != truth.cells.count {
+            report.problems.append("the recomputation does not give the seed's known figures")
+        }
+        let style = try fasterDrain(bootstrap, topic)
+        for number in 1...options.runs {
+            report.drains.append(try drain(bootstrap, topic, style))
+            report.kafka.append(try pipeline(["kafka", bootstrap, topic], "kafka-\(number)", truth, &report))
+            report.files.append(try pipeline(["files", files], "files-\(number)", truth, &report))
+        }
+        report.show()
+        try report.write(to: options.out)
+        return report.isGood
+    }
+
+    /// The bare drain is given the better of its two styles; trying them warms the broker's page cache too.
+    private func fasterDrain(_ bootstrap: String, _ topic: String) throws(Fault) -> Drain.Style {
+        var best: (style: Drain.Style, rate: Double) = (.one, 0)
+        for style in Drain.Style.allCases {
+            let rate = try drain(bootstrap, topic, style).rate
+            if rate > best.rate { best = (style, rate) }
+        }
+        return best.style
+    }
+
+    private func drain(_ bootstrap: String, _ topic: String, _ style: Drain.Style) throws(Fault) -> Run {
+        let figures = try Figures.of(["child", "drain", bootstrap, topic, "\(options.events)", style.rawValue])
+        let run = Run(figures, events: options.events)
+        say("drain (\(style.rawValue)): \(run.line)")
+        return run
+    }
+
+    private func pipeline(
+        _ input: [String], _ name: String, _ truth: Truth, _ report: inout Report
+    ) throws(Fault) -> Run {
+        let state = "\(directory)/\(name)"
+        defer { Scratch.remove(state) }
+        let figures = try Figures.of(["child"] + input + [state])
+        let run = Run(figures, events: options.events)
+        say("\(name): \(run.line)")
+        let problems = try Answer.problems(in: state, figures: figures, truth: truth)
+        for problem in problems.prefix(5) { say("  WRONG \(problem)") }
+        if let first = problems.first { report.problems.append("\(name): \(problems.count) differences, such as \(first)") }
+        return run
+    }
+}
+
+/// Folders of the bench's own.
+enum Scratch {
+    static func make() throws(Fault) -> String {
+        let parent = getenv("TMPDIR").map { String(cString: $0) } ?? "/tmp"
+        var template = Array("\(parent)/weir-bench-XXXXXX".utf8CString)
+        guard let made = mkdtemp(&template) else { throw failure("No temporary directory.", place: parent) }
+        return String(cString: made)
+    }
+
+    /// With everything in it; links are not followed.
+    static func remove(_ path: String) {
+        if Glibc.unlink(path) == 0 { return }
+        if let folder = opendir(path) {
+            while let entry = readdir(folder) {
+                let name = withUnsafePointer(to: &entry.pointee.d_name) { start in
+                    start.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
+                }
+                if name != "." && name != ".." { remove("\(path)/\(name)") }
+            }
+            closedir(folder)
+        }
+        rmdir(path)
+    }
+}

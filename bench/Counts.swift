@@ -1,0 +1,111 @@
+import Glibc
+import Inputs
+import Model
+
+/// What one more event costs on the file source, counted and not timed: the difference between a longer and a shorter run
+/// under callgrind, so that start and end cancel out. The same on every machine of a kind, whatever else it does.
+enum Counts {
+    private static let short: Int64 = 100_000
+    private static let long: Int64 = 200_000
+
+    struct Gate {
+        var name: String
+        /// What is counted: calls of these functions, or instructions where there are none.
+        var functions: [String]
+        /// For one event.
+        var most: Double
+    }
+
+    static let gates = [
+        Gate(name: "instructions", functions: [], most: 3_000),
+        Gate(name: "allocations", functions: ["malloc", "calloc", "realloc", "posix_memalign", "aligned_alloc"], most: 0.1),
+        Gate(name: "objects", functions: ["swift_allocObject"], most: 0.1),
+        Gate(name: "retains", functions: ["swift_retain", "swift_retain_n", "swift_bridgeObjectRetain"], most: 0.1),
+        Gate(name: "releases", functions: ["swift_release", "swift_release_n", "swift_bridgeObjectRelease"], most: 0.1),
+        Gate(name: "exclusivity checks", functions: ["swift_beginAccess"], most: 0.1),
+        Gate(name: "locks", functions: ["pthread_mutex_lock"], most: 0.1),
+    ]
+
+    /// True if every count is within its gate.
+    static func run() throws(Fault) -> Bool {
+        let directory = try Scratch.make()
+        defer { Scratch.remove(directory) }
+        // Debian 12's valgrind gives up on the newer debug format in the binary; names of functions are enough.
+        _ = try Figures.running(["strip", "--strip-debug", "-o", "\(directory)/bench", Figures.ownProgram])
+        let few = try profile(events: short, in: directory)
+        let many = try profile(events: long, in: directory)
+        var isGood = true
+        for gate in gates {
+            let value = (gate.value(in: many) - gate.value(in: few)) / Double(long - short)
+            let holds = value <= gate.most
+            if !holds { isGood = false }
+            say("\(holds ? "ok    " : "FAILED") \(gate.name) per event: \(fixed(value, 4)), at most \(fixed(gate.most, 4))")
+        }
+        return isGood
+    }
+
+    private static func profile(events: Int64, in directory: String) throws(Fault) -> Profile {
+        // One partition: how many commits the lanes' ends make does not depend on the order in which they end.
+        var workload = ReferenceWorkload(partitions: 1, start: BenchOptions.start)
+        let name = "\(directory)/\(events)"
+        _ = try workload.write(events: events, to: "\(name)-events.ndjson", perPartition: true)
+        let out = "\(name).callgrind"
+        let figures = try Figures.running([
+            "valgrind", "--quiet", "--tool=callgrind", "--callgrind-out-file=\(out)", "\(directory)/bench", "child", "files-once",
+            "\(name)-events-*.ndjson", "\(name)-state",
+        ])
+        guard Int64(figures["read"]) == events else { throw failure("The counted run read \(Int64(figures["read"])) events.") }
+        return try Profile(out)
+    }
+}
+
+extension Counts.Gate {
+    func value(in profile: Profile) -> Double {
+        functions.isEmpty ? profile.instructions : functions.reduce(0) { $0 + (profile.calls[$1] ?? 0) }
+    }
+}
+
+/// Callgrind's file: the sum of instructions, and how often each function was called.
+struct Profile {
+    private(set) var instructions = 0.0
+    private(set) var calls: [String: Double] = [:]
+
+    init(_ path: String) throws(Fault) {
+        guard let file = fopen(path, "r") else { throw failure("Callgrind wrote nothing.", place: path) }
+        defer { fclose(file) }
+        var names: [Substring: String] = [:]
+        var called = ""
+        var buffer: UnsafeMutablePointer<CChar>?
+        var capacity = 0
+        defer { free(buffer) }
+        while getline(&buffer, &capacity, file) > 0 {
+            guard let buffer else { break }
+            // cfn= and fn= give names a number at their first appearance; calls= follows its cfn=.
+            switch (buffer[0], buffer[1]) {
+            case (0x63, 0x66), (0x66, 0x6e):
+                let line = String(cString: buffer).dropLast()
+                guard line.hasPrefix("cfn=") || line.hasPrefix("fn=") else { continue }
+                let text = line[line.index(after: line.firstIndex(of: "=")!)...]
+                guard let end = text.firstIndex(of: ")") else { continue }
+                let number = text[...end]
+                let rest = text[text.index(after: end)...].drop { $0 == " " }
+                if !rest.isEmpty { names[Substring(String(number))] = Self.plain(rest) }
+                if line.hasPrefix("cfn=") { called = names[number] ?? "" }
+            case (0x63, 0x61):
+                let words = String(cString: buffer).dropFirst(6).split(separator: " ")
+                if let count = words.first.flatMap({ Double($0) }) { calls[called, default: 0] += count }
+            case (0x74, 0x6f), (0x73, 0x75):
+                let line = String(cString: buffer)
+                if line.hasPrefix("totals:") || line.hasPrefix("summary:"),
+                    let sum = Double(line.split { $0 == " " || $0 == "\n" }[1])
+                {
+                    instructions = max(instructions, sum)
+                }
+            default: continue
+            }
+        }
+    }
+
+    /// Without the version of a symbol and callgrind's mark of recursion.
+    private static func plain(_ name: Substring) -> String { String(name.prefix { $0 != "@" && $0 != "'" }) }
+}

@@ -1,0 +1,78 @@
+import Glibc
+import Model
+import Observe
+import Runtime
+import Synchronization
+import Topology
+
+/// The reference topology run by the real service, from its first record to its last commit.
+enum PipelineRun {
+    enum Input {
+        case kafka(bootstrap: String, topic: String)
+        /// A glob.
+        case files(String)
+    }
+
+    /// `commitEvery`: other than the topology says, where counts must not depend on the machine's speed.
+    static func run(_ input: Input, directory: String, commitEvery: TimeSpan? = nil) throws(Fault) {
+        var plan = try readPlan()
+        plan.state.directory = directory
+        switch input {
+        case .kafka(let bootstrap, let topic):
+            plan.kafka.bootstrap = bootstrap
+            plan.source.kind = .kafka(topics: [topic], group: "\(topic)-reference", start: .earliest)
+        case .files(let pattern): plan.source.kind = .files([pattern])
+        }
+        if let commitEvery { plan.commitEvery = commitEvery }
+        let commits = CommitTimes()
+        let service = Service(
+            plan: plan, options: RunOptions(until: .end), clock: SystemClock(), version: "bench", onEvent: { commits.note($0) })
+        let summary = try service.run()
+        tell(summary, commits)
+        Child.tell("state_bytes", Double(size("\(directory)/state.db") + size("\(directory)/results.db")))
+    }
+
+    private static func readPlan() throws(Fault) -> Plan {
+        let reading = Topology.read(files: [BenchOptions.topology])
+        guard let plan = reading.plan else {
+            throw Fault(
+                "topology", "The topology is wrong: \(reading.problems.map { "\($0)" }.joined(separator: "\n"))",
+                place: BenchOptions.topology, next: "Run the bench from the package's root.", exit: .topology)
+        }
+        return plan
+    }
+
+    private static func tell(_ summary: RunSummary, _ commits: CommitTimes) {
+        let told: [(String, Int64)] = [
+            ("read", summary.books.read), ("aggregated", summary.books.aggregated), ("duplicate", summary.books.duplicate),
+            ("late", summary.books.late), ("filtered", summary.books.filtered), ("rows", summary.rows),
+            ("commits", summary.commits), ("turn_median_ms", summary.turnMedian), ("turn_p99_ms", summary.turnWorst),
+            ("stopped", Int64(summary.stopped.count)),
+            ("first_record_ns", summary.firstRecordAt?.nanoseconds ?? 0),
+            ("last_commit_ns", summary.lastCommitAt?.nanoseconds ?? 0),
+        ]
+        for (name, value) in told { Child.tell(name, Double(value)) }
+        commits.tell()
+    }
+
+    private static func size(_ path: String) -> Int64 {
+        var about = stat()
+        return stat(path, &about) == 0 ? Int64(about.st_size) : 0
+    }
+}
+
+/// How long commits took, from the service's events.
+final class CommitTimes: Sendable {
+    private let milliseconds = Mutex<[Int64]>([])
+
+    func note(_ event: OperationalEvent) {
+        if case .committed(_, _, let took, _) = event { milliseconds.withLock { $0.append(took.milliseconds) } }
+    }
+
+    func tell() {
+        let sorted = milliseconds.withLock { $0.sorted() }
+        guard let most = sorted.last else { return }
+        Child.tell("commit_median_ms", Double(sorted[sorted.count / 2]))
+        Child.tell("commit_most_ms", Double(most))
+    }
+}
