@@ -53,15 +53,18 @@ format: setup ## write all Swift files the way lint wants them
 
 .PHONY: bench
 bench: libraries ## events per second, CPU and memory per event beside a bare drain; writes bench.json
-	@grep -q '"weir-bench"' Package.swift || $(call absent,the bench executable)
 	$(RELEASE) --product weir-bench
 	.build/release/weir-bench $(ARGS)
 
 .PHONY: bench-long
-bench-long: libraries ## the same for many times the dedup horizon: state must stay level
-	@grep -q '"weir-bench"' Package.swift || $(call absent,the bench executable)
+bench-long: libraries ## the same with 10 M events, all of whose keys stay alive
 	$(RELEASE) --product weir-bench
 	.build/release/weir-bench --long $(ARGS)
+
+.PHONY: counts
+counts: setup ## instructions, allocations, retains and locks per event, gated: the same on a busy machine
+	$(RELEASE) --product weir-bench
+	.build/release/weir-bench counts
 
 .PHONY: chaos
 chaos: build ## kill -9 at random moments of the reference workload; tables and books must be exact

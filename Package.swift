@@ -61,7 +61,9 @@ let package = Package(
 
         .executableTarget(
             name: "weir-bench",
-            dependencies: ["Model", "Observe", "Topology", "Runtime", "Kafka", "Inputs", "Testkit", "CRdKafka", "CSQLite", "CSys"],
+            dependencies: [
+                "Model", "Observe", "Topology", "Runtime", "Kafka", "Inputs", "Testkit", "CRdKafka", "CSQLite", "CSys",
+            ],
             path: "bench", swiftSettings: strict),
 
         tests("Model", ["Model"]),

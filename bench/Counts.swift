@@ -17,13 +17,13 @@ enum Counts {
     }
 
     static let gates = [
-        Gate(name: "instructions", functions: [], most: 3_000),
-        Gate(name: "allocations", functions: ["malloc", "calloc", "realloc", "posix_memalign", "aligned_alloc"], most: 0.1),
-        Gate(name: "objects", functions: ["swift_allocObject"], most: 0.1),
-        Gate(name: "retains", functions: ["swift_retain", "swift_retain_n", "swift_bridgeObjectRetain"], most: 0.1),
-        Gate(name: "releases", functions: ["swift_release", "swift_release_n", "swift_bridgeObjectRelease"], most: 0.1),
-        Gate(name: "exclusivity checks", functions: ["swift_beginAccess"], most: 0.1),
-        Gate(name: "locks", functions: ["pthread_mutex_lock"], most: 0.1),
+        Gate(name: "instructions", functions: [], most: 6_000),
+        Gate(name: "allocations", functions: ["malloc", "calloc", "realloc", "posix_memalign", "aligned_alloc"], most: 0.6),
+        Gate(name: "objects", functions: ["swift_allocObject"], most: 0.6),
+        Gate(name: "retains", functions: ["swift_retain", "swift_retain_n", "swift_bridgeObjectRetain"], most: 0.6),
+        Gate(name: "releases", functions: ["swift_release", "swift_release_n", "swift_bridgeObjectRelease"], most: 0.6),
+        Gate(name: "exclusivity checks", functions: ["swift_beginAccess"], most: 0.6),
+        Gate(name: "locks", functions: ["pthread_mutex_lock"], most: 0.6),
     ]
 
     /// True if every count is within its gate.
