@@ -99,7 +99,9 @@ final class Committer: @unchecked Sendable {
                 let found = watch.newPartitions(known: Set(lanes.values.map(\.partition)), now: clock.monotonic())
                 if !found.isEmpty { try addFound(found) }
             }
-            guard reports.count == lanes.count, reports.values.allSatisfy({ $0.isFinished || $0.fault != nil }) else { continue }
+            guard reports.count == lanes.count, outstanding.isEmpty,
+                reports.values.allSatisfy({ $0.isFinished || $0.fault != nil })
+            else { continue }
             let isWhole = reports.values.allSatisfy { $0.fault == nil }
             if isBounded, isWhole, until != .now {
                 try tick(last: true, ending: true)
@@ -157,8 +159,13 @@ final class Committer: @unchecked Sendable {
                 group.leave()
             }
         }
-        let limit = wait ? RuntimeLimits.lastSealWait : RuntimeLimits.sealWait
-        _ = group.wait(timeout: .now() + .milliseconds(Int(limit.milliseconds)))
+        if request.closesAll {
+            // Nothing comes after the end, so nobody may be missing.
+            group.wait()
+        } else {
+            let limit = wait ? RuntimeLimits.lastSealWait : RuntimeLimits.sealWait
+            _ = group.wait(timeout: .now() + .milliseconds(Int(limit.milliseconds)))
+        }
         let arrived = mailbox.withLock { box in
             defer { box = [] }
             return box
