@@ -48,6 +48,8 @@ final class FactsBoard: Sendable {
             board.facts.partitions = reports.values.map { fact($0, time, wall, &board) }.sorted { $0.id < $1.id }
             if var dedup = board.facts.dedup {
                 dedup.keys = reports.values.reduce(0) { $0 + Int64($1.keys) }
+                dedup.bytes = ByteCount(reports.values.reduce(0) { $0 + Int64($1.keyMemory) })
+                dedup.oldest = reports.values.compactMap(\.oldestKey).min()
                 board.facts.dedup = dedup
             }
             if let commit { note(commit, reports, wall, &board.facts) }

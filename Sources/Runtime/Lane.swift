@@ -223,7 +223,8 @@ actor Lane {
         return LaneReport(
             answer: CommitCycle.LaneAnswer(sealed: sealed, silentSince: silentSince, isFullyRead: false, spoke: spoke),
             endOffset: input.endOffset, confirmedEnd: isPaused || phase != .running ? nil : input.caughtUpOffset,
-            isFinished: phase == .finished, fault: fault, oldest: oldest, keys: core.keys, wantsTurn: wantsTurn,
+            isFinished: phase == .finished, fault: fault, oldest: oldest, keys: core.keys, keyMemory: core.keyMemory,
+            oldestKey: core.oldestKey, wantsTurn: wantsTurn,
             turnWaits: turnWaits, deltaMemory: core.memory, firstTakenAt: firstTakenAt)
     }
 
@@ -265,6 +266,8 @@ struct LaneReport: Sendable {
     /// Record timestamp of the oldest record in this seal.
     var oldest: WallTime?
     var keys: Int
+    var keyMemory: Int
+    var oldestKey: EventTime?
     var wantsTurn: Bool
     var turnWaits: Histogram
     var deltaMemory: Int

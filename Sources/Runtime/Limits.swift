@@ -17,6 +17,8 @@ enum RuntimeLimits {
     /// Broker questions at start are asked again after this.
     static let startRetry = TimeSpan.seconds(1)
     static let questionLimit = TimeSpan.seconds(10)
+    /// The first questions, before a broker has answered: short, so that a signal is heard meanwhile.
+    static let firstQuestionLimit = TimeSpan.seconds(3)
     /// Rows handed to the broker at once.
     static let publishBatch = 2_000
     /// How long one commit waits for the broker to confirm rows; the rest is told at the next.

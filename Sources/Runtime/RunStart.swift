@@ -139,12 +139,11 @@ final class RunStart {
         if let restored { try restore(core, restored, offset) } else { core.jump(to: offset) }
         if let mark = restored?.fileFingerprint { try source.check(id, mark: mark) }
         if let choice = options.resume.first(where: { $0.partition == id }) {
+            guard try checked(id, restored) != nil else { throw Self.notLost(id, offset) }
             let chosen = try source.offset(of: id, choice.position)
-            if chosen != offset {
-                committer.cycle.record(.resumed(lane: number, from: offset, to: chosen))
-                offset = chosen
-                core.jump(to: chosen)
-            }
+            committer.cycle.record(.resumed(lane: number, from: offset, to: chosen))
+            offset = chosen
+            core.jump(to: chosen)
         } else {
             fault = try checked(id, restored)
         }
@@ -195,6 +194,12 @@ final class RunStart {
     }
 
     private func order(_ id: PartitionID, _ number: LaneNumber) -> Int64 { source.order(of: id) ?? Int64(number) }
+
+    private static func notLost(_ id: PartitionID, _ offset: Int64) -> Fault {
+        Fault(
+            "resume_refused", "The position of this partition is not lost: it goes on at \(offset).", place: "\(id)@\(offset)",
+            next: "Leave --resume away for this partition; to read a range again use --from and --until.", exit: .usage)
+    }
 
     private static func damaged(_ place: String) -> Fault {
         Fault(

@@ -61,23 +61,19 @@ public final class Service: Sendable {
             for output in store.added { onEvent(.outputAdded(name: output.name, since: output.sinceWatermark)) }
         }
         let restored = try store.restoredLanes()
-        guard let source = try connect(restored) else { return nothing }
+        guard let (source, start, committer) = try begin(restored, store, results, directory) else { return nothing }
         defer { source.close() }
-        let publisher = RowPublisher.isNeeded(plan) ? try RowPublisher(plan, store: store, onEvent: onEvent) : nil
-        let start = RunStart(
-            plan: plan, options: options, clock: clock, store: store, source: source, onEvent: onEvent)
-        let committer = try start.committer(results: results, directory: directory, publisher: publisher, board: board)
         self.committer.withLock { $0 = committer }
         if isStopping.load(ordering: .acquiring) { committer.stop() }
         let readBefore = restored.reduce(0) { $0 + $1.books.read }
         try untilDone(committer) { () throws(Fault) in
-            try start.openLanes(restored, into: committer)
             board.set(state: .running)
             onEvent(.started(topology: plan.name, version: version, partitions: committer.lanes.count))
             try committer.run(
                 until: options.until, isBounded: start.isBounded,
                 addFound: { ids throws(Fault) in try start.add(found: ids, to: committer) })
         }
+        if committer.cycle.time.ended { onEvent(.ended(read: committer.books.read)) }
         let waits = committer.turnWaits
         let summary = RunSummary(
             books: committer.books, read: committer.books.read - readBefore, commits: committer.commits,
@@ -86,6 +82,31 @@ public final class Service: Sendable {
             firstRecordAt: committer.firstRecordAt, lastCommitAt: committer.lastCommitAt)
         onEvent(.stopped(commits: summary.commits, after: clock.monotonic() - began))
         return summary
+    }
+
+    /// Source, lanes and committer, ready to run; nil if the run was stopped before a broker answered everything.
+    private func begin(
+        _ restored: [RestoredLane], _ store: StateStore, _ results: ResultsStore, _ directory: StateDirectory
+    ) throws(Fault) -> (any Source, RunStart, Committer)? {
+        while let source = try connect(restored) {
+            let publisher = RowPublisher.isNeeded(plan) ? try RowPublisher(plan, store: store, onEvent: onEvent) : nil
+            let start = RunStart(
+                plan: plan, options: options, clock: clock, store: store, source: source, onEvent: onEvent)
+            do throws(Fault) {
+                let committer = try start.committer(
+                    results: results, directory: directory, publisher: publisher, board: board)
+                try start.openLanes(restored, into: committer)
+                return (source, start, committer)
+            } catch {
+                // The broker went away between two questions: from the beginning.
+                publisher?.close()
+                source.close()
+                guard error.isTransient else { throw error }
+                board.set(state: .waiting(error))
+                nap()
+            }
+        }
+        return nil
     }
 
     private func untilDone(_ committer: Committer, _ body: () throws(Fault) -> Void) throws(Fault) {

@@ -18,7 +18,10 @@ struct DedupStage: ~Copyable {
     }
 
     var bytes: Int { table.bytes + fresh.bytes }
-    var keys: Int { table.count }
+    /// Remembered keys; those of buckets that expired since the last seal count still.
+    var keys: Int { fresh.rememberedKeys + fresh.count }
+    /// The earliest moment that the oldest remembered key can be of.
+    var oldest: Int64? { fresh.lowestBucket.map { ($0 - 1) * bucket - within } }
     var freshCount: Int { fresh.count }
 
     /// Ends the way of copies and returns how many rows go on; `scratch.live` is compacted.

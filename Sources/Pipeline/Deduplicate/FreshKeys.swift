@@ -10,7 +10,12 @@ struct FreshKeys: ~Copyable {
     /// The last chunk of a bucket while it is small; small ones are written again with what came to them.
     private var open: [Int64: OpenChunk] = [:]
     /// The buckets that have chunks in state, lowest first.
-    private var stored: [Int64] = []
+    private var stored: [StoredBucket] = []
+
+    private struct StoredBucket {
+        var bucket: Int64
+        var keys: Int
+    }
 
     private struct OpenChunk {
         var number: UInt32
@@ -85,7 +90,7 @@ struct FreshKeys: ~Copyable {
 
     /// A chunk found by a restore; a bucket's chunks come in order of their numbers.
     mutating func restored(bucket: Int64, number: UInt32, keys: UnsafeRawBufferPointer) {
-        remember(bucket)
+        remember(bucket, keys: keys.count / 16)
         if keys.count < PipelineLimits.openChunkBytes {
             // The bytes come from a store that knows nothing of alignment.
             let held = stride(from: 0, to: keys.count - 15, by: 16).map {
@@ -98,7 +103,7 @@ struct FreshKeys: ~Copyable {
     }
 
     private mutating func write(_ bucket: Int64, _ fresh: UnsafeBufferPointer<Identity>, _ log: StateLog) {
-        remember(bucket)
+        remember(bucket, keys: fresh.count)
         var chunk = open[bucket] ?? OpenChunk(number: 0, keys: [])
         var at = 0
         while at < fresh.count {
@@ -127,8 +132,8 @@ struct FreshKeys: ~Copyable {
 
     private mutating func deleteExpired(_ log: StateLog, _ now: Int64) {
         var gone = 0
-        while gone < stored.count, stored[gone] <= now {
-            let bucket = stored[gone]
+        while gone < stored.count, stored[gone].bucket <= now {
+            let bucket = stored[gone].bucket
             withUnsafeTemporaryAllocation(byteCount: StateKey.chunkLength * 2, alignment: 8) { keys in
                 let from = keys.baseAddress!
                 let to = from + StateKey.chunkLength
@@ -144,19 +149,23 @@ struct FreshKeys: ~Copyable {
         stored.removeFirst(gone)
     }
 
-    private mutating func remember(_ bucket: Int64) {
-        if stored.last.map({ $0 < bucket }) ?? true {
-            stored.append(bucket)
-            return
-        }
+    private mutating func remember(_ bucket: Int64, keys: Int) {
         var low = 0
         var high = stored.count
         while low < high {
             let middle = (low + high) / 2
-            if stored[middle] < bucket { low = middle + 1 } else { high = middle }
+            if stored[middle].bucket < bucket { low = middle + 1 } else { high = middle }
         }
-        if stored[low] != bucket { stored.insert(bucket, at: low) }
+        if low < stored.count, stored[low].bucket == bucket {
+            stored[low].keys += keys
+        } else {
+            stored.insert(StoredBucket(bucket: bucket, keys: keys), at: low)
+        }
     }
+
+    /// Sealed keys in buckets that had not expired at the last seal.
+    var rememberedKeys: Int { stored.reduce(0) { $0 + $1.keys } }
+    var lowestBucket: Int64? { stored.first?.bucket }
 
     @inline(never)
     private mutating func grow() { resize(capacity * 2) }

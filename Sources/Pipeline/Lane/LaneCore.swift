@@ -100,7 +100,10 @@ public final class LaneCore {
     /// The delta has grown so large that it should be sealed now.
     public var wantsSeal: Bool { state.deltaBytes > PipelineLimits.deltaBytes }
     public var memory: Int { state.memory }
+    /// Identities that are remembered; what they take in memory; and from when the oldest is, to its bucket.
     public var keys: Int { state.dedup?.pointee.keys ?? 0 }
+    public var keyMemory: Int { state.dedup?.pointee.bytes ?? 0 }
+    public var oldestKey: EventTime? { (state.dedup?.pointee.oldest ?? nil).map(EventTime.init(milliseconds:)) }
 }
 
 extension LaneState {

@@ -20,8 +20,9 @@ final class KafkaSource: Source {
         let settings = KafkaSettings(plan.kafka)
         try settings.check()
         queries = try KafkaQueries(settings, group: group, onEvent: { _ in })
-        let found = try queries.partitions(of: self.topics, within: limit)
-        try queries.checkNoMembers(of: group, within: limit)
+        let first = RuntimeLimits.firstQuestionLimit
+        let found = try queries.partitions(of: self.topics, within: first)
+        try queries.checkNoMembers(of: group, within: first)
         consumer = try KafkaConsumer(
             settings, queues: QueueShare(budget: QueueShare.budget(of: plan.state.memory), partitions: found.count),
             onEvent: onEvent)
