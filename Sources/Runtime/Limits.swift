@@ -16,6 +16,8 @@ enum RuntimeLimits {
     static let retryEvery = TimeSpan.milliseconds(500)
     /// Broker questions at start are asked again after this.
     static let startRetry = TimeSpan.seconds(1)
+    /// How often a start that waits for a broker looks whether it should stop.
+    static let stopLook = TimeSpan.milliseconds(50)
     static let questionLimit = TimeSpan.seconds(10)
     /// The first questions, before a broker has answered: short, so that a signal is heard meanwhile.
     static let firstQuestionLimit = TimeSpan.seconds(3)

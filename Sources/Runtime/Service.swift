@@ -141,8 +141,11 @@ public final class Service: Sendable {
             var told = false
             while !isStopping.load(ordering: .acquiring) {
                 do throws(Fault) {
-                    let source = try KafkaSource(
-                        plan, topics: topics, group: group, start: start, onEvent: { [self] in hear($0) })
+                    let plan = plan
+                    let connecting = Connecting { () throws(Fault) in
+                        try KafkaSource(plan, topics: topics, group: group, start: start, onEvent: { [self] in hear($0) })
+                    }
+                    guard let source = try connecting.wait(unless: { isStopping.load(ordering: .acquiring) }) else { return nil }
                     board.set(brokerUp: true)
                     if told { onEvent(.brokerBack(after: .zero)) }
                     return source

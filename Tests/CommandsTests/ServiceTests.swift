@@ -69,6 +69,16 @@ func aSignalEndsTheServiceWithinFiveSeconds(number: Int32) throws {
     #expect(answer.error.contains(#""event":"stopped""#) && answer.out.contains("  books   read "))
 }
 
+@Test func aSignalIsHeardWhileNoBrokerAnswers() throws {
+    let folder = try Folder()
+    let text = BuiltInTopologies.reference.replacing("localhost:9092", with: "127.0.0.1:1")
+    let file = try folder.file("t.yaml", text + "state: {directory: \(folder.path)/state}\nhttp: {listen: 127.0.0.1:0}\n")
+    let process = try WeirProcess(["run", file])
+    _ = try eventually("its page", within: 20) { process.error.contains(#""event":"listening""#) ? true : nil }
+    process.signal(SIGTERM)
+    #expect(try process.end(within: 5).exit == 0)
+}
+
 @Test func benchMeasuresWhatItMade() throws {
     let answer = try WeirProcess(["bench", "--events", "20k", "--json"]).end(within: 60)
     #expect(answer.exit == 0)
