@@ -65,6 +65,11 @@ public final class StateStore: @unchecked Sendable {
         } catch {
             // What the log takes on the disk may be just what is missing.
             if error.code == "disk_full" { _ = try? database.checkpoint(truncate: true) }
+            // What the refused transaction had deleted stands there again: it goes by itself, or a full ledger would stay full.
+            if error.code == "dead_letters_full" {
+                let ledgers = Ledgers(database: database, plan: plan, at: commit.at)
+                _ = try? database.transaction { () throws(Fault) in try ledgers.forget() }
+            }
             throw error
         }
         self.head = head

@@ -82,4 +82,23 @@ struct LedgerTests {
         try store.commit(commit(4, [lane(deadLetters: letters(1))], at: 2_600))
         #expect(try count(store, "dead_letters") == 1)
     }
+
+    @Test func lettersPastTheirKeepMakeRoomWhileACommitWaits() throws {
+        let scratch = Scratch()
+        let (_, store) = try open(scratch, plan(deadLetters: .table(keep: .seconds(1), limit: ByteCount(10_000))))
+        try store.commit(commit(1, [lane(deadLetters: letters(StateLimits.deletesPerCommit + 200))], at: 1_000))
+        var next = commit(2, [lane(0, nextOffset: 9, deadLetters: letters(1))], at: 1_500)
+        var outcomes: [String] = []
+        for wall in [Int64(1_500), 2_001, 2_002] {
+            next.at = WallTime(milliseconds: wall)
+            do throws(Fault) {
+                try store.commit(next)
+                outcomes.append("committed")
+            } catch {
+                outcomes.append(error.code)
+            }
+        }
+        #expect(outcomes == ["dead_letters_full", "dead_letters_full", "committed"])
+        #expect(try count(store, "dead_letters") == 1)
+    }
 }
