@@ -2,7 +2,7 @@ public import Freshness
 public import Model
 
 /// What `/ready` answers: whether input is read and committed now, and if not, why. A stopped partition does not make the whole
-/// unready, since the others go on; it is told beside.
+/// unready, since the others go on; it is told beside. Where all of them stopped, nothing is read.
 public struct Readiness: Equatable, Sendable {
     public var isReady: Bool
     /// `running`, or the word for what it waits for.
@@ -16,6 +16,7 @@ public struct Readiness: Equatable, Sendable {
         reason = facts.state.word
         switch facts.state {
         case .running where facts.isBrokerUp == false: reason = "broker_away"
+        case .running where stoppedPartitions > 0 && stoppedPartitions == facts.partitions.count: reason = "partitions_stopped"
         case .running: isReady = true
         case .waiting(let fault):
             reason = fault.code

@@ -35,6 +35,16 @@ import Testing
         expectGolden(try pretty(StatusJSON.render(emptyFacts(), at: noon)), "status-empty.json")
     }
 
+    @Test func whereEveryPartitionStoppedNothingIsReady() {
+        var facts = busyFacts()
+        #expect(Readiness(facts).isReady)
+        for index in facts.partitions.indices {
+            facts.partitions[index].fault = Fault("offset_out_of_range", "lost", next: "Choose.", exit: .choiceNeeded)
+        }
+        let readiness = Readiness(facts)
+        #expect(!readiness.isReady && readiness.reason == "partitions_stopped" && readiness.stoppedPartitions == 4)
+    }
+
     @Test func nothingThatWasReadCanMoveTheCursor() {
         var facts = nastyFacts()
         facts.topology = "a\u{1B}[2Jb\nc"
