@@ -42,9 +42,10 @@ public struct CommitCycle {
     public var time: CombinedTime { timekeeper.time }
 
     /// A lane that exists though it has not been sealed yet: it holds the watermark back until it speaks or is idle (S5).
+    /// `nextOffset` as committed; nil: it is not yet, so the lane's first seal is worth a commit.
     /// `lastOpenClose` as restored: windows of an idle lane are asked for before the watermark passes them.
     public mutating func add(
-        lane: LaneNumber, watermark: EventTime?, newestEventTime: EventTime?, nextOffset: Int64, silentSince: MonotonicTime,
+        lane: LaneNumber, watermark: EventTime?, newestEventTime: EventTime?, nextOffset: Int64?, silentSince: MonotonicTime,
         lastOpenClose: EventTime? = nil
     ) {
         reports[lane] = Timekeeper.Report(

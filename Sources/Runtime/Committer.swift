@@ -35,6 +35,8 @@ final class Committer: @unchecked Sendable {
     private var nextMeasure: MonotonicTime?
     private var nextNudge: MonotonicTime?
     var nextGroupCommit: MonotonicTime?
+    /// Committed here, not yet told to the group.
+    var untoldOffsets: [PartitionID: Int64] = [:]
     private var toldStopped: Set<LaneNumber> = []
     private(set) var rowsEmitted: Int64 = 0
     private(set) var commits: Int64 = 0
@@ -77,10 +79,10 @@ final class Committer: @unchecked Sendable {
 
     // MARK: The run
 
-    func add(_ lane: Lane, watermark: EventTime?, newestEventTime: EventTime?, nextOffset: Int64) {
+    func add(_ lane: Lane, watermark: EventTime?, newestEventTime: EventTime?, committedOffset: Int64?) {
         lanes[lane.number] = lane
         cycle.add(
-            lane: lane.number, watermark: watermark, newestEventTime: newestEventTime, nextOffset: nextOffset,
+            lane: lane.number, watermark: watermark, newestEventTime: newestEventTime, nextOffset: committedOffset,
             silentSince: clock.monotonic())
     }
 
@@ -124,7 +126,9 @@ final class Committer: @unchecked Sendable {
     private func tick(last: Bool, ending: Bool) throws(Fault) {
         let now = clock.monotonic()
         let answers = seal(
-            SealRequest(due: cycle.dueOutputs(now: now), floor: cycle.time.watermark, closesAll: ending), wait: last)
+            SealRequest(due: cycle.dueOutputs(now: now), floor: cycle.time.watermark, closesAll: ending),
+            // The first commit says where each partition begins: nobody should be missing.
+            wait: last || cycle.number == 0)
         let leaving = ending || !takesIdleDecisions ? [] : leave(answers, now)
         let before = cycle.time
         // An idle lane that did not answer can't be asked for its windows: the watermark must not pass them without it.
@@ -278,7 +282,9 @@ final class Committer: @unchecked Sendable {
         if isPaused, let measured, measured.outboxBytes <= StateLimits.outboxBytes { pause(false) }
         board.update(
             reports: reports, time: cycle.time, commit: commit, measured: measured,
-            freeDisk: isMeasured ? directory.freeBytes : nil, sinkFault: publisher?.fault, wall: clock.wall(), now: now)
+            freeDisk: isMeasured ? directory.freeBytes : nil,
+            waiting: isMeasured && publisher != nil ? try store.topicRowsWaiting() : nil, sinkFault: publisher?.fault,
+            wall: clock.wall(), now: now)
         try checkMemory()
     }
 

@@ -8,7 +8,8 @@ import Synchronization
 /// Making a commit durable and handing its rows on.
 extension Committer {
     /// Until it is durable, nothing else happens: a cause that can go (a full disk) stops the input and is waited for.
-    func makeDurable(_ commit: Commit) throws(Fault) {
+    func makeDurable(_ formed: Commit) throws(Fault) {
+        var commit = formed
         var failedAt: MonotonicTime?
         while true {
             do throws(Fault) {
@@ -23,6 +24,8 @@ extension Committer {
                     stuck(error, commit)
                 }
                 try waitForCure(error)
+                // What ledgers keep is measured from here.
+                commit.at = clock.wall()
             }
         }
     }
@@ -75,13 +78,12 @@ extension Committer {
         }
         try store.tend(quiet: last || commit == nil)
         try results.tend(quiet: last || commit == nil)
-        if let commit {
-            let now = clock.monotonic()
-            if last || (nextGroupCommit.map { now >= $0 } ?? true) {
-                nextGroupCommit = now + RuntimeLimits.groupCommitEvery
-                source.note(
-                    committed: Dictionary(commit.lanes.map { ($0.partition, $0.nextOffset) }, uniquingKeysWith: { max($0, $1) }))
-            }
+        for lane in commit?.lanes ?? [] { untoldOffsets[lane.partition] = lane.nextOffset }
+        let now = clock.monotonic()
+        if !untoldOffsets.isEmpty, last || (nextGroupCommit.map { now >= $0 } ?? true) {
+            nextGroupCommit = now + RuntimeLimits.groupCommitEvery
+            source.note(committed: untoldOffsets)
+            untoldOffsets = [:]
         }
     }
 

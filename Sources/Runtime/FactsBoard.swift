@@ -41,6 +41,7 @@ final class FactsBoard: Sendable {
 
     func update(
         reports: [LaneNumber: LaneReport], time: CombinedTime, commit: Commit?, measured: StateMeasurements?, freeDisk: Int64?,
+        waiting: [String: Int64]?,
         sinkFault: Fault?, wall: WallTime, now: MonotonicTime
     ) {
         board.withLock { board in
@@ -54,6 +55,11 @@ final class FactsBoard: Sendable {
             }
             if let commit { note(commit, reports, wall, &board.facts) }
             for index in board.facts.outputs.indices { board.facts.outputs[index].sinkFault = sinkFault }
+            if let waiting {
+                for index in board.facts.outputs.indices {
+                    board.facts.outputs[index].rowsWaiting = waiting[board.facts.outputs[index].name] ?? 0
+                }
+            }
             guard let measured else { return }
             board.facts.commits.stateBytes = ByteCount(measured.stateBytes)
             board.facts.commits.walBytes = ByteCount(measured.walBytes)
@@ -79,7 +85,8 @@ final class FactsBoard: Sendable {
         } else {
             board.idleSince[sealed.lane] = nil
         }
-        fact.isCaughtUp = report.confirmedEnd.map { $0 >= sealed.nextOffset } ?? false
+        // What a bounded run was asked to read, it has read.
+        fact.isCaughtUp = report.isFinished || report.confirmedEnd.map { $0 >= sealed.nextOffset } ?? false
         // What waits in the log is at least as old as what was read last.
         if !fact.isCaughtUp, let last = sealed.lastRecord, last.timestamp != RecordBatch.noTimestamp {
             fact.oldestUncommitted = WallTime(milliseconds: last.timestamp)

@@ -111,7 +111,7 @@ final class RunStart {
             let lane = Lane(
                 configuration: configuration, core: core, input: try source.input(id), clock: clock, isIdle: false, bound: nil,
                 warmBelow: .min, watermarkBound: nil, hurry: { [weak committer] in committer?.hurry() })
-            committer.add(lane, watermark: nil, newestEventTime: nil, nextOffset: first)
+            committer.add(lane, watermark: nil, newestEventTime: nil, committedOffset: nil)
             onEvent(.partitionFound(id, from: first))
             lane.run { $0.open(at: first) }
         }
@@ -157,7 +157,9 @@ final class RunStart {
             configuration: configuration, core: handed, input: try source.input(id), clock: clock,
             isIdle: committer.cycle.time.idle.contains(number), bound: end, warmBelow: bounds?.counts ?? .min,
             watermarkBound: replay?.watermarkBound, hurry: { [weak committer] in committer?.hurry() })
-        committer.add(lane, watermark: restored?.watermark, newestEventTime: restored?.newestEventTime, nextOffset: offset)
+        committer.add(
+            lane, watermark: restored?.watermark, newestEventTime: restored?.newestEventTime,
+            committedOffset: restored?.nextOffset)
         return (lane, offset, keys, fault)
     }
 

@@ -66,6 +66,15 @@ extension StateStore {
         return rows
     }
 
+    /// By aggregate: rows that the broker has not acknowledged. Cost: one pass over the rows that wait.
+    public func topicRowsWaiting() throws(Fault) -> [String: Int64] {
+        let query = try database.statement("SELECT output, count(*) FROM topic_outbox WHERE sequence > ? GROUP BY output")
+        query.bind(1, outbox.topicRowsThrough)
+        var waiting: [String: Int64] = [:]
+        try query.eachRow { () throws(Fault) in waiting[query.text(0)] = query.int(1) }
+        return waiting
+    }
+
     /// The broker has all rows up to `sequence`; they go with the next commit.
     public func topicRowsDelivered(through sequence: Int64) {
         outbox.topicRowsThrough = max(outbox.topicRowsThrough, sequence)
