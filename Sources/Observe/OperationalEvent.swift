@@ -98,8 +98,10 @@ extension OperationalEvent {
             .outputAdded,
             .listening:
             .info
-        case .resumed, .slowCommit, .lateBurst, .rejectedBurst, .memoryBound: .warning
-        case .brokerAway, .partitionStopped, .commitFailed, .diskFull, .stateRefused, .outboxStuck, .deadLettersFull, .failed:
+        case .resumed, .slowCommit, .lateBurst, .rejectedBurst: .warning
+        case .brokerAway, .partitionStopped, .commitFailed, .diskFull, .stateRefused, .outboxStuck, .deadLettersFull,
+            .memoryBound,
+            .failed:
             .error
         }
     }
@@ -178,7 +180,7 @@ extension OperationalEvent {
         case .lateBurst: "Many records are late."
         case .rejectedBurst: "Many records are rejected."
         case .stateRefused: "The state can't be used."
-        case .memoryBound: "Memory is at its bound; input is taken more slowly."
+        case .memoryBound: "Memory is at its bound: the run stops, and nothing is lost."
         case .outboxStuck: "Rows can't be delivered; they wait in the state."
         case .outboxBack: "Rows are delivered again."
         case .outputAdded: "The aggregate is new: it begins empty and is complete from here on."

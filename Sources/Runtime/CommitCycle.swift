@@ -40,6 +40,8 @@ public struct CommitCycle {
     }
 
     public var time: CombinedTime { timekeeper.time }
+    /// Bytes that the merge's windows take, about.
+    public var mergeMemory: Int64 { Int64(merge.memory) }
 
     /// A lane that exists though it has not been sealed yet: it holds the watermark back until it speaks or is idle (S5).
     /// `nextOffset` as committed; nil: it is not yet, so the lane's first seal is worth a commit.

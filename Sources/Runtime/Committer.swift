@@ -1,5 +1,6 @@
 import Dispatch
 import Freshness
+import Kafka
 import Model
 import Observe
 import Pipeline
@@ -290,13 +291,15 @@ final class Committer: @unchecked Sendable {
 
     /// Keys are never forgotten early to save memory: a process that can't keep them stops and says so (S8).
     private func checkMemory() throws(Fault) {
-        let used = reports.values.reduce(0) { $0 + Int64($1.deltaMemory) }
-        let budget = plan.state.memory
+        let used = reports.values.reduce(cycle.mergeMemory) { $0 + Int64($1.deltaMemory) }
+        var budget = plan.state.memory
+        // The queues of the client are part of it.
+        if case .kafka = plan.source.kind { budget = ByteCount(budget.bytes - QueueShare.budget(of: budget).bytes) }
         guard used > budget.bytes else { return }
         onEvent(.memoryBound(used: ByteCount(used), budget: budget))
         throw Fault(
             "memory_bound",
-            "The lanes' state takes \(used >> 20) MiB, more than state.memory allows (\(budget.bytes >> 20) MiB).",
+            "Keys and windows take \(used >> 20) MiB; state.memory leaves them \(budget.bytes >> 20) MiB. Nothing is lost.",
             place: "state.memory", next: "Raise state.memory, shorten deduplicate.within, or group by fewer values.", exit: .state
         )
     }

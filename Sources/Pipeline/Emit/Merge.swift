@@ -86,6 +86,9 @@ public final class MergeCore {
         outputs.compactMap(\.lastOpenClose).max().map(EventTime.init(milliseconds:))
     }
 
+    /// Bytes of the partials that wait here for their windows to close, about.
+    public var memory: Int { outputs.reduce(0) { $0 + $1.memory } }
+
     private func progressOf(_ output: MergeOutput, watermark: Int64, ended: Bool, asOf: EventTime?) -> OutputProgress {
         var own = watermark
         if output.plan.isKeyed, !ended, laneWatermarks.count == order.count { own = laneWatermarks.values.min() ?? watermark }

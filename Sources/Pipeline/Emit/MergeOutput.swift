@@ -38,12 +38,14 @@ final class MergeOutput {
 
     var lastOpenClose: Int64? { windows.keys.max().map { grid.close(ofStart: $0) } }
 
+    var memory: Int { windows.values.reduce(0) { $0 + $1.bytes } }
+
     // MARK: Partials
 
     func receive(start: Int64, group: UnsafeRawBufferPointer, lane: LaneNumber, order: Int64, cell: UnsafeRawBufferPointer) {
         let window = window(start)
         let entry = window.entry(GroupKey(group))
-        guard window.entries[entry].replace(lane: lane, order: order, cell: cell) else { return }
+        guard window.replace(entry, lane: lane, order: order, cell: cell) else { return }
         window.setPending(entry)
         touched.append((window, entry))
     }
@@ -52,7 +54,7 @@ final class MergeOutput {
     {
         let window = window(start)
         window.isStored = true
-        _ = window.entries[window.entry(GroupKey(group))].replace(lane: lane, order: order, cell: cell)
+        _ = window.replace(window.entry(GroupKey(group)), lane: lane, order: order, cell: cell)
     }
 
     func restoreEmitted(start: Int64, group: UnsafeRawBufferPointer, revision: Int64, pending: Bool) {
@@ -200,14 +202,27 @@ final class MergeWindow {
     /// Entries whose revision or pending mark changed since they were stored.
     var changed: Set<Int> = []
     private var places: [GroupKey: Int] = [:]
+    /// What entries and partials take in memory, about.
+    private(set) var bytes = 0
+    /// An entry's and a partial's own part: their places in arrays and dictionaries, and the headers of their bytes.
+    private static let entryOverhead = 220
+    private static let partialOverhead = 80
 
     init(start: Int64) { self.start = start }
 
     func entry(_ group: GroupKey) -> Int {
         if let there = places[group] { return there }
         entries.append(MergeEntry(group: group))
+        bytes += group.bytes.count + Self.entryOverhead
         places[group] = entries.count - 1
         return entries.count - 1
+    }
+
+    func replace(_ at: Int, lane: LaneNumber, order: Int64, cell: UnsafeRawBufferPointer) -> Bool {
+        let before = entries[at].partials.count
+        let isNew = entries[at].replace(lane: lane, order: order, cell: cell)
+        if entries[at].partials.count > before { bytes += cell.count + Self.partialOverhead }
+        return isNew
     }
 
     func setPending(_ at: Int) {
