@@ -3,10 +3,10 @@ public enum PipelineLimits {
     /// Rows that one pass of the stages works on; larger batches are cut.
     public static let batchRows = 4_096
     /// Key bytes of one chunk of remembered identities in state.
-    public static let chunkBytes = 256 << 10
+    public static let chunkBytes = 3_968
     /// A chunk below this is still open: the next commit adds to it instead of starting another, so that a slow stream does
     /// not leave a row a commit behind.
-    public static let openChunkBytes = 4 << 10
+    public static let openChunkBytes = 2 << 10
     /// Expiry buckets that can be alive at once; `check` refuses topologies that need more (S7).
     public static let liveBuckets = 60_000
     /// Payload bytes kept of a rejected record.
