@@ -33,6 +33,7 @@ final class Committer: @unchecked Sendable {
     private var outstanding: Set<LaneNumber> = []
     private var granted: Set<LaneNumber> = []
     private var isPaused = false
+    private var lastTick: MonotonicTime?
     private var nextMeasure: MonotonicTime?
     private var nextNudge: MonotonicTime?
     var nextGroupCommit: MonotonicTime?
@@ -119,7 +120,11 @@ final class Committer: @unchecked Sendable {
     }
 
     private func waitForTick() {
-        _ = bell.wait(timeout: .now() + .milliseconds(Int(plan.commitEvery.milliseconds)))
+        // Counted from the last tick's beginning: what a commit takes does not stretch the pace.
+        let now = clock.monotonic()
+        let due = lastTick.map { $0 + plan.commitEvery } ?? now + plan.commitEvery
+        _ = bell.wait(timeout: .now() + .milliseconds(Int(max(due - now, .zero).milliseconds)))
+        lastTick = clock.monotonic()
         isRung.store(false, ordering: .releasing)
     }
 

@@ -8,6 +8,9 @@ struct DedupStage: ~Copyable {
     private let within: Int64
     private let bucket: Int64
     private let observe: Bool
+    /// How many rows ahead of its probe a slot is asked for: far enough for memory to answer, near enough to stay in the
+    /// first cache until it is used.
+    private static let ahead = 32
 
     init(_ plan: DeduplicatePlan, plan topology: Plan) {
         within = plan.within.milliseconds
@@ -30,7 +33,7 @@ struct DedupStage: ~Copyable {
         counts: inout (unidentified: Int, observed: Int)
     ) -> Int {
         identities.compute(columns, rows: scratch.live, count: live, into: scratch.identities, known: scratch.identified)
-        for at in 0..<live { table.prefetch(scratch.identities[Int(scratch.live[at])]) }
+        for at in 0..<min(live, Self.ahead) { table.prefetch(scratch.identities[Int(scratch.live[at])]) }
         var kept = 0
         // The watermark seldom crosses a bucket: its bucket is kept until it does.
         var now = noWatermark
@@ -41,6 +44,8 @@ struct DedupStage: ~Copyable {
         var high = Int64.min
         for at in 0..<live {
             let row = Int(scratch.live[at])
+            // `live` is compacted behind `at`: what lies ahead is still as it was.
+            if at &+ Self.ahead < live { table.prefetch(scratch.identities[Int(scratch.live[at &+ Self.ahead])]) }
             if !scratch.identified[row] {
                 counts.unidentified &+= 1
             } else {

@@ -84,6 +84,7 @@ struct GroupBytes: ~Copyable {
     /// The values that canonical bytes stand for: the way back, for rows.
     static func values(_ bytes: UnsafeRawBufferPointer) -> [Value] {
         var values: [Value] = []
+        values.reserveCapacity(4)
         var at = 0
         while at < bytes.count {
             let kind = ColumnKind(rawValue: bytes[at])
@@ -127,7 +128,10 @@ func groupHash(_ bytes: UnsafeRawBufferPointer) -> UInt64 {
         hash = mixed(hash ^ start.loadUnaligned(fromByteOffset: at, as: UInt64.self))
         at &+= 8
     }
-    if at < bytes.count {
+    if at > 0, at < bytes.count {
+        // The last word overlaps the one before: no loop over single bytes.
+        hash = mixed(hash ^ start.loadUnaligned(fromByteOffset: bytes.count &- 8, as: UInt64.self))
+    } else if at < bytes.count {
         var tail: UInt64 = 0
         var shift: UInt64 = 0
         while at < bytes.count {

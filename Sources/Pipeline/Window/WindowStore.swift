@@ -96,9 +96,24 @@ struct WindowStore: ~Copyable {
 
     @inline(__always)
     private func same(_ a: UnsafeRawBufferPointer, _ b: UnsafeRawBufferPointer) -> Bool {
-        if a.count != b.count { return false }
-        for at in 0..<a.count where a[at] != b[at] { return false }
-        return true
+        let count = a.count
+        if count != b.count { return false }
+        guard count >= 8, let left = a.baseAddress, let right = b.baseAddress else {
+            for at in 0..<count where a[at] != b[at] { return false }
+            return true
+        }
+        // Words at a time; the last one may overlap the one before.
+        let last = count &- 8
+        var at = 0
+        while at < last {
+            if left.loadUnaligned(fromByteOffset: at, as: UInt64.self) != right.loadUnaligned(fromByteOffset: at, as: UInt64.self)
+            {
+                return false
+            }
+            at &+= 8
+        }
+        return left.loadUnaligned(fromByteOffset: last, as: UInt64.self)
+            == right.loadUnaligned(fromByteOffset: last, as: UInt64.self)
     }
 
     @inline(__always)
