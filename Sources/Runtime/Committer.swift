@@ -101,7 +101,12 @@ final class Committer: @unchecked Sendable {
             try tick(last: false, ending: false)
             if !isBounded {
                 let found = watch.newPartitions(known: Set(lanes.values.map(\.partition)), now: clock.monotonic())
-                if !found.isEmpty { try addFound(found) }
+                do throws(Fault) {
+                    if !found.isEmpty { try addFound(found) }
+                } catch {
+                    // They are found again at the next look.
+                    if !error.isTransient { throw error }
+                }
             }
             guard reports.count == lanes.count, outstanding.isEmpty,
                 reports.values.allSatisfy({ $0.isFinished || $0.fault != nil })

@@ -76,14 +76,23 @@ extension Committer {
                 try publisher.publish(within: RuntimeLimits.publishWait)
             }
         }
-        try store.tend(quiet: last || commit == nil)
-        try results.tend(quiet: last || commit == nil)
+        try tend(quiet: last || commit == nil)
         for lane in commit?.lanes ?? [] { untoldOffsets[lane.partition] = lane.nextOffset }
         let now = clock.monotonic()
         if !untoldOffsets.isEmpty, last || (nextGroupCommit.map { now >= $0 } ?? true) {
             nextGroupCommit = now + RuntimeLimits.groupCommitEvery
             source.note(committed: untoldOffsets)
             untoldOffsets = [:]
+        }
+    }
+
+    /// What is put off loses nothing: a cause that can go shows itself in the commits, which wait for it.
+    private func tend(quiet: Bool) throws(Fault) {
+        do throws(Fault) {
+            try store.tend(quiet: quiet)
+            try results.tend(quiet: quiet)
+        } catch {
+            if !error.isTransient { throw error }
         }
     }
 

@@ -9,7 +9,7 @@ enum RuntimeLimits {
     /// How long a last commit waits for them.
     static let lastSealWait = TimeSpan.seconds(4)
     /// How often the topics are asked for new partitions.
-    static let discoverEvery = TimeSpan.seconds(15)
+    static let discoverEvery = TimeSpan.seconds(5)
     /// How often the broker is asked whether a silent partition is fully read.
     static let confirmEvery = TimeSpan.seconds(1)
     /// How often a commit that failed for a cause that can go is tried again.

@@ -14,6 +14,8 @@ final class RunStart {
     private let replay: ReplayPlan?
     private let storedOutputs: [UInt16]
     private let merge: MergeCore
+    /// An earlier run has read of this input.
+    private var hasRead = false
 
     init(
         plan: Plan, options: RunOptions, clock: any Clock, store: StateStore, source: any Source,
@@ -72,6 +74,7 @@ final class RunStart {
         for (id, lane) in numbers { merge.add(lane: lane, order: order(id, lane)) }
         try restoreMerge()
         let ends = options.until == .stopped || options.range != nil ? nil : try source.ends(of: ids.sorted())
+        hasRead = restored.contains { $0.nextOffset != nil }
         var keys = 0
         var opening: [(lane: Lane, offset: Int64, fault: Fault?)] = []
         for id in ids.sorted() {
@@ -86,7 +89,7 @@ final class RunStart {
                 if let fault { lane.stop(fault) } else { lane.open(at: offset) }
             }
         }
-        if restored.contains(where: { $0.nextOffset != nil }) {
+        if hasRead {
             onEvent(.restored(keys: Int64(keys), cells: 0, took: clock.monotonic() - began))
         }
     }
@@ -96,15 +99,9 @@ final class RunStart {
         let numbers = try store.lanes(for: ids)
         for id in ids.sorted() {
             let number = numbers[id]!
+            // What the brokers do not know alike yet is found again at the next look.
+            guard let first = try? source.offset(of: id, .earliest) else { continue }
             merge.add(lane: number, order: order(id, number))
-            let first: Int64
-            do throws(Fault) {
-                first = try source.offset(of: id, .earliest)
-            } catch {
-                // Found again at the next look.
-                if error.isTransient { continue }
-                throw error
-            }
             let configuration = configuration(id, number)
             let core = try LaneCore(configuration)
             core.jump(to: first)
@@ -135,7 +132,12 @@ final class RunStart {
         let core = try LaneCore(configuration)
         var fault: Fault?
         var offset: Int64
-        if let known = bounds?.open ?? restored?.nextOffset { offset = known } else { offset = try source.firstOffset(of: id) }
+        if let known = bounds?.open ?? restored?.nextOffset {
+            offset = known
+        } else {
+            // Of a partition that appeared since an earlier run nothing may be stepped over, whatever `start` says.
+            offset = hasRead ? try source.offset(of: id, .earliest) : try source.firstOffset(of: id)
+        }
         if let restored { try restore(core, restored, offset) } else { core.jump(to: offset) }
         if let mark = restored?.fileFingerprint { try source.check(id, mark: mark) }
         if let choice = options.resume.first(where: { $0.partition == id }) {

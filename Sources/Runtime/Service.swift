@@ -138,7 +138,7 @@ public final class Service: Sendable {
         case .generator(let generator):
             return GeneratorSource(generator, kept: restored.compactMap(\.fileFingerprint).first, clock: clock)
         case .kafka(let topics, let group, let start):
-            var told = false
+            var awaySince: MonotonicTime?
             while !isStopping.load(ordering: .acquiring) {
                 do throws(Fault) {
                     let plan = plan
@@ -147,12 +147,14 @@ public final class Service: Sendable {
                     }
                     guard let source = try connecting.wait(unless: { isStopping.load(ordering: .acquiring) }) else { return nil }
                     board.set(brokerUp: true)
-                    if told { onEvent(.brokerBack(after: .zero)) }
+                    if let awaySince { onEvent(.brokerBack(after: clock.monotonic() - awaySince)) }
                     return source
                 } catch {
                     guard error.isTransient else { throw error }
-                    if !told { onEvent(.brokerAway(error)) }
-                    told = true
+                    if awaySince == nil {
+                        awaySince = clock.monotonic()
+                        onEvent(.brokerAway(error))
+                    }
                     board.set(state: .waiting(error))
                     nap()
                 }

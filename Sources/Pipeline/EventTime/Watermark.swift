@@ -17,7 +17,7 @@ struct EventTimeStage {
     @inline(__always)
     func readTimes(
         _ columns: Columns, _ batch: RecordBatch, rows: Int, verdicts: UnsafeMutablePointer<UInt8>,
-        reasons: UnsafeMutablePointer<UInt8>, times: UnsafeMutablePointer<Int64>
+        reasons: UnsafeMutablePointer<UInt8>, blamed: UnsafeMutablePointer<Int16>, times: UnsafeMutablePointer<Int64>
     ) {
         let stamps = batch.timestamps
         if let column {
@@ -34,6 +34,7 @@ struct EventTimeStage {
             if time < low || time > high {
                 verdicts[row] = RowVerdict.rejected
                 reasons[row] = RejectReason.badTime.rawValue
+                blamed[row] = Int16(truncatingIfNeeded: column ?? -1)
             } else if stamp != RecordBatch.noTimestamp, time &- maxFuture > stamp {
                 // The record's own timestamp is the judge, so that a replay decides the same.
                 verdicts[row] = RowVerdict.rejected

@@ -28,7 +28,12 @@ final class KafkaSource: Source {
             onEvent: onEvent)
     }
 
-    func partitions() throws(Fault) -> [PartitionID] { try consumer.discover(topics, within: limit) }
+    func partitions() throws(Fault) -> [PartitionID] {
+        let found = try consumer.discover(topics, within: limit)
+        // So that the other client can be asked for the offsets of those that are new.
+        _ = try queries.partitions(of: topics, within: limit)
+        return found
+    }
     func input(_ id: PartitionID) throws(Fault) -> any PartitionInput { try consumer.partition(id) }
     var grows: Bool { true }
 

@@ -20,6 +20,15 @@ func sql(_ file: String, _ query: String) throws -> [[String]] {
     }
 }
 
+/// Changes a file behind the product's back.
+func change(_ file: String, _ statements: String) throws {
+    var handle: OpaquePointer?
+    defer { sqlite3_close(handle) }
+    guard sqlite3_open_v2(file, &handle, SQLITE_OPEN_READWRITE, nil) == SQLITE_OK,
+        sqlite3_exec(handle, statements, nil, nil, nil) == SQLITE_OK
+    else { throw NotRead(file, handle) }
+}
+
 private func cell(_ statement: OpaquePointer?, _ column: Int32) -> String {
     switch sqlite3_column_type(statement, column) {
     case SQLITE_INTEGER: return "\(sqlite3_column_int64(statement, column))"

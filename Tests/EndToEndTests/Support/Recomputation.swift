@@ -15,6 +15,9 @@ struct Recomputation {
     var within: Int64? = 300_000
     var filter: @Sendable (Fields) -> Bool = { _ in true }
 
+    /// Of each partition's records, those that count; the ones before only leave keys and move the watermark.
+    var counts = 0..<Int.max
+
     struct Books: Equatable {
         var read = 0, aggregated = 0, filtered = 0, duplicate = 0, late = 0, partlyLate = 0
     }
@@ -40,27 +43,30 @@ struct Recomputation {
         var books = Books()
         var watermark: Int64?
         var keys: [String: Int64] = [:]
-        for record in records {
+        for (offset, record) in records.enumerated() where offset < counts.upperBound {
+            let isCounted = offset >= counts.lowerBound
+            let before = books
+            defer { if !isCounted { books = before } }
             let fields = Fields(record.value ?? [])
             books.read += 1
             let time = fields.time
-            let before = watermark
+            let judge = watermark
             watermark = max(watermark ?? .min, time - outOfOrderness)
             if !filter(fields) {
                 books.filtered += 1
                 continue
             }
-            if within != nil, let until = keys[fields.id], before.map({ $0 < until }) ?? true {
+            if within != nil, let until = keys[fields.id], judge.map({ $0 < until }) ?? true {
                 books.duplicate += 1
                 continue
             }
-            let (admitted, taken, missed) = put(fields, time, before, partition, &cells)
+            let (admitted, taken, missed) = put(fields, time, judge, isCounted ? partition : nil, &cells)
             if admitted && !taken { books.late += 1 } else if taken { books.aggregated += 1 } else { books.filtered += 1 }
             if taken && missed { books.partlyLate += 1 }
             if admitted && !taken { continue }
             if let within {
                 let bucket = max(within / 16, 1_000)
-                let least = max(time, before ?? .min) + within
+                let least = max(time, judge ?? .min) + within
                 keys[fields.id] = (least + bucket - 1) / bucket * bucket
             }
         }
@@ -68,7 +74,7 @@ struct Recomputation {
     }
 
     private func put(
-        _ fields: Fields, _ time: Int64, _ watermark: Int64?, _ partition: Int32, _ cells: inout [[Cell: [Int32: Measures]]]
+        _ fields: Fields, _ time: Int64, _ watermark: Int64?, _ partition: Int32?, _ cells: inout [[Cell: [Int32: Measures]]]
     ) -> (admitted: Bool, taken: Bool, missed: Bool) {
         var (admitted, taken, missed) = (false, false, false)
         for (index, output) in outputs.enumerated() where output.admits(fields) {
@@ -84,6 +90,7 @@ struct Recomputation {
             if open.isEmpty { continue }
             taken = true
             if closed > 0 { missed = true }
+            guard let partition else { continue }
             for start in open {
                 let cell = Cell(start: start, group: output.group.map { fields.text($0) })
                 cells[index][cell, default: [:]][partition, default: Measures()].events += 1

@@ -13,9 +13,11 @@ struct Sent: Sendable {
 }
 
 /// The reference workload in memory: `count` events, `rate` of them in a second of event time.
-func workload(_ count: Int, rate: Double = 50, partitions: Int32 = 4, seed: UInt64 = 1) -> [Sent] {
+func workload(
+    _ count: Int, rate: Double = 50, partitions: Int32 = 4, seed: UInt64 = 1, start: Int64 = 1_767_225_600_000
+) -> [Sent] {
     var workload = ReferenceWorkload(
-        seed: seed, rate: rate, partitions: partitions, start: EventTime(milliseconds: 1_767_225_600_000))
+        seed: seed, rate: rate, partitions: partitions, start: EventTime(milliseconds: start))
     let batch = WorkloadBatch()
     var all: [Sent] = []
     all.reserveCapacity(count)

@@ -1,0 +1,115 @@
+import CRdKafka
+import Testkit
+
+/// What the product doesn't do, done with librdkafka itself: members of groups, transactions left open, headers read.
+enum RawClient {
+    static func handle(_ type: rd_kafka_type_t, _ settings: [String: String]) throws -> OpaquePointer {
+        let configuration: OpaquePointer = rd_kafka_conf_new()
+        for (name, value) in settings { rd_kafka_conf_set(configuration, name, value, nil, 0) }
+        rd_kafka_conf_set_log_cb(configuration, silent)
+        guard let made = rd_kafka_new(type, configuration, nil, 0) else { throw Failed(what: "no client") }
+        return made
+    }
+
+    /// Runs `body` while a consumer is a member of the group.
+    static func asMember(of group: String, topic: String, _ cluster: KafkaCluster, _ body: () throws -> Void) throws {
+        let member = try handle(RD_KAFKA_CONSUMER, ["bootstrap.servers": cluster.bootstrap, "group.id": group])
+        defer {
+            rd_kafka_consumer_close(member)
+            rd_kafka_destroy(member)
+        }
+        let topics = rd_kafka_topic_partition_list_new(1)
+        defer { rd_kafka_topic_partition_list_destroy(topics) }
+        rd_kafka_topic_partition_list_add(topics, topic, -1)
+        rd_kafka_subscribe(member, topics)
+        _ = try eventually("an assignment") {
+            if let message = rd_kafka_consumer_poll(member, 10) { rd_kafka_message_destroy(message) }
+            var list: UnsafeMutablePointer<rd_kafka_topic_partition_list_t>?
+            rd_kafka_assignment(member, &list)
+            defer { rd_kafka_topic_partition_list_destroy(list) }
+            return (list?.pointee.cnt ?? 0) > 0 ? true : nil
+        }
+        try body()
+    }
+
+    /// A record as any consumer sees it.
+    struct Seen: Equatable {
+        var key: String?
+        var value: String?
+        var size: Int
+        var headers: [String: String]
+    }
+
+    /// The first `count` records of partition 0, in order.
+    static func read(_ count: Int, of topic: String, _ cluster: KafkaCluster) throws -> [Seen] {
+        let reader = try handle(RD_KAFKA_CONSUMER, ["bootstrap.servers": cluster.bootstrap, "group.id": "\(topic)-reader"])
+        defer {
+            rd_kafka_consumer_close(reader)
+            rd_kafka_destroy(reader)
+        }
+        let list = rd_kafka_topic_partition_list_new(1)
+        defer { rd_kafka_topic_partition_list_destroy(list) }
+        rd_kafka_topic_partition_list_add(list, topic, 0).pointee.offset = 0
+        rd_kafka_assign(reader, list)
+        var seen: [Seen] = []
+        return try eventually("\(count) records of \(topic)") {
+            guard let message = rd_kafka_consumer_poll(reader, 10) else { return nil }
+            defer { rd_kafka_message_destroy(message) }
+            guard message.pointee.err == RD_KAFKA_RESP_ERR_NO_ERROR else { return nil }
+            seen.append(
+                Seen(
+                    key: text(message.pointee.key, message.pointee.key_len),
+                    value: text(message.pointee.payload, message.pointee.len), size: message.pointee.len,
+                    headers: headers(message)))
+            return seen.count >= count ? seen : nil
+        }
+    }
+
+    /// Writes one record in a transaction and runs `body` before the transaction is committed.
+    static func whileOpen(_ value: String, in topic: String, _ cluster: KafkaCluster, _ body: () throws -> Void) throws {
+        let producer = try handle(
+            RD_KAFKA_PRODUCER, ["bootstrap.servers": cluster.bootstrap, "transactional.id": "\(topic)-writer"])
+        defer { rd_kafka_destroy(producer) }
+        let into: OpaquePointer = rd_kafka_topic_new(producer, topic, nil)
+        defer { rd_kafka_topic_destroy(into) }
+        try check(rd_kafka_init_transactions(producer, 20_000))
+        try check(rd_kafka_begin_transaction(producer))
+        var bytes = Array(value.utf8)
+        let code = weir_produce(producer, into, 0, -1, nil, 0, &bytes, bytes.count, nil, nil, nil, nil, 0)
+        guard code == RD_KAFKA_RESP_ERR_NO_ERROR else { throw Failed(what: "not sent") }
+        rd_kafka_flush(producer, 20_000)
+        try body()
+        try check(rd_kafka_commit_transaction(producer, 20_000))
+    }
+
+    private static func text(_ bytes: UnsafeMutableRawPointer?, _ count: Int) -> String? {
+        bytes.map { String(decoding: UnsafeRawBufferPointer(start: $0, count: count), as: UTF8.self) }
+    }
+
+    private static func headers(_ message: UnsafeMutablePointer<rd_kafka_message_t>) -> [String: String] {
+        var list: OpaquePointer?
+        guard rd_kafka_message_headers(message, &list) == RD_KAFKA_RESP_ERR_NO_ERROR else { return [:] }
+        var found: [String: String] = [:]
+        var name: UnsafePointer<CChar>?
+        var value: UnsafeRawPointer?
+        var size = 0
+        var at = 0
+        while rd_kafka_header_get_all(list, at, &name, &value, &size) == RD_KAFKA_RESP_ERR_NO_ERROR {
+            found[String(cString: name!)] = value.map {
+                String(decoding: UnsafeRawBufferPointer(start: $0, count: size), as: UTF8.self)
+            }
+            at += 1
+        }
+        return found
+    }
+
+    private static func check(_ error: OpaquePointer?) throws {
+        guard let error else { return }
+        defer { rd_kafka_error_destroy(error) }
+        throw Failed(what: String(cString: rd_kafka_error_string(error)))
+    }
+
+    struct Failed: Error { var what: String }
+}
+
+private func silent(_: OpaquePointer?, _: Int32, _: UnsafePointer<CChar>?, _: UnsafePointer<CChar>?) {}
