@@ -84,7 +84,8 @@ struct LaneState: ~Copyable {
         settleOffsets(batch, rows)
         checkFields(columns, rows)
         eventTime.readTimes(
-            columns, batch, rows: rows, verdicts: scratch.verdicts, reasons: scratch.reasons, blamed: scratch.blamed, times: scratch.times)
+            columns, batch, rows: rows, verdicts: scratch.verdicts, reasons: scratch.reasons, blamed: scratch.blamed,
+            times: scratch.times)
         watermark = eventTime.advance(
             from: watermark, rows: rows, verdicts: scratch.verdicts, times: scratch.times, before: scratch.before)
         var live = collect(rows)
