@@ -47,7 +47,7 @@ enum RunVerb {
         guard var plan = read else { return exit }
         try apply(arguments, to: &plan, isReplay: options.range != nil)
         let serving = ServedTopology(plan: plan, options: options, level: level, console: console)
-        let isBounded = options.until != .stopped
+        let isBounded = options.until != .stopped || plan.source.isBounded
         var progress = Progress(of: "records", on: console, isQuiet: isQuiet || !isBounded, now: serving.start)
         var position = RunPosition()
         let report = try serving.run(signals) { facts, now in
@@ -108,12 +108,19 @@ struct RunPosition {
             let begin = first[partition.id] ?? partition.nextOffset
             first[partition.id] = begin
             done += partition.nextOffset - begin
-            if let end = partition.endOffset, let sum = total {
+            if let end = end(of: partition), let sum = total {
                 total = sum + max(end - begin, partition.nextOffset - begin)
             } else {
                 total = nil
             }
         }
         return (done, total)
+    }
+
+    /// Of a file by the share of its bytes; a block of it is read ahead, so that the end is told a little low.
+    private func end(of partition: PartitionFacts) -> Int64? {
+        if let end = partition.endOffset { return end }
+        guard let share = partition.share, share > 0 else { return nil }
+        return Int64((Double(partition.nextOffset) / share).rounded())
     }
 }

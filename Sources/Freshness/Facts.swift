@@ -90,6 +90,8 @@ public struct PartitionFacts: Equatable, Sendable {
     public var nextOffset: Int64
     /// The next offset that will be written; nil: not known.
     public var endOffset: Int64?
+    /// The part of a bounded input that was read, 0 to 1, where its end offset is not known before it is reached.
+    public var share: Double?
     /// By decision (S6).
     public var isIdle = false
     public var idleSince: WallTime?

@@ -116,6 +116,15 @@ public struct SourcePlan: Equatable, Sendable {
         self.maxRecord = maxRecord
         self.keyedBy = keyedBy
     }
+
+    /// It ends by itself.
+    public var isBounded: Bool {
+        switch kind {
+        case .files: true
+        case .generator(let generator): generator.events != nil
+        case .kafka: false
+        }
+    }
 }
 
 /// The reference workload: telemetry with copies and late events, the same for the same seed.

@@ -62,10 +62,13 @@ public protocol PartitionInput: AnyObject, Sendable {
     var endOffset: Int64? { get }
     /// The next offset, where the input has confirmed that there is nothing more for now; nil once newer records came.
     var caughtUpOffset: Int64? { get }
+    /// The part of a bounded input that was taken, 0 to 1, for inputs that know no end offset; nil: not known.
+    var share: Double? { get }
     func close()
 }
 
 extension PartitionInput {
+    public var share: Double? { nil }
     /// For inputs that know their end only when they stand at it.
     public var caughtUpOffset: Int64? { endOffset }
 }

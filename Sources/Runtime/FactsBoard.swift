@@ -78,6 +78,7 @@ final class FactsBoard: Sendable {
         fact.watermark = sealed.watermark
         fact.newestEventTime = sealed.newestEventTime
         fact.endOffset = report.endOffset
+        fact.share = report.share
         fact.isIdle = time.idle.contains(sealed.lane)
         if fact.isIdle {
             fact.idleSince = board.idleSince[sealed.lane] ?? wall

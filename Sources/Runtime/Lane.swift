@@ -222,7 +222,8 @@ actor Lane {
         if case .stopped(let reason) = phase { fault = reason }
         return LaneReport(
             answer: CommitCycle.LaneAnswer(sealed: sealed, silentSince: silentSince, isFullyRead: false, spoke: spoke),
-            endOffset: input.endOffset, confirmedEnd: isPaused || phase != .running ? nil : input.caughtUpOffset,
+            endOffset: input.endOffset, share: input.share,
+            confirmedEnd: isPaused || phase != .running ? nil : input.caughtUpOffset,
             isFinished: phase == .finished, fault: fault, oldest: oldest, keys: core.keys, keyMemory: core.keyMemory,
             oldestKey: core.oldestKey, wantsTurn: wantsTurn,
             turnWaits: turnWaits, deltaMemory: core.memory, firstTakenAt: firstTakenAt)
@@ -259,6 +260,7 @@ actor Lane {
 struct LaneReport: Sendable {
     var answer: CommitCycle.LaneAnswer
     var endOffset: Int64?
+    var share: Double?
     /// The input's own word that there is nothing more up to here.
     var confirmedEnd: Int64?
     var isFinished: Bool

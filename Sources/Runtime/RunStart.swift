@@ -34,12 +34,7 @@ final class RunStart {
 
     /// The run ends by itself.
     var isBounded: Bool {
-        if options.range != nil || options.until != .stopped { return true }
-        switch plan.source.kind {
-        case .files: return true
-        case .generator(let generator): return generator.events != nil
-        case .kafka: return false
-        }
+        options.range != nil || options.until != .stopped || plan.source.isBounded
     }
 
     func committer(

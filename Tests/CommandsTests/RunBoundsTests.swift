@@ -73,6 +73,8 @@ private func performing(_ body: () throws(Fault) -> Void) -> String? {
     #expect(position.of(facts) == (50, 200))
     facts.partitions[0].endOffset = nil
     #expect(position.of(facts) == (50, nil))
+    facts.partitions[0].share = 0.25
+    #expect(position.of(facts) == (50, 500))
 }
 
 @Test(

@@ -51,6 +51,22 @@ struct FileInputTests {
     }
 
     @Test(arguments: Packing.allCases)
+    func theShareThatWasReadGrowsToTheWhole(_ packing: Packing) throws {
+        let scratch = Scratch()
+        let lines = (0..<200_000).map { "\($0 &* 7_919 % 1_000_003)\n" }.joined()
+        let file = input(try scratch.write("x.ndjson" + packing.suffix, try packing.pack(Array(lines.utf8))), block: 4_096)
+        #expect(file.share == nil)
+        try file.open(at: 0, wake: {})
+        var shares: [Double] = []
+        while case .records = file.take(limit: 1_000) {
+            if let share = file.share { shares.append(share) }
+            file.release()
+        }
+        #expect(shares.count >= 200 && shares == shares.sorted() && shares[0] < 0.9)
+        #expect(file.share == 1)
+    }
+
+    @Test(arguments: Packing.allCases)
     func aRestartAtEveryOffsetGivesTheSameTail(_ packing: Packing) throws {
         let scratch = Scratch()
         for (i, (text, lines)) in shapes.enumerated() {

@@ -13,6 +13,8 @@ final class PlainSource: ByteSource {
     private let descriptor: Int32
     let path: String
     let size: Int64
+    /// Bytes read in order.
+    private(set) var position: Int64 = 0
 
     init(path: String) throws(Fault) {
         self.path = path
@@ -40,7 +42,10 @@ final class PlainSource: ByteSource {
     func read(into room: UnsafeMutableRawBufferPointer) throws(Fault) -> Int {
         while true {
             let got = Glibc.read(descriptor, room.baseAddress, room.count)
-            if got >= 0 { return got }
+            if got >= 0 {
+                position += Int64(got)
+                return got
+            }
             let code = errno
             if code != EINTR { throw unreadable(path, code) }
         }

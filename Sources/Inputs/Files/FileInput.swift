@@ -18,6 +18,7 @@ public final class FileInput: PartitionInput, @unchecked Sendable {
     private let block: Int
     private let prefix: Int
     private var source: (any ByteSource)?
+    private var file: PlainSource?
     private var lines: LineBuffer?
     private var columns: LineColumns?
     private var nextOffset: Int64 = 0
@@ -55,6 +56,7 @@ public final class FileInput: PartitionInput, @unchecked Sendable {
     /// Skips `offset` lines: as fast as the file can be read and decompressed.
     public func open(at offset: Int64, wake: @escaping @Sendable () -> Void) throws(Fault) {
         let file = try PlainSource(path: id.topic)
+        self.file = file
         let source: any ByteSource
         if id.topic.hasSuffix(".gz") {
             source = try GzipSource(file)
@@ -105,9 +107,16 @@ public final class FileInput: PartitionInput, @unchecked Sendable {
 
     public func release() {}
 
+    /// By the bytes of the file as it lies on the disk, compressed or not.
+    public var share: Double? {
+        if endOffset != nil { return 1 }
+        return file.map { $0.size == 0 ? 0 : Double($0.position) / Double($0.size) }
+    }
+
     /// Gives the file and all memory back.
     public func close() {
         source = nil
+        file = nil
         lines = nil
         columns = nil
     }
