@@ -38,10 +38,11 @@ struct ReplayPlan {
             let countsAt = try source.offsets(of: ids, from: WallTime(milliseconds: counts.milliseconds))
             let warmAt = try source.offsets(of: ids, from: WallTime(milliseconds: warm.milliseconds))
             for id in ids {
-                let first = try source.firstOffset(of: id)
-                // Without a look-up by time the whole log is read; what lies outside touches no window.
-                let begin = countsAt?[id] ?? first
-                found[id] = Bounds(open: warmAt?[id] ?? first, counts: begin, end: ends?[id])
+                // Without a look-up by time the whole log is read; what lies outside touches no window. A log whose records all
+                // are earlier has nothing that counts.
+                let earliest = try source.offset(of: id, .earliest)
+                let none = ends?[id] ?? earliest
+                found[id] = Bounds(open: warmAt?[id] ?? none, counts: countsAt?[id] ?? none, end: ends?[id])
             }
         case .offsets(let from, let until):
             for (id, counts) in from where ids.contains(id) {
@@ -51,7 +52,7 @@ struct ReplayPlan {
                     let warm = EventTime(milliseconds: stamp.milliseconds) - warmth(plan)
                     open = try source.offsets(of: [id], from: WallTime(milliseconds: warm.milliseconds))?[id] ?? earliest
                 }
-                found[id] = Bounds(open: min(open, counts), counts: counts, end: until[id] ?? ends?[id])
+                found[id] = Bounds(open: min(open, counts), counts: counts, end: [until[id], ends?[id]].compactMap { $0 }.min())
             }
         }
         return found

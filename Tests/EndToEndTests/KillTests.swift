@@ -9,10 +9,10 @@ private let isLong = getenv("WEIR_CHAOS") != nil
 
 /// kill -9 at random moments of a run at full speed: tables and books are exact in the end (S19, S22).
 struct KillTests {
-    private let count = isLong ? 500_000 : 150_000
+    private let count = isLong ? 500_000 : 100_000
     private let kills = isLong ? 100 : 20
     /// Kills come this many milliseconds after the start at most.
-    private let spread: UInt64 = isLong ? 1_000 : 400
+    private let spread: UInt64 = isLong ? 1_000 : 300
 
     @Test(.enabled(if: KafkaCluster.isAvailable, why)) func killsWhileReadingATopicChangeNothing() throws {
         let cluster = try KafkaCluster.shared()

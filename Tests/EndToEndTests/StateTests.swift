@@ -92,6 +92,47 @@ struct StateTests {
         #expect(fault.code == "state_newer_format" && fault.exit == .state && fault.place.hasSuffix(file))
     }
 
+    /// Dead letters have a limit; at it the input stops until there is room.
+    @Test func fullDeadLettersStopTheInputAndLoseNothing() throws {
+        let scratch = Scratch()
+        let lines = (0..<40_000).map { $0 % 2 == 0 ? event(Double($0)) : "not json \($0)" }
+        scratch.write("a.ndjson", Array(lines.joined(separator: "\n").utf8))
+        let state = scratch.file("state")
+        var plan = try SmallJob(source: "{files: [\"\(scratch.path)/*.ndjson\"]}").plan(state)
+        plan.deadLetters = .table(keep: .days(30), limit: ByteCount(1_000))
+        // Full is judged before a commit's own letters, so that the first one fits.
+        let running = Running(plan)
+        try running.until("the limit") {
+            if case .waiting(let fault) = $0.state { fault.code == "dead_letters_full" } else { false }
+        }
+        #expect(running.events.filter { $0.code == "dead_letters_full" }.count == 1)
+        running.service.stop()
+        #expect(try running.fault().exit == .disk)
+        let read = Int(try stored(state, "SELECT read FROM books")[0][0]) ?? 0
+        #expect(read < 40_000)
+        #expect(try stored(state, "SELECT count(*) FROM dead_letters") == [["\(read / 2)"]])
+        plan.deadLetters = .standard
+        let summary = try run(plan)
+        #expect(summary.books.balances && summary.books.rejected == 20_000 && summary.books.aggregated == 20_000)
+        #expect(try stored(state, "SELECT count(DISTINCT \"offset\"), count(*) FROM dead_letters") == [["20000", "20000"]])
+    }
+
+    /// Keys are never forgotten early: a process that can't keep them stops and says so (S8).
+    @Test func stateThatDoesNotFitIntoMemoryEndsTheRun() throws {
+        let scratch = Scratch()
+        scratch.write("a.ndjson", workload(30_000, seed: 51).lines)
+        var plan = try ReferenceJob(source: "{files: [\"\(scratch.path)/*.ndjson\"]}").plan(scratch.file("state"))
+        plan.state.memory = ByteCount(200_000)
+        let fault = try refusal(plan)
+        #expect(fault.code == "memory_bound" && fault.exit == .state && fault.place == "state.memory")
+        plan.state.memory = .mebibytes(512)
+        #expect(try run(plan).books.read == 30_000)
+        try expect(
+            scratch.file("state"),
+            holds: ReferenceJob.recomputation.answer(
+                workload(30_000, seed: 51).map { Sent(partition: 0, key: $0.key, value: $0.value, timestamp: $0.timestamp) }))
+    }
+
     private func generatorPlan(_ state: String) throws -> Plan {
         try ReferenceJob(source: "{generator: {rate: 2000/s, seed: 1}}").plan(state)
     }
