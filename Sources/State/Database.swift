@@ -12,6 +12,9 @@ final class Database {
         case read
     }
 
+    /// SQLite counts its memory behind a lock that every allocation takes, unless told not to before its first use.
+    private static let isPrepared = weir_sqlite_skip_memory_statistics() == SQLITE_OK
+
     let file: String
     private var handle: OpaquePointer?
     private var statements: [String: Statement] = [:]
@@ -22,6 +25,7 @@ final class Database {
 
     /// Opens, sets what this connection needs, and reads every setting back: one that SQLite ignored is a fault.
     init(_ file: String, _ access: Access) throws(Fault) {
+        _ = Self.isPrepared
         self.file = file
         frames = .allocate(capacity: 1)
         frames.initialize(to: 0)

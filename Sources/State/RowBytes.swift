@@ -15,9 +15,16 @@ enum RowBytes {
 
     /// The columns between `row_key` and the end: window, group, measures, revision, final, as_of.
     static func columns(_ row: Row) -> [Value] {
-        [.time(row.windowStart), .time(row.windowEnd)] + row.group + row.measures + [
-            .int(row.revision), .bool(row.final), row.asOf.map(Value.time) ?? .null,
-        ]
+        var values: [Value] = []
+        values.reserveCapacity(5 + row.group.count + row.measures.count)
+        values.append(.time(row.windowStart))
+        values.append(.time(row.windowEnd))
+        values += row.group
+        values += row.measures
+        values.append(.int(row.revision))
+        values.append(.bool(row.final))
+        values.append(row.asOf.map(Value.time) ?? .null)
+        return values
     }
 
     static func encode(_ values: [Value]) -> [UInt8] {
@@ -56,6 +63,7 @@ enum RowBytes {
             return I(littleEndian: bytes.loadUnaligned(fromByteOffset: at, as: I.self))
         }
         var values: [Value] = []
+        values.reserveCapacity(16)
         while at < bytes.count {
             guard let tag = Tag(rawValue: bytes[at]) else { return nil }
             at += 1
