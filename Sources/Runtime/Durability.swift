@@ -11,10 +11,11 @@ extension Committer {
     func makeDurable(_ formed: Commit) throws(Fault) {
         var commit = formed
         var failedAt: MonotonicTime?
+        var wasDisk = false
         while true {
             do throws(Fault) {
                 let receipt = try store.commit(commit)
-                if let failedAt { recovered(since: failedAt) }
+                if let failedAt { recovered(since: failedAt, wasDisk: wasDisk) }
                 pause(receipt.holdInput)
                 tellSlow(commit, receipt)
                 return
@@ -23,6 +24,7 @@ extension Committer {
                     failedAt = clock.monotonic()
                     stuck(error, commit)
                 }
+                if error.code == "disk_full" { wasDisk = true }
                 try waitForCure(error)
                 // What ledgers keep is measured from here.
                 commit.at = clock.wall()
@@ -48,8 +50,8 @@ extension Committer {
         isRung.store(false, ordering: .releasing)
     }
 
-    private func recovered(since failedAt: MonotonicTime) {
-        onEvent(.diskBack(free: ByteCount(directory.freeBytes ?? 0), after: clock.monotonic() - failedAt))
+    private func recovered(since failedAt: MonotonicTime, wasDisk: Bool = true) {
+        if wasDisk { onEvent(.diskBack(free: ByteCount(directory.freeBytes ?? 0), after: clock.monotonic() - failedAt)) }
         board.set(state: .running)
         pause(false)
     }

@@ -102,9 +102,12 @@ final class FactsBoard: Sendable {
         facts.commits.lastAt = commit.at
         for (index, progress) in commit.progress.enumerated() { facts.outputs[index].progress = progress }
         let newest = commit.lanes.compactMap { $0.lastRecord?.timestamp }.filter { $0 != RecordBatch.noTimestamp }.max()
+        // An early row is as old as the newest event that it can hold.
+        let newestEvent = commit.lanes.compactMap(\.newestEventTime).max()
         for row in commit.rows {
             facts.outputs[row.output].rowsEmitted += 1
-            facts.outputs[row.output].latencyFromEvent.record((wall - row.windowEnd).milliseconds)
+            facts.outputs[row.output].latencyFromEvent.record(
+                (wall - min(row.windowEnd, newestEvent ?? row.windowEnd)).milliseconds)
             if let newest { facts.outputs[row.output].latencyFromRecord.record(wall.milliseconds - newest) }
         }
         if !commit.rows.isEmpty {

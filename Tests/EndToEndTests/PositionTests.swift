@@ -22,6 +22,19 @@ struct PositionTests {
         #expect(try run(try job.plan(scratch.path), RunOptions(until: .now)).read == 100)
     }
 
+    /// S17: offsets bound records; those that nobody has written are not waited for.
+    @Test func aReplayEndsWhereTheLogEnds() throws {
+        let cluster = try KafkaCluster.shared()
+        let topic = try cluster.createTopic("replay", partitions: 1)
+        try cluster.produce(workload(300, partitions: 1), to: topic)
+        let scratch = Scratch()
+        let id = PartitionID(topic: topic, number: 0)
+        let summary = try run(
+            try ReferenceJob(bootstrap: cluster.bootstrap, source: "{topics: [\(topic)]}").plan(scratch.path),
+            RunOptions(until: .end, range: .offsets(from: [id: 100], until: [id: 1_000])), within: 20)
+        #expect(summary.books.read == 200 && summary.books.balances)
+    }
+
     @Test func theGroupHearsOfTheLastCommitThoughNothingFollows() throws {
         let cluster = try KafkaCluster.shared()
         let topic = try cluster.createTopic("group", partitions: 1)
