@@ -114,6 +114,7 @@ final class Committer: @unchecked Sendable {
             let isWhole = reports.values.allSatisfy { $0.fault == nil }
             if isBounded, isWhole, until != .now {
                 try tick(last: true, ending: true)
+                try deliverAll()
                 board.set(state: .ended)
                 return
             }

@@ -88,6 +88,26 @@ extension Committer {
         }
     }
 
+    /// The end of a bounded input is told only when its rows have arrived: no later run could send them.
+    func deliverAll() throws(Fault) {
+        guard let publisher else { return }
+        while try !publisher.publish(within: .milliseconds(200)) {
+            if let fault = publisher.fault {
+                board.set(state: .waiting(fault))
+                _ = bell.wait(timeout: .now() + .milliseconds(Int(RuntimeLimits.retryEvery.milliseconds)))
+                isRung.store(false, ordering: .releasing)
+            }
+            if isStopping.load(ordering: .acquiring) {
+                throw Fault(
+                    "rows_waiting", "The input is over, but not all rows and dead letters have reached their topics.",
+                    place: plan.state.directory,
+                    next: "Read them in state.db (topic_outbox), or replay into a new state directory.",
+                    exit: .broker)
+            }
+        }
+        try tend(quiet: true)
+    }
+
     /// What is put off loses nothing: a cause that can go shows itself in the commits, which wait for it.
     private func tend(quiet: Bool) throws(Fault) {
         do throws(Fault) {

@@ -25,6 +25,8 @@ enum RuntimeLimits {
     static let publishBatch = 2_000
     /// How long one commit waits for the broker to confirm rows; the rest is told at the next.
     static let publishWait = TimeSpan.milliseconds(20)
+    /// Rows that the broker has not confirmed for so long are told.
+    static let rowsStuckAfter = TimeSpan.seconds(5)
     /// How long the end of a run waits for rows to be confirmed.
     static let lastPublishWait = TimeSpan.seconds(3)
     /// A commit that takes longer than this many times its interval is told.

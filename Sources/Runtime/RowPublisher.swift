@@ -14,6 +14,9 @@ final class RowPublisher {
     private var letters = Cursor()
     /// Why nothing is delivered at the moment, as it was told.
     private(set) var fault: Fault?
+    private let clock: any Clock
+    /// Since when the broker has owed its word on something.
+    private var owedSince: MonotonicTime?
 
     /// How far one outbox was handed to the client, and what is on its way.
     private struct Cursor {
@@ -21,8 +24,10 @@ final class RowPublisher {
         var confirmed: Int64 = 0
     }
 
-    init(_ plan: Plan, store: StateStore, onEvent: @escaping @Sendable (OperationalEvent) -> Void) throws(Fault) {
+    init(_ plan: Plan, store: StateStore, clock: any Clock, onEvent: @escaping @Sendable (OperationalEvent) -> Void) throws(Fault)
+    {
         self.store = store
+        self.clock = clock
         self.onEvent = onEvent
         settings = KafkaSettings(plan.kafka)
         try settings.check()
@@ -57,7 +62,13 @@ final class RowPublisher {
             tell(report.failures.first?.fault ?? Self.refused)
             return false
         }
-        guard report.pending == 0 else { return false }
+        if report.delivered > 0 || report.pending == 0 { owedSince = nil }
+        guard report.pending == 0 else {
+            let since = owedSince ?? clock.monotonic()
+            owedSince = since
+            if clock.monotonic() - since >= RuntimeLimits.rowsStuckAfter { tell(Self.unanswered) }
+            return false
+        }
         if rows.sent > rows.confirmed {
             store.topicRowsDelivered(through: rows.sent)
             rows.confirmed = rows.sent
@@ -77,6 +88,10 @@ final class RowPublisher {
 
     private static let refused = Fault(
         "rows_refused", "The broker refused rows.", next: "See the broker's log.", exit: .broker, isTransient: true)
+
+    private static let unanswered = Fault(
+        "rows_unanswered", "The broker has not confirmed rows for a while; the state keeps them.", place: "kafka.bootstrap",
+        next: "Check the network and the brokers; delivery goes on by itself.", exit: .broker, isTransient: true)
 
     private func renew() throws(Fault) {
         producer.close(within: RuntimeLimits.closeLimit)

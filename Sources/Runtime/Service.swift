@@ -89,7 +89,8 @@ public final class Service: Sendable {
         _ restored: [RestoredLane], _ store: StateStore, _ results: ResultsStore, _ directory: StateDirectory
     ) throws(Fault) -> (any Source, RunStart, Committer)? {
         while let source = try connect(restored) {
-            let publisher = RowPublisher.isNeeded(plan) ? try RowPublisher(plan, store: store, onEvent: onEvent) : nil
+            let publisher =
+                RowPublisher.isNeeded(plan) ? try RowPublisher(plan, store: store, clock: clock, onEvent: onEvent) : nil
             let start = RunStart(
                 plan: plan, options: options, clock: clock, store: store, source: source, onEvent: onEvent)
             do throws(Fault) {

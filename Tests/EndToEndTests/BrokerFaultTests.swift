@@ -66,6 +66,36 @@ struct BrokerFaultTests {
         try running.stop()
     }
 
+    /// Rows wait in the state while their topic's broker is away; the stop does not wait for it.
+    @Test func rowsWaitForTheirBrokerAndAStopDoesNot() throws {
+        let cluster = try KafkaCluster.exclusive()
+        defer { cluster.stop() }
+        try cluster.create("rows")
+        let scratch = Scratch()
+        let job = ReferenceJob(
+            bootstrap: cluster.bootstrap, source: "{generator: {rate: 2000/s, events: 40000, partitions: 4}}",
+            targets: "      - kafka: {topic: rows}", perMinute: "{every: 100ms}")
+        let running = Running(try job.plan(scratch.path))
+        try running.until("rows") { $0.outputs[0].rowsEmitted > 0 }
+        try cluster.kill()
+        try running.until("the word that rows wait") { _ in running.events.contains { $0.code == "outbox_stuck" } }
+        let clock = SystemClock()
+        let asked = clock.monotonic()
+        #expect(try running.stop().books.balances)
+        #expect(clock.monotonic() - asked < .seconds(5), "\(clock.monotonic() - asked)")
+        let waiting = try stored(scratch.path, "SELECT count(*) FROM topic_outbox")
+        #expect(waiting != [["0"]])
+        try cluster.restart()
+        var plan = try job.plan(scratch.path)
+        plan.commitEvery = .milliseconds(20)
+        try run(plan)
+        #expect(try stored(scratch.path, "SELECT count(*) FROM topic_outbox") == [["0"]])
+        // Every row that the table has is in the topic too.
+        let count = try sql(scratch.file("results.db"), "SELECT count(*) FROM per_minute")[0][0]
+        let records = try RawClient.read(Int(count) ?? 0, of: "rows", cluster)
+        #expect(!records.isEmpty)
+    }
+
     @Test func whatIsMissingOrForbiddenIsSaid() throws {
         let cluster = try KafkaCluster.exclusive(secure: true)
         defer { cluster.stop() }
