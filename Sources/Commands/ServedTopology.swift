@@ -22,7 +22,11 @@ final class ServedTopology: Sendable {
             console.error(String(decoding: line, as: UTF8.self))
         }
         self.log = log
-        service = Service(plan: plan, options: options, clock: clock, version: Version.text) { event in log.tell(event) }
+        service = Service(plan: plan, options: options, clock: clock, version: Version.text) { event in
+            // On a terminal the command's last words say it.
+            if case .failed = event, console.isErrorTerminal { return }
+            log.tell(event)
+        }
     }
 
     /// Somebody asked for the end before the input was over.

@@ -37,7 +37,8 @@ public enum OperationalEvent: Equatable, Sendable {
     /// More records of a partition were late since the last commit than are usual.
     case lateBurst(PartitionID, late: Int64, of: Int64)
     case rejectedBurst(PartitionID, RejectReason, rejected: Int64, of: Int64)
-    case stateRefused(Fault)
+    /// What kept a commit from being made is gone; the input is read again.
+    case commitBack(after: TimeSpan)
     case memoryBound(used: ByteCount, budget: ByteCount)
     case outboxStuck(output: String, rows: Int64, Fault)
     case outboxBack(output: String)
@@ -80,7 +81,7 @@ extension OperationalEvent {
         case .diskBack: "disk_back"
         case .lateBurst: "late_burst"
         case .rejectedBurst: "rejected_burst"
-        case .stateRefused: "state_refused"
+        case .commitBack: "commit_back"
         case .memoryBound: "memory_bound"
         case .outboxStuck: "outbox_stuck"
         case .outboxBack: "outbox_back"
@@ -94,12 +95,13 @@ extension OperationalEvent {
     public var level: Level {
         switch self {
         case .committed: .debug
-        case .started, .stopped, .ended, .restored, .brokerBack, .partitionFound, .idle, .speaks, .diskBack, .outboxBack,
+        case .started, .stopped, .ended, .restored, .brokerBack, .partitionFound, .idle, .speaks, .diskBack, .commitBack,
+            .outboxBack,
             .outputAdded,
             .listening:
             .info
         case .resumed, .slowCommit, .lateBurst, .rejectedBurst: .warning
-        case .brokerAway, .partitionStopped, .commitFailed, .diskFull, .stateRefused, .outboxStuck, .deadLettersFull,
+        case .brokerAway, .partitionStopped, .commitFailed, .diskFull, .outboxStuck, .deadLettersFull,
             .memoryBound,
             .failed:
             .error
@@ -117,7 +119,7 @@ extension OperationalEvent {
 
     var fault: Fault? {
         switch self {
-        case .brokerAway(let fault), .partitionStopped(_, let fault), .commitFailed(_, let fault), .stateRefused(let fault),
+        case .brokerAway(let fault), .partitionStopped(_, let fault), .commitFailed(_, let fault),
             .outboxStuck(_, _, let fault), .failed(let fault):
             fault
         default: nil
@@ -143,6 +145,7 @@ extension OperationalEvent {
             [("number", .number(number)), ("took", .span(took)), ("expected", .span(expected))]
         case .commitFailed(let number, _): [("number", .number(number))]
         case .diskFull(let free): [("free", .bytes(free))]
+        case .commitBack(let after): [("after", .span(after))]
         case .diskBack(let free, let after): [("free", .bytes(free)), ("after", .span(after))]
         case .lateBurst(_, let late, let of): [("late", .number(late)), ("of", .number(of))]
         case .rejectedBurst(_, let reason, let rejected, let of):
@@ -154,7 +157,7 @@ extension OperationalEvent {
             [("output", .text(name))] + (since.map { [("since", .text(TimeText.utc($0)))] } ?? [])
         case .deadLettersFull(let size, let limit): [("size", .bytes(size)), ("limit", .bytes(limit))]
         case .listening(let host, let port): [("host", .text(host)), ("port", .number(Int64(port)))]
-        case .brokerAway, .partitionStopped, .speaks, .stateRefused, .failed: []
+        case .brokerAway, .partitionStopped, .speaks, .failed: []
         }
     }
 
@@ -179,7 +182,7 @@ extension OperationalEvent {
         case .diskBack: "There is disk space again."
         case .lateBurst: "Many records are late."
         case .rejectedBurst: "Many records are rejected."
-        case .stateRefused: "The state can't be used."
+        case .commitBack: "Commits are made again."
         case .memoryBound: "Memory is at its bound: the run stops, and nothing is lost."
         case .outboxStuck: "Rows can't be delivered; they wait in the state."
         case .outboxBack: "Rows are delivered again."

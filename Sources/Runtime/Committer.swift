@@ -40,6 +40,7 @@ final class Committer: @unchecked Sendable {
     /// Committed here, not yet told to the group.
     var untoldOffsets: [PartitionID: Int64] = [:]
     private var toldStopped: Set<LaneNumber> = []
+    private var booksBefore: [LaneNumber: Books] = [:]
     private(set) var rowsEmitted: Int64 = 0
     private(set) var commits: Int64 = 0
     private(set) var lastCommitAt: MonotonicTime?
@@ -290,6 +291,7 @@ final class Committer: @unchecked Sendable {
         let isMeasured = nextMeasure.map { now >= $0 } ?? true
         if isMeasured { nextMeasure = now + RuntimeLimits.measureEvery }
         let measured = isMeasured ? try store.measurements() : nil
+        if isMeasured { tellBursts() }
         // Paused lanes give no reason to commit, so it is looked for here whether the outbox has emptied.
         if isPaused, let measured, measured.outboxBytes <= StateLimits.outboxBytes { pause(false) }
         board.update(
@@ -298,6 +300,25 @@ final class Committer: @unchecked Sendable {
             waiting: isMeasured && publisher != nil ? try store.topicRowsWaiting() : nil, sinkFault: publisher?.fault,
             wall: clock.wall(), now: now)
         try checkMemory()
+    }
+
+    /// Late and rejected records are counted one by one; that they are many is told.
+    private func tellBursts() {
+        for (number, report) in reports {
+            let books = report.answer.sealed.books
+            let partition = report.answer.sealed.partition
+            defer { booksBefore[number] = books }
+            guard let before = booksBefore[number] else { continue }
+            let read = books.read - before.read
+            let isBurst = { (count: Int64) in
+                count >= RuntimeLimits.burstRecords && count * RuntimeLimits.burstShare >= read
+            }
+            if isBurst(books.late - before.late) { onEvent(.lateBurst(partition, late: books.late - before.late, of: read)) }
+            for reason in RejectReason.allCases {
+                let rejected = books.rejectedByReason[Int(reason.rawValue)] - before.rejectedByReason[Int(reason.rawValue)]
+                if isBurst(rejected) { onEvent(.rejectedBurst(partition, reason, rejected: rejected, of: read)) }
+            }
+        }
     }
 
     /// Keys are never forgotten early to save memory: a process that can't keep them stops and says so (S8).

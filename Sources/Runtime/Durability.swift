@@ -22,7 +22,7 @@ extension Committer {
             } catch {
                 if failedAt == nil {
                     failedAt = clock.monotonic()
-                    stuck(error, commit)
+                    stuck(error, commit.number)
                 }
                 if error.code == "disk_full" { wasDisk = true }
                 try waitForCure(error)
@@ -32,7 +32,7 @@ extension Committer {
         }
     }
 
-    private func stuck(_ fault: Fault, _ commit: Commit) {
+    private func stuck(_ fault: Fault, _ number: Int64) {
         pause(true)
         board.set(state: .waiting(fault))
         switch fault.code {
@@ -40,7 +40,7 @@ extension Committer {
         case "dead_letters_full":
             guard case .table(_, let limit) = plan.deadLetters else { break }
             onEvent(.deadLettersFull(limit, limit: limit))
-        default: onEvent(.commitFailed(number: commit.number, fault))
+        default: onEvent(.commitFailed(number: number, fault))
         }
     }
 
@@ -50,8 +50,9 @@ extension Committer {
         isRung.store(false, ordering: .releasing)
     }
 
-    private func recovered(since failedAt: MonotonicTime, wasDisk: Bool = true) {
-        if wasDisk { onEvent(.diskBack(free: ByteCount(directory.freeBytes ?? 0), after: clock.monotonic() - failedAt)) }
+    private func recovered(since failedAt: MonotonicTime, wasDisk: Bool) {
+        let after = clock.monotonic() - failedAt
+        onEvent(wasDisk ? .diskBack(free: ByteCount(directory.freeBytes ?? 0), after: after) : .commitBack(after: after))
         board.set(state: .running)
         pause(false)
     }
@@ -120,18 +121,18 @@ extension Committer {
 
     private func applyTables() throws(Fault) {
         var failedAt: MonotonicTime?
+        var wasDisk = false
         while true {
             do throws(Fault) {
                 try results.catchUp()
-                if let failedAt { recovered(since: failedAt) }
+                if let failedAt { recovered(since: failedAt, wasDisk: wasDisk) }
                 return
             } catch {
                 if failedAt == nil {
                     failedAt = clock.monotonic()
-                    pause(true)
-                    board.set(state: .waiting(error))
-                    onEvent(.diskFull(free: ByteCount(directory.freeBytes ?? 0)))
+                    stuck(error, store.head.number)
                 }
+                if error.code == "disk_full" { wasDisk = true }
                 try waitForCure(error)
             }
         }

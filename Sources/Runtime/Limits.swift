@@ -18,7 +18,7 @@ enum RuntimeLimits {
     static let startRetry = TimeSpan.seconds(1)
     /// How often a start that waits for a broker looks whether it should stop.
     static let stopLook = TimeSpan.milliseconds(50)
-    static let questionLimit = TimeSpan.seconds(10)
+    static let questionLimit = TimeSpan.seconds(4)
     /// The first questions, before a broker has answered: short, so that a signal is heard meanwhile.
     static let firstQuestionLimit = TimeSpan.seconds(3)
     /// Rows handed to the broker at once.
@@ -35,6 +35,9 @@ enum RuntimeLimits {
     static let nudgeEvery = TimeSpan.seconds(1)
     /// How often the group's offsets are committed for lag tools.
     static let groupCommitEvery = TimeSpan.seconds(1)
+    /// So many late or rejected records between two looks, and at least one in so many of those read, are told as a burst.
+    static let burstRecords: Int64 = 100
+    static let burstShare: Int64 = 10
     /// How often sizes are measured.
     static let measureEvery = TimeSpan.seconds(1)
     /// How long closing a client may take before it is left behind.

@@ -11,6 +11,7 @@ final class RunStart {
     private let store: StateStore
     private let source: any Source
     private let onEvent: @Sendable (OperationalEvent) -> Void
+    private let isStopping: () -> Bool
     private let replay: ReplayPlan?
     private let storedOutputs: [UInt16]
     private let merge: MergeCore
@@ -19,8 +20,9 @@ final class RunStart {
 
     init(
         plan: Plan, options: RunOptions, clock: any Clock, store: StateStore, source: any Source,
-        onEvent: @escaping @Sendable (OperationalEvent) -> Void
+        onEvent: @escaping @Sendable (OperationalEvent) -> Void, isStopping: @escaping () -> Bool
     ) {
+        self.isStopping = isStopping
         self.plan = plan
         self.options = options
         self.clock = clock
@@ -73,6 +75,8 @@ final class RunStart {
         var keys = 0
         var opening: [(lane: Lane, offset: Int64, fault: Fault?)] = []
         for id in ids.sorted() {
+            // A signal during a long restore: nothing was opened, so nothing is to be drained.
+            if isStopping() { return }
             let made = try make(
                 id, number: numbers[id]!, restored: known[id], end: bounds?[id].flatMap(\.end) ?? ends?[id], bounds: bounds?[id],
                 committer: committer)

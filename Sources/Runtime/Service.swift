@@ -46,6 +46,15 @@ public final class Service: Sendable {
 
     /// Blocks the calling thread until the run is over. Throws what kept it from starting or forced it to stop.
     public func run() throws(Fault) -> RunSummary {
+        do throws(Fault) {
+            return try work()
+        } catch {
+            onEvent(.failed(error))
+            throw error
+        }
+    }
+
+    private func work() throws(Fault) -> RunSummary {
         let began = clock.monotonic()
         let directory = try StateDirectory(plan.state.directory)
         let store = try StateStore(
@@ -60,6 +69,7 @@ public final class Service: Sendable {
         if store.head.number > 0 {
             for output in store.added { onEvent(.outputAdded(name: output.name, since: output.sinceWatermark)) }
         }
+        try finish(store)
         let restored = try store.restoredLanes()
         guard let (source, start, committer) = try begin(restored, store, results, directory) else { return nothing }
         defer { source.close() }
@@ -84,6 +94,21 @@ public final class Service: Sendable {
         return summary
     }
 
+    /// Where an earlier run saw the end of its input, what a crash kept from its topics is sent, and nothing else is done.
+    private func finish(_ store: StateStore) throws(Fault) {
+        guard store.head.time.ended else { return }
+        if RowPublisher.isNeeded(plan) {
+            let publisher = try RowPublisher(plan, store: store, clock: clock, onEvent: onEvent)
+            defer { publisher.close() }
+            while try !publisher.publish(within: RuntimeLimits.startRetry) {
+                if let fault = publisher.fault { throw fault }
+                if isStopping.load(ordering: .acquiring) { break }
+            }
+            try store.tend(quiet: true)
+        }
+        try store.checkNotEnded()
+    }
+
     /// Source, lanes and committer, ready to run; nil if the run was stopped before a broker answered everything.
     private func begin(
         _ restored: [RestoredLane], _ store: StateStore, _ results: ResultsStore, _ directory: StateDirectory
@@ -92,7 +117,8 @@ public final class Service: Sendable {
             let publisher =
                 RowPublisher.isNeeded(plan) ? try RowPublisher(plan, store: store, clock: clock, onEvent: onEvent) : nil
             let start = RunStart(
-                plan: plan, options: options, clock: clock, store: store, source: source, onEvent: onEvent)
+                plan: plan, options: options, clock: clock, store: store, source: source, onEvent: onEvent,
+                isStopping: { [self] in isStopping.load(ordering: .acquiring) })
             do throws(Fault) {
                 let committer = try start.committer(
                     results: results, directory: directory, publisher: publisher, board: board)

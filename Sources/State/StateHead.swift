@@ -24,4 +24,10 @@ public struct StateHead: Equatable, Sendable {
         try idle.eachRow { () throws(Fault) in head.time.idle.insert(LaneNumber(idle.int(0))) }
         return head
     }
+
+    static func inputEnded(_ file: String) -> Fault {
+        Fault(
+            "input_ended", "The input of this state was bounded and is over: every window was closed.", place: file,
+            next: "Run again on a new state directory.", exit: .state)
+    }
 }

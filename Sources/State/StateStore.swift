@@ -24,7 +24,7 @@ public final class StateStore: @unchecked Sendable {
 
     /// Opens or creates the state of `plan` and checks that it fits. `accept` deletes aggregates that the topology no longer
     /// has; `keys` says which state keys (of every lane) belong to one.
-    /// Errors: `state_topology_changed`, `state_output_removed`, `state_of_other_topology`, `state_newer_format`, `input_ended`,
+    /// Errors: `state_topology_changed`, `state_output_removed`, `state_of_other_topology`, `state_newer_format`,
     /// `state_not_ours`, `state_not_a_database`, `state_corrupt` and what SQLite's files can give (exit 5), `disk_full` (exit 6).
     public init(
         directory: StateDirectory, plan: Plan, clock: any Clock, accept: Bool = false, keys: (Int32) -> [KeyRange] = { _ in [] }
@@ -45,6 +45,12 @@ public final class StateStore: @unchecked Sendable {
     public func close() {
         try? tend(quiet: true)
         database.close()
+    }
+
+    /// Refuses to go on where a bounded input is over (S6): `input_ended`, exit 5. Asked once what an earlier run left in the
+    /// outboxes has arrived.
+    public func checkNotEnded() throws(Fault) {
+        if head.time.ended { throw StateHead.inputEnded(database.file) }
     }
 
     // MARK: The commit

@@ -69,6 +69,20 @@ struct ResultsTests {
         }
     }
 
+    @Test func theRowsOfTheEndArriveThoughAFreshStartFindsItOver() throws {
+        let scratch = Scratch()
+        do {
+            let (directory, store) = try open(scratch)
+            _ = try ResultsStore(directory: directory, store: store)
+            // Killed here: the end is committed, its rows are in no table yet.
+            try store.commit(commit(1, rows: [row("DE")], decisions: [.ended], time: CombinedTime(watermark: at(5), ended: true)))
+        }
+        let (directory, store) = try open(scratch)
+        _ = try ResultsStore(directory: directory, store: store)
+        #expect(read(scratch, "SELECT country FROM usage") == ["DE"])
+        #expect(faultCode { try store.checkNotEnded() } == "input_ended")
+    }
+
     @Test func anOutboxEmptiesOnceItsRowsAreDurable() throws {
         let scratch = Scratch()
         let (directory, store) = try open(scratch)

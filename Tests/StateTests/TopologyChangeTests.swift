@@ -136,6 +136,10 @@ struct TopologyChangeTests {
             let (_, store) = try open(scratch)
             try store.commit(commit(2, decisions: [.ended], time: CombinedTime(watermark: at(5), ended: true)))
         }
-        #expect(opened { _ in "true" } == "input_ended")
+        #expect(opened { _ in "true" } == nil)
+        let (_, ended) = try open(scratch)
+        #expect(faultCode { try ended.checkNotEnded() } == "input_ended")
+        ended.close()
+        #expect(faultCode { _ = try open(scratch, plan(aggregates: [usage("usage"), usage("more")])) } == "input_ended")
     }
 }
