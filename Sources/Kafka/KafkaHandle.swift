@@ -86,13 +86,18 @@ final class KafkaEars: Sendable {
         heard.withLock {
             if code == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN {
                 $0.allDown = true
-            } else {
+            } else if $0.problem == nil || !Self.isConsequence(code) {
                 $0.problem = code
             }
         }
     }
 
-    /// The last error since the last call, other than that all brokers are down.
+    /// A connection that breaks after its TLS or login was refused says nothing of why.
+    private static func isConsequence(_ code: rd_kafka_resp_err_t) -> Bool {
+        code == RD_KAFKA_RESP_ERR__TRANSPORT || code == RD_KAFKA_RESP_ERR__RESOLVE || code == RD_KAFKA_RESP_ERR__TIMED_OUT
+    }
+
+    /// The last error since the last call that tells a cause, other than that all brokers are down.
     func takeProblem() -> rd_kafka_resp_err_t? {
         heard.withLock { heard in
             defer { heard.problem = nil }
