@@ -284,11 +284,14 @@ extension KafkaPartition {
 
 /// The lane's wake-up; it may be taken away while librdkafka's threads call it.
 final class WakeUp: Sendable {
-    private let wake = Mutex<(@Sendable () -> Void)?>(nil)
-    func set(_ wake: (@Sendable () -> Void)?) { self.wake.withLock { $0 = wake } }
+    /// A struct around the closure: a bare one would be wrapped in two more thunks by each reading through the generic
+    /// `Mutex`, and stored so, until calls take seconds.
+    private struct Call: Sendable { var body: (@Sendable () -> Void)? }
+    private let wake = Mutex(Call())
+    func set(_ wake: (@Sendable () -> Void)?) { self.wake.withLock { $0.body = wake } }
     func call() {
         let wake = wake.withLock { $0 }
-        wake?()
+        wake.body?()
     }
 }
 
