@@ -11,7 +11,7 @@ extension Verbs {
         options: [
             .value("to", "URL", "kafka://HOST:PORT/TOPIC"),
             .value("topic", "NAME", "a topic; it is created if it is missing"),
-            .value("bootstrap", "HOST:PORT,…", "its brokers; default localhost:9092"),
+            .value("bootstrap", "HOST:PORT,…", "its brokers; default $KAFKA_BOOTSTRAP, localhost:9092"),
             .value("file", "PATH", "NDJSON instead; .gz and .zst compress"),
             .value("events", "N", "how many, copies included; default 2M, with --paced no end"),
             .value("rate", "R", "events per second of event time; default 2000"),
@@ -79,7 +79,7 @@ struct GenerateJob: Equatable, Sendable {
             throw usageFault("--per-partition is for files", of: "generate", hint: "a topic has its partitions anyway")
         }
         if let topic = arguments.value("topic") {
-            return .topic(topic, bootstrap: arguments.value("bootstrap") ?? "localhost:9092")
+            return .topic(topic, bootstrap: arguments.value("bootstrap") ?? usualBootstrap)
         }
         let url = arguments.value("to") ?? ""
         let parts = url.dropFirst("kafka://".count).split(separator: "/", omittingEmptySubsequences: false)

@@ -80,3 +80,6 @@ func resolvedPath(_ path: String) -> String {
     let folder = resolvedPath(parent)
     return folder.hasSuffix("/") ? folder + name : "\(folder)/\(name)"
 }
+
+/// The brokers that topologies name by `${KAFKA_BOOTSTRAP:-localhost:9092}`.
+var usualBootstrap: String { getenv("KAFKA_BOOTSTRAP").map { String(cString: $0) } ?? "localhost:9092" }
