@@ -25,6 +25,8 @@ struct ReplayPlan {
         var open: Int64
         var counts: Int64
         var end: Int64?
+        /// Where the log can't be asked by time: records with an earlier event time don't count.
+        var countsFrom: EventTime?
     }
 
     /// Partitions that are not in the answer are not read.
@@ -42,7 +44,9 @@ struct ReplayPlan {
                 // are earlier has nothing that counts.
                 let earliest = try source.offset(of: id, .earliest)
                 let none = ends?[id] ?? earliest
-                found[id] = Bounds(open: warmAt?[id] ?? none, counts: countsAt?[id] ?? none, end: ends?[id])
+                found[id] = Bounds(
+                    open: warmAt?[id] ?? none, counts: countsAt?[id] ?? none, end: ends?[id],
+                    countsFrom: countsAt == nil ? counts : nil)
             }
         case .offsets(let from, let until):
             for (id, counts) in from where ids.contains(id) {

@@ -127,7 +127,7 @@ final class RunStart {
         _ id: PartitionID, number: LaneNumber, restored: RestoredLane?, end: Int64?, bounds: ReplayPlan.Bounds?,
         committer: Committer
     ) throws(Fault) -> (lane: Lane, offset: Int64, keys: Int, fault: Fault?) {
-        let configuration = configuration(id, number)
+        let configuration = configuration(id, number, warmBefore: bounds?.countsFrom)
         let core = try LaneCore(configuration)
         var fault: Fault?
         var offset: Int64
@@ -190,10 +190,10 @@ final class RunStart {
         }
     }
 
-    private func configuration(_ id: PartitionID, _ number: LaneNumber) -> LaneConfiguration {
+    private func configuration(_ id: PartitionID, _ number: LaneNumber, warmBefore: EventTime? = nil) -> LaneConfiguration {
         LaneConfiguration(
             plan: plan, lane: number, partition: id, partitionOrder: order(id, number), storedOutputs: storedOutputs,
-            bounds: replay?.windows)
+            bounds: replay?.windows, warmBefore: warmBefore)
     }
 
     private func order(_ id: PartitionID, _ number: LaneNumber) -> Int64 { source.order(of: id) ?? Int64(number) }

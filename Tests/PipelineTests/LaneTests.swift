@@ -64,6 +64,30 @@ struct LaneTests {
         #expect(core.books == books)
     }
 
+    /// S17, for a log that can't be asked by time: each record's own time says whether it only warms.
+    @Test func recordsBeforeTheStartOfAReplayCountNowhere() throws {
+        let plan = SmallStream.plan(
+            window: .tumbling(size: .seconds(10), offset: .zero), deduplicate: DeduplicatePlan(key: [0], within: .minutes(1)))
+        let core = try LaneCore(
+            LaneConfiguration(
+                plan: plan, lane: 0, partition: PartitionID(topic: "t", number: 0), partitionOrder: 0, storedOutputs: [1],
+                bounds: 20_000..<40_000, warmBefore: EventTime(milliseconds: 20_000)))
+        let times: [(UInt64, Int64)] = [
+            (1, 15_000), (2, 19_000), (1, 16_000), (1, 21_000), (3, 22_000), (4, 19_500), (5, 45_000), (6, 21_000),
+        ]
+        let owned = OwnedBatch(times.enumerated().map { SmallStream.record(Int64($0), at: $1.1, id: $1.0).payload })
+        try core.process(owned.batch)
+        var books = Books(outputs: 1)
+        books.read = 4
+        books.duplicate = 1
+        books.aggregated = 1
+        books.filtered = 1
+        books.late = 1
+        books.lateRefusals = [1]
+        #expect(core.books == books)
+        #expect(core.nextOffset == 8)
+    }
+
     /// A row that is not decoded must not be looked at: its column holds what an earlier, larger batch left there.
     @Test func aRowThatIsNotDecodedIsNotFiltered() throws {
         var plan = SmallStream.plan()

@@ -11,9 +11,11 @@ public struct LaneConfiguration: Sendable {
     public var storedOutputs: [UInt16]
     /// Event times `[from, until)` in which windows must lie wholly, for a replay (S17); nil: all windows exist.
     public var bounds: Range<Int64>?
+    /// Records with an earlier event time only remember keys and move the watermark, for a replay of a log without times (S17).
+    public var warmBefore: EventTime?
     public init(
         plan: Plan, lane: LaneNumber, partition: PartitionID, partitionOrder: Int64, storedOutputs: [UInt16],
-        bounds: Range<Int64>? = nil
+        bounds: Range<Int64>? = nil, warmBefore: EventTime? = nil
     ) {
         self.plan = plan
         self.lane = lane
@@ -21,6 +23,7 @@ public struct LaneConfiguration: Sendable {
         self.partitionOrder = partitionOrder
         self.storedOutputs = storedOutputs
         self.bounds = bounds
+        self.warmBefore = warmBefore
     }
 }
 

@@ -31,6 +31,8 @@ struct LaneState: ~Copyable {
     private let keepsPayloads: Bool
     private let keepsLateEntries: Bool
     private let required: [Int]
+    /// Records with an earlier event time are in no count; `.min`: all count.
+    private let warmBefore: Int64
 
     init(_ configuration: LaneConfiguration) throws(Fault) {
         decoder = try RecordDecoder(fields: configuration.plan.fields, maxRecord: configuration.plan.source.maxRecord)
@@ -58,6 +60,7 @@ struct LaneState: ~Copyable {
                 to: OutputState(
                     aggregate, fields: plan.fields, stored: configuration.storedOutputs[at], bounds: configuration.bounds))
         }
+        warmBefore = configuration.warmBefore?.milliseconds ?? .min
         books = Books(outputs: outputCount)
         let fields = configuration.plan.fields
         keepsPayloads = !fields.contains(where: \.isPersonal)
@@ -95,10 +98,28 @@ struct LaneState: ~Copyable {
         if warm {
             books = booksBefore
         } else {
+            if warmBefore > .min { live = leaveWarm(rows, live) }
             aggregate(columns, batch, live)
             account(batch, rows, refused: refused)
         }
         return rows
+    }
+
+    /// Where a replay's start can't be looked up in the log, each record's own time says whether it only warms (S17): such
+    /// a row has been remembered, and is in no count from here on.
+    private func leaveWarm(_ rows: Int, _ live: Int) -> Int {
+        for row in 0..<rows where scratch.times[row] < warmBefore {
+            switch scratch.verdicts[row] {
+            case RowVerdict.open, RowVerdict.filtered, RowVerdict.duplicate: scratch.verdicts[row] = RowVerdict.redelivered
+            default: break
+            }
+        }
+        var kept = 0
+        for at in 0..<live where scratch.verdicts[Int(scratch.live[at])] == RowVerdict.open {
+            scratch.live[kept] = scratch.live[at]
+            kept &+= 1
+        }
+        return kept
     }
 
     /// Offsets first: what lies below the next one was read before and is dropped before it is read.
