@@ -1,3 +1,4 @@
+import Dispatch
 import Kafka
 import Model
 import Observe
@@ -34,9 +35,32 @@ final class RowPublisher {
         producer = try KafkaProducer(settings, onEvent: { _ in })
     }
 
-    static func isNeeded(_ plan: Plan) -> Bool {
-        if case .topic = plan.deadLetters { return true }
-        return plan.aggregates.contains { $0.targets.contains { if case .kafka = $0 { true } else { false } } }
+    static func isNeeded(_ plan: Plan) -> Bool { !topics(plan).isEmpty }
+
+    /// Every topic that rows or dead letters go to, once each.
+    private static func topics(_ plan: Plan) -> [String] {
+        var topics: Set<String> = []
+        if case .topic(let name) = plan.deadLetters { topics.insert(name) }
+        for aggregate in plan.aggregates { for case .kafka(let name) in aggregate.targets { topics.insert(name) } }
+        return topics.sorted()
+    }
+
+    /// Looks at the topics beside the run and tells of one that is missing or forbidden: a producer finds out only after
+    /// half a minute, and a dead-letter topic may not be written to for weeks.
+    func lookAtTopics(_ plan: Plan) {
+        let settings = settings
+        let onEvent = onEvent
+        DispatchQueue(label: "weir.topics").async { @Sendable in
+            guard let queries = try? KafkaQueries(settings) else { return }
+            for topic in Self.topics(plan) {
+                do throws(Fault) {
+                    _ = try queries.partitions(of: [topic], within: RuntimeLimits.questionLimit)
+                } catch {
+                    if !error.isTransient { onEvent(.outboxStuck(output: topic, rows: 0, error)) }
+                }
+            }
+            queries.close(within: RuntimeLimits.closeLimit)
+        }
     }
 
     /// Hands over what waits and notes what arrived; waits at most `limit` for the broker. True: nothing waits any more.

@@ -123,6 +123,7 @@ public final class Service: Sendable {
                 let committer = try start.committer(
                     results: results, directory: directory, publisher: publisher, board: board)
                 try start.openLanes(restored, into: committer)
+                publisher?.lookAtTopics(plan)
                 return (source, start, committer)
             } catch {
                 // The broker went away between two questions: from the beginning.

@@ -1,4 +1,5 @@
 import Model
+import Observe
 import Runtime
 import Testing
 import Testkit
@@ -7,6 +8,22 @@ private let why: Comment = .init(rawValue: KafkaCluster.reason)
 
 @Suite(.enabled(if: KafkaCluster.isAvailable, why))
 struct RowsAndDeadLettersTests {
+    /// A producer would find out only with its first row, and then after half a minute.
+    @Test func anOutputTopicThatIsMissingIsToldAtOnce() throws {
+        let cluster = try KafkaCluster.shared()
+        let topic = try cluster.createTopic("no-rows")
+        let job = SmallJob(
+            bootstrap: cluster.bootstrap, source: "{topics: [\(topic)]}", to: "- kafka: {topic: nowhere-at-all}")
+        let scratch = Scratch()
+        let running = Running(try job.plan(scratch.path))
+        let told = try eventually("the word that the topic is missing", within: 20) { () -> Fault? in
+            for case .outboxStuck("nowhere-at-all", _, let fault) in running.events { return fault }
+            return nil
+        }
+        #expect([told.code, told.place] == ["topic_missing", "nowhere-at-all"])
+        try running.stop()
+    }
+
     @Test func rowsGoToATopicAsTheContractWritesThem() throws {
         let cluster = try KafkaCluster.shared()
         let topic = try cluster.createTopic("rows-in")
