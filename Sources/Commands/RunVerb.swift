@@ -117,7 +117,8 @@ struct RunPosition {
         return (done, total)
     }
 
-    /// Of a file by the share of its bytes; a block of it is read ahead, so that the end is told a little low.
+    /// Of a file by the share of its bytes (a block of it is read ahead, so that the end is told a little low), of a bounded
+    /// generator by the share of its events.
     private func end(of partition: PartitionFacts) -> Int64? {
         if let end = partition.endOffset { return end }
         guard let share = partition.share, share > 0 else { return nil }

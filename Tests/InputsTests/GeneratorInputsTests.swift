@@ -66,6 +66,17 @@ struct GeneratorInputsTests {
         #expect(got.timestamps == Array(expected.timestamps[offset...]))
     }
 
+    /// What a progress bar reckons the end with; without an end there is none to reckon.
+    @Test func theShareThatWasTakenGrowsToTheWhole() throws {
+        let input = generator(GeneratorPlan(partitions: 2, events: 3_000, unpaced: true))[1]
+        try input.open(at: 0, wake: {})
+        var shares: [Double] = []
+        while case .records = input.take(limit: 500) { shares.append(try #require(input.share)) }
+        #expect(shares.count > 2 && shares == shares.sorted() && shares.allSatisfy { $0 > 0 && $0 <= 1 })
+        #expect(input.share == 1)
+        #expect(generator(GeneratorPlan(unpaced: true))[0].share == nil)
+    }
+
     @Test func anOffsetBeyondTheEndIsRefused() throws {
         let input = generator(GeneratorPlan(events: 1_000, unpaced: true))[0]
         #expect(throws: Fault.self) { try input.open(at: 1_001, wake: {}) }

@@ -98,6 +98,8 @@ final class GeneratorInput: PartitionInput, @unchecked Sendable {
         return .nothing
     }
 
+    var share: Double? { sequence.share }
+
     func release() {}
 
     func close() {

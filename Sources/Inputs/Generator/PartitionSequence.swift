@@ -24,6 +24,9 @@ struct PartitionSequence: Sendable {
         self.end = end
     }
 
+    /// How much of a bounded workload was gone through, 0 to 1; nil: it has no end.
+    var share: Double? { end == .max ? nil : end <= 0 ? 1 : min(Double(workload.position) / Double(end), 1) }
+
     /// Adds events to `batch` until it holds `limit` or no more are due; says why it stopped.
     mutating func fill(_ batch: WorkloadBatch, limit: Int, dueBy: Int64) -> Rest {
         var budget = InputLimits.eventsScannedPerTake
