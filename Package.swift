@@ -53,10 +53,11 @@ let package = Package(
         part(
             "Runtime",
             ["Model", "Topology", "Pipeline", "Freshness", "State", "Kafka", "Inputs", "Observe", "CSys"]),
+        part("Rehearsal", ["Model", "Topology", "Pipeline", "Freshness", "State", "Runtime"]),
         part("Testkit", ["Model", "Topology", "Pipeline", "Freshness", "State", "Kafka", "Inputs", "Runtime"]),
         part(
             "Commands",
-            ["Model", "Topology", "Runtime", "Freshness", "Observe", "Inputs", "Kafka", "State", "CSys"]),
+            ["Model", "Topology", "Runtime", "Rehearsal", "Freshness", "Observe", "Inputs", "Kafka", "State", "CSys"]),
         .executableTarget(name: "weir", dependencies: ["Commands"], swiftSettings: strict),
 
         .executableTarget(
@@ -74,6 +75,7 @@ let package = Package(
         tests("Kafka", ["Kafka", "Model", "CRdKafka", "Testkit"]),
         tests("Inputs", ["Inputs", "Model"]),
         tests("Runtime", ["Runtime", "Pipeline", "Testkit", "Model"]),
+        tests("Rehearsal", ["Rehearsal", "Model", "Topology"]),
         tests("Observe", ["Observe", "Freshness", "Model"], goldens: "Goldens"),
         tests(
             "Commands", ["Commands", "Model", "Freshness", "Runtime", "Observe", "Topology", "Testkit", "weir"],

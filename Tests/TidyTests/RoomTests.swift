@@ -11,8 +11,9 @@ private let rooms: [String: Set<String>] = [
     "Inputs": ["Model"],
     "Observe": ["Model", "Freshness"],
     "Runtime": ["Model", "Topology", "Pipeline", "Freshness", "State", "Kafka", "Inputs", "Observe"],
+    "Rehearsal": ["Model", "Topology", "Pipeline", "Freshness", "State", "Runtime"],
     "Testkit": ["Model", "Topology", "Pipeline", "Freshness", "State", "Kafka", "Inputs", "Observe", "Runtime"],
-    "Commands": ["Model", "Topology", "Pipeline", "Freshness", "State", "Kafka", "Inputs", "Observe", "Runtime"],
+    "Commands": ["Model", "Topology", "Pipeline", "Freshness", "State", "Kafka", "Inputs", "Observe", "Runtime", "Rehearsal"],
     "weir": ["Commands"],
 ]
 
