@@ -35,7 +35,7 @@ final class Folder {
         path = String(cString: try #require(mkdtemp(&template)))
     }
     deinit {
-        for folder in [path + "/state", path] { Self.empty(folder) }
+        Self.empty(path)
     }
 
     private static func empty(_ path: String) {
@@ -44,7 +44,8 @@ final class Folder {
             let name = withUnsafePointer(to: &entry.pointee.d_name) {
                 $0.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
             }
-            unlink("\(path)/\(name)")
+            // A link is no folder, whatever it points to.
+            if name != ".", name != "..", unlink("\(path)/\(name)") != 0, errno == EISDIR { empty("\(path)/\(name)") }
         }
         closedir(listing)
         rmdir(path)

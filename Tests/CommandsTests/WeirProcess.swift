@@ -9,7 +9,7 @@ final class WeirProcess {
     private var exit: Int32?
 
     /// Beside the bundle of the tests.
-    private static let binary: String? = {
+    static let binary: String? = {
         guard let own = realpath("/proc/self/exe", nil) else { return nil }
         defer { free(own) }
         // The tests' runner is the toolchain's or the bundle itself; arguments name the bundle in either case.
@@ -19,8 +19,9 @@ final class WeirProcess {
         return (candidates + ["\(packageFolder)/.build/debug/weir"]).first { access($0, X_OK) == 0 }
     }()
 
-    init(_ arguments: [String]) throws {
-        let binary = try #require(Self.binary, "weir is not built")
+    /// - Parameter program: another program, by its path.
+    init(_ arguments: [String], program: String? = nil) throws {
+        let binary = try #require(program ?? Self.binary, "weir is not built")
         folder = try Folder()
         var actions = posix_spawn_file_actions_t()
         posix_spawn_file_actions_init(&actions)

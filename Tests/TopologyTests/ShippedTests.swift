@@ -11,8 +11,10 @@ private let shipped = ((try? FileManager.default.contentsOfDirectory(atPath: fol
 @Test func everyShippedTopologyCanBeRun() {
     #expect(!shipped.isEmpty)
     for name in shipped {
-        let reading = Topology.read(files: [folder.appending(path: name).path])
-        #expect(reading.plan != nil, "\(name): \(reading.problems.map { $0.text() }.joined(separator: "\n"))")
+        let reading = Topology.read(files: [folder.appending(path: name).path], strict: true)
+        #expect(
+            reading.plan != nil && reading.problems.isEmpty,
+            "\(name): \(reading.problems.map { $0.text() }.joined(separator: "\n"))")
     }
 }
 
