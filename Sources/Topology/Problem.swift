@@ -47,10 +47,19 @@ public struct Problem: Equatable, Sendable {
         case keyWithDefault = "key_with_default"
         case filesApart = "files_apart"
         case neverTrue = "never_true"
+        case neverFalse = "never_false"
+        case freshnessUnmet = "freshness_unmet"
+        case wideGroup = "wide_group"
+        case personalRows = "personal_rows"
+        case topicCollision = "topic_collision"
+        case sharedTopic = "shared_topic"
         case unusedAcceptance = "unused_acceptance"
 
         /// The warnings that a topology can accept by name.
-        public static let acceptable: [Code] = [.lateCopies, .keyWithDefault, .filesApart, .neverTrue]
+        public static let acceptable: [Code] = [
+            .lateCopies, .keyWithDefault, .filesApart, .neverTrue, .neverFalse, .freshnessUnmet, .wideGroup, .personalRows,
+            .sharedTopic,
+        ]
     }
 
     public var place: Place

@@ -63,8 +63,10 @@ import Testing
         """
 
     @Test func theExampleOfTheSpecificationBecomesItsPlan() {
-        let reading = read(Self.example, files: ["/run/secrets/kafka": "geheim\n"], strict: true)
-        #expect(texts(reading) == [])
+        let reading = read(Self.example, files: ["/run/secrets/kafka": "geheim\n"])
+        // Its `where` asks for a field with a default, and it promises less than its own out_of_orderness.
+        #expect(reading.problems.map(\.code) == [.neverFalse, .freshnessUnmet])
+        #expect(reading.problems.allSatisfy { $0.severity == .warning })
         var plan = reading.plan
         plan?.fingerprint = []
         #expect(

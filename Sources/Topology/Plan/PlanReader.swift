@@ -44,6 +44,7 @@ struct PlanReader {
             deadLetters: deadLetters, commitEvery: root.section("commit")?["every"]?.span ?? .milliseconds(250), state: state,
             http: root.section("http").flatMap(httpPlan))
         PlanCheck(problems: problems, root: root).run(plan, places: places)
+        PlanDoubts(problems: problems, root: root, plan: plan).run()
         plan.fingerprint = Fingerprint.parts(
             of: plan, source: root["source"]?.keyPlace ?? start, deduplicate: root["deduplicate"]?.keyPlace ?? start,
             aggregates: places)
