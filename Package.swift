@@ -75,7 +75,7 @@ let package = Package(
         tests("Kafka", ["Kafka", "Model", "CRdKafka", "Testkit"]),
         tests("Inputs", ["Inputs", "Model"]),
         tests("Runtime", ["Runtime", "Pipeline", "Testkit", "Model"]),
-        tests("Rehearsal", ["Rehearsal", "Model", "Topology"]),
+        tests("Rehearsal", ["Rehearsal", "Model", "Testkit"]),
         tests("Observe", ["Observe", "Freshness", "Model"], goldens: "Goldens"),
         tests(
             "Commands", ["Commands", "Model", "Freshness", "Runtime", "Observe", "Topology", "Testkit", "weir"],

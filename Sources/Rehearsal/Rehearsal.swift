@@ -1,23 +1,200 @@
 public import Model
+import Pipeline
+import Runtime
+import State
 
 /// One case's run: the production lanes, merge, commits and state under a clock that only the case moves. Single-threaded.
+///
+/// Records of one partition that stand next to one another in a step are one batch. A lane has always read its log to the end.
 public final class Rehearsal {
     /// Steps that feed leave the commit to `commit`, as a case that has such a step wants it.
     public var commitsOnlyWhenTold = false
-    private let plan: Plan
+    let plan: Plan
+    let clock = VirtualClock()
+    private let directory: StateDirectory
+    private let probe: EventTimeProbe
+    private let topics: [String]
+    private var cuts: [Int] = []
+    private(set) var store: StateStore
+    private(set) var results: ResultsStore
+    private(set) var cycle: CommitCycle
+    private var merge: MergeCore
+    private(set) var lanes: [RehearsedLane] = []
+    var told = Told()
 
-    /// `partitions`: of each topic, those that exist before anything is fed; nil: those that appear.
-    public init(plan: Plan, partitions: Int?) throws(Fault) { self.plan = plan }
+    /// `partitions`: of each topic, those that exist before anything is fed; nil: those that appear. A partition that appears
+    /// late is one that was added to the topic; a case that wants it to hold the watermark back says how many there are.
+    public init(plan: Plan, partitions: Int?) throws(Fault) {
+        self.plan = plan
+        if case .kafka(let names, _, _) = plan.source.kind { topics = names } else { topics = ["input"] }
+        directory = try StateDirectory(inMemory: "rehearsal")
+        probe = try EventTimeProbe(plan)
+        store = try StateStore(directory: directory, plan: plan, clock: clock)
+        results = try ResultsStore(directory: directory, store: store)
+        (merge, cycle) = Self.empty(plan, store)
+        let ids = topics.flatMap { topic in
+            (0..<Int32(clamping: partitions ?? 0)).map { PartitionID(topic: topic, number: $0) }
+        }
+        try add(ids)
+    }
 
-    public func feed(_ records: [FedRecord]) throws(Fault) { throw Self.notYet }
-    public func advance(_ span: TimeSpan) throws(Fault) { throw Self.notYet }
-    public func commit() throws(Fault) { throw Self.notYet }
-    public func recut(_ sizes: [Int]) {}
-    public func end() throws(Fault) { throw Self.notYet }
-    public func restart(_ kind: Restart) throws(Fault) { throw Self.notYet }
-    public func observe() throws(Fault) -> Observation { throw Self.notYet }
+    // MARK: Steps
 
-    private static var notYet: Fault {
-        Fault("state_closed", "Rehearsals do not run yet.", next: "Use a newer Weir.", exit: .state)
+    /// One step's records. Errors: `input_ended` after `end`; what the state gives.
+    public func feed(_ records: [FedRecord]) throws(Fault) {
+        try store.checkNotEnded()
+        var rest = records[...]
+        for size in cuts where !rest.isEmpty {
+            try give(rest.prefix(max(size, 1)))
+            rest = rest.dropFirst(max(size, 1))
+            try tick()
+        }
+        try give(rest)
+        if !commitsOnlyWhenTold || !cuts.isEmpty { try tick() }
+    }
+
+    /// Moves the clocks. Commits at each moment at which silence decides something or early rows are due, and at the end.
+    public func advance(_ span: TimeSpan) throws(Fault) {
+        try store.checkNotEnded()
+        let start = clock.monotonic()
+        let end = start + TimeSpan(milliseconds: max(span.milliseconds, 0))
+        // Where everything is committed, the pace of a service would have begun to count the silence now.
+        if !hasUncommitted { try tick() }
+        // Nothing is fed meanwhile: what is shown at the first time that is due stays shown.
+        var early = Set(cycle.earlyRowsDue.compactMap(\.self).filter { $0 > start && $0 < end })
+        while let next = ([nextDecision].compactMap(\.self) + early).min(), next <= end {
+            clock.advance(to: next)
+            early.remove(next)
+            try tick()
+        }
+        clock.advance(to: end)
+        try tick()
+    }
+
+    public func commit() throws(Fault) { try tick() }
+
+    /// Later feeds come in batches of these sizes, each with a commit; what is left of a feed is one batch. Empty: uncut.
+    public func recut(_ sizes: [Int]) { cuts = sizes }
+
+    /// The input is bounded and over: every window closes (S6).
+    public func end() throws(Fault) {
+        try store.checkNotEnded()
+        try tick(ending: true)
+    }
+
+    /// A process ends and another goes on with what the store holds. What was not committed is read again at once.
+    public func restart(_ kind: Restart) throws(Fault) {
+        if kind == .clean {
+            try tick()
+            results.close()
+            store.close()
+        }
+        store = try StateStore(directory: directory, plan: plan, clock: clock)
+        results = try ResultsStore(directory: directory, store: store)
+        (merge, cycle) = Self.empty(plan, store)
+        for lane in lanes { merge.add(lane: lane.number, order: lane.order) }
+        try merge.restore(from: store)
+        let restored = Dictionary(uniqueKeysWithValues: try store.restoredLanes().map { ($0.lane, $0) })
+        for lane in lanes {
+            let core = try core(lane.id, lane.number, lane.order)
+            let was = restored[lane.number]
+            if let was { try core.restore(was, at: 0, from: store) }
+            lane.restart(core, now: clock.monotonic())
+            cycle.add(
+                lane: lane.number, watermark: was?.watermark, newestEventTime: was?.newestEventTime,
+                nextOffset: was?.nextOffset, silentSince: clock.monotonic())
+        }
+        if store.head.time.ended { return }
+        for lane in lanes { try read(lane) }
+    }
+
+    // MARK: Records
+
+    private func give(_ records: ArraySlice<FedRecord>) throws(Fault) {
+        var current: RehearsedLane?
+        for record in records {
+            let id = PartitionID(topic: record.topic ?? topics.first ?? "input", number: record.partition)
+            if current?.id != id {
+                if let current { try read(current) }
+                if !lanes.contains(where: { $0.id == id }) { try add([id]) }
+                current = lanes.first { $0.id == id }
+            }
+            guard let lane = current else { continue }
+            var timestamp = record.timestamp
+            if timestamp == nil, let payload = record.payload {
+                timestamp = try probe.time(of: payload).map { WallTime(milliseconds: $0.milliseconds) }
+            }
+            if let timestamp { clock.note(timestamp) }
+            let offset = record.offset ?? lane.nextOffset
+            lane.nextOffset = max(lane.nextOffset, offset + 1)
+            lane.log.append(
+                .init(
+                    offset: offset, payload: record.payload,
+                    timestamp: timestamp?.milliseconds ?? RecordBatch.noTimestamp))
+        }
+        if let current { try read(current) }
+    }
+
+    private func read(_ lane: RehearsedLane) throws(Fault) {
+        let isIdle = cycle.time.idle.contains(lane.number)
+        try lane.read(floor: isIdle ? cycle.time.watermark : nil, now: clock.monotonic())
+    }
+
+    private func add(_ ids: [PartitionID]) throws(Fault) {
+        let numbers = try store.lanes(for: ids)
+        for id in ids {
+            guard let number = numbers[id] else { continue }
+            let order = Int64(topics.firstIndex(of: id.topic) ?? topics.count) << 32 | Int64(id.number)
+            merge.add(lane: number, order: order)
+            lanes.append(
+                RehearsedLane(
+                    id, number: number, order: order, core: try core(id, number, order), silentSince: clock.monotonic()))
+            cycle.add(
+                lane: number, watermark: nil, newestEventTime: nil, nextOffset: nil, silentSince: clock.monotonic())
+        }
+    }
+
+    private func core(_ id: PartitionID, _ number: LaneNumber, _ order: Int64) throws(Fault) -> LaneCore {
+        try LaneCore(
+            LaneConfiguration(
+                plan: plan, lane: number, partition: id, partitionOrder: order,
+                storedOutputs: store.outputIDs.map { UInt16(truncatingIfNeeded: $0) }))
+    }
+
+    private static func empty(_ plan: Plan, _ store: StateStore) -> (MergeCore, CommitCycle) {
+        let merge = MergeCore(plan: plan, storedOutputs: store.outputIDs.map { UInt16(truncatingIfNeeded: $0) })
+        return (merge, CommitCycle(plan: plan, merge: merge, number: store.head.number, time: store.head.time))
+    }
+
+    // MARK: Commits
+
+    private var hasUncommitted: Bool { lanes.contains { $0.committed < $0.given } }
+
+    /// When silence alone would leave a lane out, by what the lanes say now.
+    private var nextDecision: MonotonicTime? {
+        let idle = cycle.time.idle
+        return lanes.filter { !idle.contains($0.number) || $0.hasSpoken }.map { $0.silentSince + plan.eventTime.idleAfter }.min()
+            .map { max($0, clock.monotonic()) }
+    }
+
+    private func tick(ending: Bool = false) throws(Fault) {
+        if store.head.time.ended { return }
+        let now = clock.monotonic()
+        let idle = cycle.time.idle
+        let due = cycle.dueOutputs(now: now)
+        let request = SealRequest(due: due, floor: cycle.time.watermark, closesAll: ending)
+        let answers = lanes.map { $0.seal(request, isIdle: idle.contains($0.number)) }
+        let leaving = ending ? [] : cycle.candidates(with: answers, now: now)
+        let commit = cycle.form(
+            answers: answers, leaving: leaving.sorted(), granted: [], ending: ending, now: now, wall: clock.wall(),
+            ship: { number, watermark in
+                let request = SealRequest(due: plan.aggregates.map { _ in false }, floor: watermark)
+                return lanes.first { $0.number == number }?.seal(request, isIdle: true)
+            })
+        guard let commit else { return }
+        try store.commit(commit)
+        try results.catchUp()
+        for lane in lanes { lane.committed = lane.given }
+        told.take(commit, plan)
     }
 }

@@ -85,6 +85,9 @@ public struct CommitCycle {
     /// When silence alone would change something; nil: only records can.
     public var nextDecision: MonotonicTime? { timekeeper.nextDecision(Array(reports.values)) }
 
+    /// By output: when early rows are due next (S15, `every`); nil: at once, or never.
+    public var earlyRowsDue: [MonotonicTime?] { nextEarly }
+
     /// The commit, or nil where nothing happened that needs one. `granted`: idle lanes that may have taken records, or that
     /// can't be asked now; the watermark waits for them. `ship` asks an idle lane for what it holds up to the combined watermark;
     /// idle lanes take no records, so it answers at once. `ending`: the bounded input is over and the

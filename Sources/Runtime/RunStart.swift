@@ -69,7 +69,7 @@ final class RunStart {
         if let bounds { ids = Set(bounds.keys) }
         let numbers = try store.lanes(for: ids.sorted())
         for (id, lane) in numbers { merge.add(lane: lane, order: order(id, lane)) }
-        try restoreMerge()
+        try merge.restore(from: store)
         let ends = options.until == .stopped || options.range != nil ? nil : try source.ends(of: ids.sorted())
         hasRead = restored.contains { $0.nextOffset != nil }
         var keys = 0
@@ -137,7 +137,7 @@ final class RunStart {
             // Of a partition that appeared since an earlier run nothing may be stepped over, whatever `start` says.
             offset = hasRead ? try source.offset(of: id, .earliest) : try source.firstOffset(of: id)
         }
-        if let restored { try restore(core, restored, offset) } else { core.jump(to: offset) }
+        if let restored { try core.restore(restored, at: offset, from: store) } else { core.jump(to: offset) }
         if let mark = restored?.fileFingerprint { try source.check(id, mark: mark) }
         if let choice = options.resume.first(where: { $0.partition == id }) {
             guard try checked(id, restored) != nil else { throw Self.notLost(id, offset) }
@@ -175,21 +175,6 @@ final class RunStart {
         }
     }
 
-    private func restore(_ core: LaneCore, _ restored: RestoredLane, _ offset: Int64) throws(Fault) {
-        core.restore(
-            books: restored.books, watermark: restored.watermark, newestEventTime: restored.newestEventTime,
-            nextOffset: restored.nextOffset ?? offset, lastRecord: restored.lastRecord)
-        try store.forEachState(lane: restored.lane) { key, value throws(Fault) in
-            if !core.restore(key: key, value: value) { throw Self.damaged(restored.partition.description) }
-        }
-    }
-
-    private func restoreMerge() throws(Fault) {
-        try store.forEachState(lane: mergeLane) { key, value throws(Fault) in
-            if !merge.restore(key: key, value: value) { throw Self.damaged("merge") }
-        }
-    }
-
     private func configuration(_ id: PartitionID, _ number: LaneNumber, warmBefore: EventTime? = nil) -> LaneConfiguration {
         LaneConfiguration(
             plan: plan, lane: number, partition: id, partitionOrder: order(id, number), storedOutputs: storedOutputs,
@@ -202,11 +187,5 @@ final class RunStart {
         Fault(
             "resume_refused", "The position of this partition is not lost: it goes on at \(offset).", place: "\(id)@\(offset)",
             next: "Leave --resume away for this partition; to read a range again use --from and --until.", exit: .usage)
-    }
-
-    private static func damaged(_ place: String) -> Fault {
-        Fault(
-            "state_damaged", "An entry of the state does not belong to this topology.", place: place,
-            next: "Restore the state directory from a backup, or start with another one.", exit: .state)
     }
 }

@@ -10,6 +10,9 @@ final class Database {
         /// Creates the file if it is not there. `cache` in KiB.
         case write(pageSize: Int, cache: Int)
         case read
+        /// A database in this process's memory under a name that begins with a slash. It lasts while one connection is open,
+        /// so it outlives a store that a rehearsal drops. `cache` in KiB.
+        case memory(pageSize: Int, cache: Int)
     }
 
     /// SQLite counts its memory behind a lock that every allocation takes, unless told not to before its first use.
@@ -31,10 +34,12 @@ final class Database {
         frames.initialize(to: 0)
         var flags = SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE
         switch access {
-        case .write: flags |= SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE
+        case .write, .memory: flags |= SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE
         case .read: flags |= SQLITE_OPEN_READONLY
         }
-        let code = sqlite3_open_v2(file, &handle, flags, nil)
+        var fileSystem: String?
+        if case .memory = access { fileSystem = "memdb" }
+        let code = sqlite3_open_v2(file, &handle, flags, fileSystem)
         guard code == SQLITE_OK else {
             let fault = handle.map { Database.fault($0, file: file) }
             sqlite3_close_v2(handle)
@@ -45,6 +50,7 @@ final class Database {
         switch access {
         case .write(let pageSize, let cache): try prepareToWrite(pageSize: pageSize, cache: cache)
         case .read: try set("query_only", "1", reads: "1")
+        case .memory(let pageSize, let cache): try prepareInMemory(pageSize: pageSize, cache: cache)
         }
     }
 
@@ -78,6 +84,16 @@ final class Database {
                 context?.assumingMemoryBound(to: Int32.self).pointee = frames
                 return SQLITE_OK
             }, frames)
+    }
+
+    /// Memory knows no write-ahead log and nothing to wait for; all else is as in a file.
+    private func prepareInMemory(pageSize: Int, cache: Int) throws(Fault) {
+        try execute("PRAGMA page_size = \(pageSize); PRAGMA auto_vacuum = INCREMENTAL")
+        try set("journal_mode", "MEMORY", reads: "memory")
+        try set("synchronous", "OFF", reads: "0")
+        try set("temp_store", "MEMORY", reads: "2")
+        try set("cache_size", "-\(cache)", reads: "-\(cache)")
+        try set("trusted_schema", "0", reads: "0")
     }
 
     private func set(_ name: String, _ value: String, reads: String) throws(Fault) {

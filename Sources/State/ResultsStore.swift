@@ -24,8 +24,7 @@ public final class ResultsStore: @unchecked Sendable {
     /// `results_of_other_state` and what SQLite's files can give (exit 5), `disk_full` (exit 6).
     public init(directory: StateDirectory, store: StateStore) throws(Fault) {
         self.store = store
-        let database = try Database(
-            directory.resultsFile, .write(pageSize: StateLimits.pageSize, cache: StateLimits.resultsCache))
+        let database = try Database(directory.resultsFile, directory.writing(cache: StateLimits.resultsCache))
         self.database = database
         let plan = store.plan
         keeps = plan.aggregates.flatMap { aggregate in
@@ -86,6 +85,20 @@ public final class ResultsStore: @unchecked Sendable {
 
     // MARK: Rows
 
+    /// What identifies a table's rows but for their values, in the order of the rows' keys.
+    public func revisions(in table: String) throws(Fault) -> [TableRevision] {
+        let query = try database.statement(
+            "SELECT window_start, window_end, revision, final FROM \(ResultsTable.quote(table)) ORDER BY row_key")
+        var rows: [TableRevision] = []
+        try query.eachRow { () throws(Fault) in
+            rows.append(
+                TableRevision(
+                    windowStart: EventTime(milliseconds: query.int(0)), windowEnd: EventTime(milliseconds: query.int(1)),
+                    revision: query.int(2), final: query.int(3) != 0))
+        }
+        return rows
+    }
+
     private func apply(_ table: String, _ key: UnsafeRawBufferPointer, _ row: UnsafeRawBufferPointer) throws(Fault) {
         let target = try target(table)
         guard let values = RowBytes.decode(row), values.count == target.values else {
@@ -124,6 +137,20 @@ public final class ResultsStore: @unchecked Sendable {
             delete.bind(2, Int64(StateLimits.deletesPerCommit))
             try delete.run()
         }
+    }
+}
+
+/// A table's row without its group and measures.
+public struct TableRevision: Hashable, Sendable {
+    public var windowStart: EventTime
+    public var windowEnd: EventTime
+    public var revision: Int64
+    public var final: Bool
+    public init(windowStart: EventTime, windowEnd: EventTime, revision: Int64, final: Bool) {
+        self.windowStart = windowStart
+        self.windowEnd = windowEnd
+        self.revision = revision
+        self.final = final
     }
 }
 

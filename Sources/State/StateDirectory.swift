@@ -1,6 +1,7 @@
 import CSys
 import Glibc
 public import Model
+import Synchronization
 
 /// The directory that holds one topology's state, ours alone for the life of the process: `lock` (with our process id),
 /// `instance`, `state.db`, `results.db`. Made by the runtime at start, before anything else is opened.
@@ -10,13 +11,36 @@ public final class StateDirectory: @unchecked Sendable {
     public let path: String
     /// Made once, kept as long as the directory: 16 hex digits.
     public let instance: String
+    /// -1: in memory, where nobody else comes.
     private let lock: Int32
+    /// What keeps databases in memory while no store has them open.
+    private let keepers: [Database]
+    private static let named = Atomic<Int>(0)
+
+    /// A directory that is only in memory: the same databases with the same contents, gone with this object. For rehearsals,
+    /// which open it again after each restart.
+    public init(inMemory name: String) throws(Fault) {
+        path = "/\(name)-\(Self.named.wrappingAdd(1, ordering: .relaxed).newValue)"
+        instance = "0000000000000000"
+        lock = -1
+        keepers = [
+            try Database("\(path)/state.db", .memory(pageSize: StateLimits.pageSize, cache: StateLimits.resultsCache)),
+            try Database("\(path)/results.db", .memory(pageSize: StateLimits.pageSize, cache: StateLimits.resultsCache)),
+        ]
+    }
+
+    /// How its databases are opened by those who write. `cache` in KiB.
+    func writing(cache: Int) -> Database.Access {
+        keepers.isEmpty
+            ? .write(pageSize: StateLimits.pageSize, cache: cache) : .memory(pageSize: StateLimits.pageSize, cache: cache)
+    }
 
     /// Creates the directory (0700) where it is missing and takes its lock.
     /// Errors: `state_in_use`, `state_read_only`, `state_network_disk`, `state_no_right`, `state_no_directory`,
     /// `state_cannot_open` (exit 5), `disk_full` (exit 6).
     public init(_ path: String) throws(Fault) {
         self.path = path
+        keepers = []
         try StateDirectory.create(path)
         var about = statfs()
         guard statfs(path, &about) == 0 else { throw FileSystemKind.fault(errno, path: path) }
@@ -39,6 +63,7 @@ public final class StateDirectory: @unchecked Sendable {
     }
 
     deinit {
+        guard lock >= 0 else { return }
         // A process that was forked from ours at the wrong moment may hold the descriptor too: unlocking works for all.
         flock(lock, LOCK_UN)
         Glibc.close(lock)

@@ -1,0 +1,92 @@
+import Model
+import Pipeline
+import Runtime
+
+/// One partition: its log, which outlives restarts as a broker's does, and the lane that reads it, which does not.
+final class RehearsedLane {
+    struct Record {
+        var offset: Int64
+        var payload: [UInt8]?
+        var timestamp: Int64
+    }
+    let id: PartitionID
+    let number: LaneNumber
+    let order: Int64
+    var log: [Record] = []
+    /// How many of the log's records the lane was given, and how many of those are committed.
+    var given = 0
+    var committed = 0
+    var nextOffset: Int64 = 0
+    var core: LaneCore
+    var silentSince: MonotonicTime
+    private var spokenBefore = 0
+    private var spokenAtSeal = 0
+
+    init(_ id: PartitionID, number: LaneNumber, order: Int64, core: LaneCore, silentSince: MonotonicTime) {
+        self.id = id
+        self.number = number
+        self.order = order
+        self.core = core
+        self.silentSince = silentSince
+    }
+
+    func restart(_ core: LaneCore, now: MonotonicTime) {
+        self.core = core
+        given = committed
+        silentSince = now
+        spokenBefore = 0
+        spokenAtSeal = 0
+    }
+
+    var hasSpoken: Bool { core.spoken != spokenAtSeal }
+
+    /// Gives the lane what it has not been given, as one batch. `floor`: the combined watermark, for an idle lane (S6).
+    func read(floor: EventTime?, now: MonotonicTime) throws(Fault) {
+        guard given < log.count else { return }
+        if let floor { core.raise(to: floor) }
+        let records = log[given...]
+        given = log.count
+        try core.process(records.map(\.payload), offsets: records.map(\.offset), timestamps: records.map(\.timestamp))
+        if core.spoken != spokenBefore {
+            spokenBefore = core.spoken
+            silentSince = now
+        }
+    }
+
+    func seal(_ request: SealRequest, isIdle: Bool) -> CommitCycle.LaneAnswer {
+        let spoke = isIdle && hasSpoken
+        spokenAtSeal = core.spoken
+        var request = request
+        if !isIdle || spoke { request.floor = nil }
+        return CommitCycle.LaneAnswer(sealed: core.seal(request), silentSince: silentSince, isFullyRead: true, spoke: spoke)
+    }
+}
+
+extension LaneCore {
+    func process(_ payloads: [[UInt8]?], offsets: [Int64], timestamps: [Int64]) throws(Fault) {
+        let bytes = payloads.flatMap { $0 ?? [] }
+        let lengths = payloads.map { $0?.count ?? 0 }
+        var fault: Fault?
+        bytes.withUnsafeBytes { bytes in
+            // An empty payload is not a tombstone, so it needs an address.
+            let base = bytes.baseAddress ?? UnsafeRawPointer(bitPattern: 16)!
+            var at = 0
+            let starts = payloads.map { payload -> UnsafeRawPointer? in
+                defer { at += payload?.count ?? 0 }
+                return payload == nil ? nil : base + at
+            }
+            func run(
+                _ starts: UnsafePointer<UnsafeRawPointer?>, _ lengths: UnsafePointer<Int>, _ offsets: UnsafePointer<Int64>,
+                _ timestamps: UnsafePointer<Int64>
+            ) {
+                do throws(Fault) {
+                    try process(
+                        RecordBatch(
+                            count: payloads.count, payloads: starts, lengths: lengths, offsets: offsets, timestamps: timestamps))
+                } catch { fault = error }
+            }
+            run(starts, lengths, offsets, timestamps)
+        }
+        if let fault { throw fault }
+    }
+}

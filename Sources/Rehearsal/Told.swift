@@ -1,0 +1,125 @@
+import Freshness
+public import Model
+import Pipeline
+import State
+
+/// What commits have told since the case began, and since it was looked at last.
+struct Told {
+    struct Place: Hashable {
+        var output: Int
+        var windowStart: EventTime
+        var group: [Value]
+    }
+    var rows: [Row] = []
+    var latest: [Row] = []
+    var late: [Observation.Late] = []
+    var deadLetters: [Observation.DeadLetter] = []
+    private var places: [Place: Int] = [:]
+
+    mutating func take(_ commit: Commit, _ plan: Plan) {
+        rows += commit.rows
+        for row in commit.rows {
+            let place = Place(output: row.output, windowStart: row.windowStart, group: row.group)
+            if let at = places[place] {
+                if row.revision >= latest[at].revision { latest[at] = row }
+            } else {
+                places[place] = latest.count
+                latest.append(row)
+            }
+        }
+        for lane in commit.lanes {
+            late += lane.late.map {
+                Observation.Late(
+                    output: plan.aggregates[$0.output].name, topic: lane.partition.topic, partition: lane.partition.number,
+                    offset: $0.offset, windowStart: $0.windowStart, windowEnd: $0.windowEnd, watermark: $0.watermark,
+                    lateBy: $0.lateBy)
+            }
+            deadLetters += lane.deadLetters.map {
+                Observation.DeadLetter(
+                    topic: lane.partition.topic, partition: lane.partition.number, offset: $0.offset, reason: $0.reason,
+                    field: $0.field.map { plan.fields[$0].name })
+            }
+        }
+    }
+}
+
+extension Rehearsal {
+    /// What stands committed now; rows, late entries and dead letters since the last call.
+    /// Error: `state_damaged` where a table does not hold the latest rows.
+    public func observe() throws(Fault) -> Observation {
+        try compareTables()
+        let restored = try store.restoredLanes()
+        let books = restored.reduce(Books(outputs: plan.aggregates.count)) { $0 + $1.books }
+        defer {
+            told.rows = []
+            told.late = []
+            told.deadLetters = []
+        }
+        return Observation(
+            rows: told.rows.map(shown), latest: told.latest.map(shown), outcomes: Self.counts(books), late: told.late,
+            deadLetters: told.deadLetters, watermark: store.head.time.watermark, freshness: try freshness(restored))
+    }
+
+    private func shown(_ row: Row) -> Observation.Row {
+        let aggregate = plan.aggregates[row.output]
+        var columns = [
+            Observation.Column("window_start", .time(row.windowStart)), Observation.Column("window_end", .time(row.windowEnd)),
+        ]
+        columns += zip(aggregate.groupBy, row.group).map { Observation.Column(plan.fields[$0].name, $1) }
+        columns += zip(aggregate.measures, row.measures).map { Observation.Column($0.name, $1) }
+        return Observation.Row(
+            output: aggregate.name, columns: columns, revision: row.revision, final: row.final, asOf: row.asOf)
+    }
+
+    private static func counts(_ books: Books) -> [Observation.Count] {
+        [
+            .init("read", books.read), .init("aggregated", books.aggregated), .init("duplicate", books.duplicate),
+            .init("late", books.late), .init("filtered", books.filtered), .init("rejected", books.rejected),
+            .init("partly_late", books.partlyLate), .init("unidentified", books.unidentified),
+            .init("duplicate_observed", books.duplicateObserved), .init("redelivered", books.redelivered),
+        ]
+    }
+
+    private func freshness(_ restored: [RestoredLane]) throws(Fault) -> Observation.Freshness {
+        var facts = Facts(plan: plan, version: "")
+        facts.watermark = store.head.time.watermark
+        let byNumber = Dictionary(uniqueKeysWithValues: restored.map { ($0.lane, $0) })
+        facts.partitions = lanes.map { lane in
+            let was = byNumber[lane.number]
+            var fact = PartitionFacts(
+                id: lane.id, lane: lane.number, books: was?.books ?? Books(outputs: plan.aggregates.count),
+                nextOffset: was?.nextOffset ?? 0)
+            fact.watermark = was?.watermark
+            fact.newestEventTime = was?.newestEventTime
+            fact.isIdle = store.head.time.idle.contains(lane.number)
+            fact.isCaughtUp = lane.committed == lane.log.count
+            if !fact.isCaughtUp { fact.oldestUncommitted = lane.core.oldestTimestamp }
+            return fact
+        }
+        let clocks = facts.clocks(at: clock.wall())
+        let progress = zip(plan.aggregates, try store.progress()).map {
+            Observation.Progress(output: $0.name, completeThrough: $1.completeThrough, finalThrough: $1.finalThrough)
+        }
+        return Observation.Freshness(
+            watermarkLag: clocks.watermarkLag, eventLag: clocks.eventLag, queueAge: clocks.queueAge, outputs: progress)
+    }
+
+    /// A table that keeps every row must hold the latest ones. Its rows are compared by window, revision and `final`.
+    private func compareTables() throws(Fault) {
+        for (index, aggregate) in plan.aggregates.enumerated() {
+            for case .table(let name, nil) in aggregate.targets {
+                let stored = try results.revisions(in: name).reduce(into: [:]) { $0[$1, default: 0] += 1 }
+                let emitted = told.latest.filter { $0.output == index }.reduce(into: [TableRevision: Int]()) {
+                    let row = TableRevision(
+                        windowStart: $1.windowStart, windowEnd: $1.windowEnd, revision: $1.revision, final: $1.final)
+                    $0[row, default: 0] += 1
+                }
+                guard stored == emitted else {
+                    throw Fault(
+                        "state_damaged", "The table \(name) does not hold the latest rows of \(aggregate.name).", place: name,
+                        next: "Report this with the test file.", exit: .state)
+                }
+            }
+        }
+    }
+}
