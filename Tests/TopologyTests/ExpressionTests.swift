@@ -65,6 +65,8 @@ import Testing
         ("d = 9007199254740993", no(2)), ("d != -9007199254740993", yes(2)),
         // Lists
         ("s IN ('a', 'b', 'a')", .isIn(column: 0, [.string("a"), .string("b")], negated: false)),
+        // The same letter in two ways of writing it: two texts.
+        ("s IN ('\u{E9}', 'e\u{301}')", .isIn(column: 0, [.string("\u{E9}"), .string("e\u{301}")], negated: false)),
         ("i NOT IN (1, 2.0, 2.5)", .isIn(column: 1, [.int(1), .int(2)], negated: true)),
         ("i IN (2.5)", no(1)), ("i NOT IN (2.5, 1e30)", yes(1)),
         ("i IN (1, NULL)", .isIn(column: 1, [.int(1), .null], negated: false)),

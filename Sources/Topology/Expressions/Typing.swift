@@ -169,7 +169,7 @@ struct Typing {
             }
             // A number that no value of the column can equal adds nothing to the list.
             switch compare(column, .equal, expression) {
-            case .compare(_, _, let value): if !list.contains(value) { list.append(value) }
+            case .compare(_, _, let value): if !list.contains(where: { Self.isSame($0, value) }) { list.append(value) }
             case nil: isGood = false
             default: break
             }
@@ -178,6 +178,12 @@ struct Typing {
         if hasNull { list.append(.null) }
         if list.isEmpty { return negated ? knownTrue(column) : knownFalse(column) }
         return .isIn(column: column, list, negated: negated)
+    }
+
+    /// Texts are equal byte by byte, as records' texts are compared: Swift's `==` takes `é` for `e` with an accent behind it.
+    private static func isSame(_ a: Value, _ b: Value) -> Bool {
+        guard case .string(let a) = a, case .string(let b) = b else { return a == b }
+        return a.utf8.elementsEqual(b.utf8)
     }
 
     /// A text, a bool or a number as the column's type, or a fault.
