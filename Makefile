@@ -72,8 +72,7 @@ chaos: build ## kill -9 at random moments of the reference workload; tables and 
 	scripts/chaos.sh $(ARGS)
 
 .PHONY: fuzz
-fuzz: setup ## random bytes into the decoder and the topology reader
-	@test -x scripts/fuzz.sh || $(call absent,the fuzzer)
+fuzz: setup ## random conditions beside SQLite, bytes into the decoder and the topology reader: make fuzz [ARGS='--seconds 600']
 	scripts/fuzz.sh $(ARGS)
 
 .PHONY: image

@@ -68,8 +68,9 @@ let package = Package(
             path: "bench", swiftSettings: strict),
 
         tests("Model", ["Model"]),
-        tests("Topology", ["Topology", "Model"], goldens: "Goldens"),
+        tests("Topology", ["Topology", "Model", "Testkit"], goldens: "Goldens"),
         tests("Pipeline", ["Pipeline", "Model", "Testkit"]),
+        tests("Expression", ["Topology", "Pipeline", "Model", "Testkit", "CSQLite"]),
         tests("Freshness", ["Freshness", "Model"]),
         tests("State", ["State", "Model", "CSQLite", "CSys"]),
         tests("Kafka", ["Kafka", "Model", "CRdKafka", "Testkit"]),

@@ -1,5 +1,6 @@
 import Model
 import Testing
+import Testkit
 
 @testable import Pipeline
 
@@ -53,7 +54,7 @@ struct DecodeFuzzTests {
         return document
     }
 
-    @Test(arguments: Array(UInt64(1)...8))
+    @Test(arguments: FuzzSeeds.of(Array(1...8)))
     func acceptsWhatAPlainReaderAcceptsAndNothingElse(_ seed: UInt64) throws {
         var random = SplitMix(seed: seed)
         let documents = (0..<5_000).map { _ in Self.mutated(&random) }

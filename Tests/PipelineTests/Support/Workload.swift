@@ -1,4 +1,5 @@
 import Model
+import Testkit
 
 /// A random plan and random records for it, small enough to be judged by hand where they fail. The same for the same seed.
 struct Workload {

@@ -1,0 +1,139 @@
+import Glibc
+import Model
+import Testing
+
+@testable import Topology
+
+/// docs/expressions.md, whose tables say what is true.
+struct ReferenceTests {
+    private struct Example {
+        var group: String
+        var expression: String
+        var row: Row
+        var weir: String
+        var sqlite: String?
+    }
+
+    private static func word(_ answer: Bool?) -> String { answer.map { $0 ? "true" : "false" } ?? "null" }
+
+    @Test func everyExampleOfThePageHolds() throws {
+        let examples = try Self.examples()
+        #expect(examples.count > 40)
+        for example in examples {
+            // Through a whole file, as a person would write it.
+            let answer: String
+            if let filter = Weir.reading(example.expression).plan?.filter {
+                answer = Self.word(try Weir([example.row]).answers(filter)[0])
+            } else {
+                answer = "refused"
+            }
+            #expect(answer == example.weir, "\(example.expression) of \(example.row)")
+            if let expected = example.sqlite {
+                let theirs = Self.word(try SQLite([example.row]).answers(example.expression)[0])
+                #expect(theirs == expected, "SQLite: \(example.expression) of \(example.row)")
+                #expect(expected != example.weir, "\(example.expression) is no difference")
+            }
+        }
+    }
+
+    /// One is written with a letter of its own, the other with an accent behind the `e`.
+    @Test func textsThatOnlyLookAlikeAreTwoValues() throws {
+        let rows = ["\u{E9}", "e\u{301}", "e"].map { Row(["s": .string($0)]) }
+        let text = "s IN ('\u{E9}', 'e\u{301}')"
+        #expect(try Weir(rows).answers(text) == [true, true, false])
+        #expect(try SQLite(rows).answers(text) == [true, true, false])
+    }
+
+    @Test func everyListedDifferenceHasItsExample() throws {
+        let groups = try Set(Self.examples().map(\.group))
+        for difference in ListedDifference.allCases { #expect(groups.contains(difference.rawValue)) }
+    }
+
+    @Test(arguments: [
+        "i + 1 > 2", "i - 1 > 2", "-i > 2", "i * 2 > 2", "i / 2 > 2", "i % 2 = 0", "s || t = 'x'", "i BETWEEN 1 AND 2",
+        "s LIKE 'a%'",
+        "CASE WHEN b THEN c END", "lower(s) = 'a'", "cast(s, int) = 1",
+    ])
+    func whatThePageCallsNotBuiltIsRefusedAsSuch(_ text: String) throws {
+        let reading = Weir.reading(text)
+        #expect(reading.plan == nil, "\(text) can be read now: docs/expressions.md says that it is not built")
+        #expect(reading.problems.contains { $0.code == .notBuilt }, "\(reading.problems.map { $0.text() })")
+    }
+
+    // MARK: - Reading the page
+
+    private static func examples() throws -> [Example] {
+        let root = "/" + #filePath.split(separator: "/").dropLast(3).joined(separator: "/")
+        var examples: [Example] = []
+        var columns: [String] = []
+        for line in try text("\(root)/docs/expressions.md").split(separator: "\n", omittingEmptySubsequences: false) {
+            guard line.hasPrefix("| ") else {
+                if !line.hasPrefix("|") { columns = [] }
+                continue
+            }
+            let cells = cells(line)
+            if columns.isEmpty {
+                columns = cells
+                continue
+            }
+            func cell(_ name: String) -> String? { columns.firstIndex(of: name).map { cells[$0] } }
+            guard let expression = cell("expression"), let row = cell("row") else { continue }
+            examples.append(
+                Example(
+                    group: cell("class") ?? "", expression: expression, row: try Self.row(row),
+                    weir: try #require(cell("result") ?? cell("Weir")), sqlite: cell("SQLite")))
+        }
+        return examples
+    }
+
+    /// Without the code marks; a bar inside them does not end a cell.
+    private static func cells(_ line: Substring) -> [String] {
+        var cells: [String] = []
+        var cell = ""
+        var isCode = false
+        for character in line.dropFirst() {
+            switch character {
+            case "`": isCode.toggle()
+            case "|" where !isCode:
+                cells.append(String(cell.drop { $0 == " " }.reversed().drop { $0 == " " }.reversed()))
+                cell = ""
+            default: cell.append(character)
+            }
+        }
+        return cells
+    }
+
+    private static func row(_ text: String) throws -> Row {
+        var named: [String: Value] = [:]
+        for part in text.split(separator: ",") {
+            let sides = part.drop { $0 == " " }.split(separator: ":", maxSplits: 1)
+            let name = String(sides[0])
+            let value = String(sides[1].drop { $0 == " " })
+            named[name] =
+                switch Fields.plans[Fields.named(name)].type {
+                case .int: .int(try #require(Int64(value)))
+                case .double: .double(try #require(Double(value)))
+                case .bool: .bool(value == "true")
+                case .uuid: try uuid(value)
+                case .timestamp: .time(EventTime(milliseconds: try #require(Int64(value))))
+                case .string, .json: .string(value)
+                }
+        }
+        return Row(named)
+    }
+
+    private static func uuid(_ text: String) throws -> Value {
+        let digits = text.filter { $0 != "-" }
+        return .uuid(
+            high: try #require(UInt64(digits.prefix(16), radix: 16)), low: try #require(UInt64(digits.dropFirst(16), radix: 16)))
+    }
+
+    private static func text(_ path: String) throws -> String {
+        let file = try #require(fopen(path, "r"), "\(path)")
+        defer { fclose(file) }
+        var bytes: [UInt8] = []
+        var buffer = [UInt8](repeating: 0, count: 65_536)
+        while case let got = fread(&buffer, 1, buffer.count, file), got > 0 { bytes += buffer[0..<got] }
+        return String(decoding: bytes, as: UTF8.self)
+    }
+}
