@@ -30,4 +30,6 @@ enum CommandsLimits {
     static let workloadStart: Int64 = 1_767_225_600_000
     /// Events that are generated or measured where no number is named.
     static let events: Int64 = 2_000_000
+    /// Folders inside one another in which test files are looked for.
+    static let folders = 32
 }

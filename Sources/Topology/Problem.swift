@@ -111,7 +111,7 @@ public struct Problem: Equatable, Sendable {
     }
 
     /// By file, line and column; the order of files is the order in which they were given.
-    static func sorted(_ problems: [Problem], files: [String]) -> [Problem] {
+    public static func sorted(_ problems: [Problem], files: [String]) -> [Problem] {
         var rank: [String: Int] = [:]
         for (index, file) in files.enumerated() where rank[file] == nil { rank[file] = index }
         func key(_ p: Problem) -> (Int, Int, Int, String) {

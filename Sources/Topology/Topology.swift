@@ -62,6 +62,14 @@ public enum Topology {
             hidden += Secrets.check(node, Language.topology, problems)
             merged = merged.map { Overlay.merge($0, with: node) } ?? node
         }
+        return finish(merged, isWhole: isWhole, files, sources, hidden, problems, isStrict: strict, surroundings)
+    }
+
+    /// From the merged tree to the plan and the sorted problems.
+    static func finish(
+        _ merged: Node?, isWhole: Bool, _ files: [String], _ sources: [String: SourceText], _ hidden: [Place],
+        _ problems: ProblemList, isStrict strict: Bool, _ surroundings: Surroundings
+    ) -> Reading {
         var plan: Plan?
         // A file that is missing would make errors of keys that only it has.
         if isWhole, let merged {

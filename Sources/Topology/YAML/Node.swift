@@ -1,21 +1,21 @@
 /// A YAML tree with the place of every key and value. Scalars are text until a declaration types them.
-struct Node: Sendable {
-    enum Content: Sendable {
+public struct Node: Sendable {
+    public enum Content: Sendable {
         case scalar(Scalar)
         case list([Node])
         case map([Entry])
     }
 
-    struct Entry: Sendable {
-        var key: String
-        var keyPlace: Place
-        var value: Node
+    public struct Entry: Sendable {
+        public var key: String
+        public var keyPlace: Place
+        public var value: Node
     }
 
-    var content: Content
-    var place: Place
+    public var content: Content
+    public var place: Place
 
-    var kind: String {
+    public var kind: String {
         switch content {
         case .scalar(let scalar): scalar.isEmpty ? "nothing" : "a single value"
         case .list: "a list"
@@ -33,16 +33,16 @@ struct Node: Sendable {
     }
 }
 
-struct Scalar: Sendable {
-    enum Style: Sendable {
+public struct Scalar: Sendable {
+    public enum Style: Sendable {
         case plain, single, double, literal, folded
     }
 
     /// After substitution.
-    var text: String
+    public var text: String
     /// As the file has it, before substitution: what messages may quote.
-    var written: String
-    var style: Style
+    public var written: String
+    public var style: Style
     /// Something in it could not be substituted.
     var isBroken = false
 
@@ -53,7 +53,7 @@ struct Scalar: Sendable {
     }
 
     /// `key:` with nothing behind it.
-    var isEmpty: Bool { style == .plain && written.isEmpty }
+    public var isEmpty: Bool { style == .plain && written.isEmpty }
     /// The whole text is one `${NAME}` or `${file:…}` without a default: a secret may stand here.
     var isReference: Bool {
         guard written.hasPrefix("${"), written.hasSuffix("}") else { return false }

@@ -1,0 +1,68 @@
+public import Model
+public import Topology
+
+/// One `*.test.yaml` as read and checked: a topology and its cases.
+public struct TestFile: Sendable {
+    public var file: String
+    public var plan: Plan
+    /// Input partitions that exist; nil: those that appear.
+    public var partitions: Int?
+    public var cases: [Case]
+    /// Files that a change of which can change the outcome: the test file and its topology.
+    public var sources: [String]
+
+    public struct Case: Sendable {
+        public var name: String
+        public var place: Place
+        public var steps: [Step]
+        /// A case that has any `commit` commits only there.
+        public var commitsOnlyWhenTold: Bool
+    }
+
+    public struct Step: Sendable {
+        public var place: Place
+        public var action: Action
+    }
+
+    public enum Action: Sendable {
+        case feed([FedRecord])
+        case advance(TimeSpan)
+        case restart(Restart)
+        case commit
+        case recut([Int])
+        case end
+        case expect(Expectation)
+    }
+}
+
+/// What an `expect` names. nil: not named, so not looked at.
+public struct Expectation: Sendable {
+    public var rows: [ExpectedRow]?
+    public var latest: [ExpectedRow]?
+    public var late: [ExpectedRow]?
+    public var deadLetters: [ExpectedRow]?
+    /// Names and values in written order: outcomes, watermark and freshness.
+    public var outcomes: [ExpectedCell] = []
+    public var watermark: ExpectedValue?
+    public var freshness: [ExpectedCell] = []
+    public var outputs: [(output: String, cells: [ExpectedCell])] = []
+}
+
+/// One line of a list: the columns it names.
+public struct ExpectedRow: Sendable {
+    public var place: Place
+    public var cells: [ExpectedCell]
+    public subscript(_ name: String) -> ExpectedValue? { cells.first { $0.name == name }?.value }
+}
+
+public struct ExpectedCell: Sendable {
+    public var name: String
+    public var value: ExpectedValue
+}
+
+/// A scalar of the file. The column it is compared with decides what it means, so that it may be quoted.
+public struct ExpectedValue: Sendable {
+    public var text: String
+    /// An unquoted `null`, `~` or nothing.
+    public var isNull: Bool
+}

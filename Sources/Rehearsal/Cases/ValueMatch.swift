@@ -1,0 +1,66 @@
+internal import Model
+internal import Topology
+
+/// Whether a scalar of a test file means the value that came.
+extension ExpectedValue {
+    func matches(_ value: Value) -> Bool {
+        if isNull { return value == .null }
+        switch value {
+        case .null: return false
+        case .bool(let flag): return text == (flag ? "true" : "false")
+        case .int(let number): return isWhole(Int128(number))
+        case .wide(let number): return isWhole(number)
+        case .double(let number): return isNear(number)
+        // By bytes: two spellings of an accent are two strings.
+        case .string(let string): return text.utf8.elementsEqual(string.utf8)
+        case .uuid(let high, let low): return text.lowercased() == Self.uuid(high, low)
+        case .time(let time): return instant == time.milliseconds
+        }
+    }
+
+    /// RFC 3339 or whole milliseconds; nil: neither, or finer than a millisecond.
+    var instant: Int64? {
+        if let number = Int64(text) { return number }
+        guard let instant = Instant.parse(text), !instant.isFiner else { return nil }
+        return instant.milliseconds
+    }
+
+    /// A span with its unit, `-` before it where it is negative.
+    var span: TimeSpan? {
+        if text == "0" { return .zero }
+        guard text.hasPrefix("-") else { return Topology.span(text) }
+        return Topology.span(String(text.dropFirst())).map { TimeSpan(milliseconds: -$0.milliseconds) }
+    }
+
+    /// A decimal number as JSON and YAML write it; nil: no number.
+    var number: Double? {
+        guard text.utf8.allSatisfy({ (0x30...0x39).contains($0) || "+-.eE".utf8.contains($0) }) else { return nil }
+        return Double(text)
+    }
+
+    /// By value, exactly: 6 = 6.0. Fractions of zeros are cut off as text, so that 2^53 + 1 is not its neighbour.
+    private func isWhole(_ value: Int128) -> Bool {
+        if let whole = Int128(text) { return whole == value }
+        let parts = text.split(separator: ".", omittingEmptySubsequences: false)
+        if parts.count == 2, !parts[1].isEmpty, parts[1].utf8.allSatisfy({ $0 == 0x30 }), let whole = Int128(parts[0]) {
+            return whole == value
+        }
+        // With an exponent: exact as far as a double is.
+        guard let number, number.magnitude < 0x1p53, let whole = Int128(exactly: number) else { return false }
+        return text.utf8.contains(where: { $0 | 0x20 == 0x65 }) && whole == value
+    }
+
+    /// Within 1e-9 relative of the larger one.
+    private func isNear(_ value: Double) -> Bool {
+        guard let number else { return false }
+        if number == value { return true }
+        guard number.isFinite, value.isFinite else { return false }
+        return (number - value).magnitude <= 1e-9 * max(number.magnitude, value.magnitude)
+    }
+
+    private static func uuid(_ high: UInt64, _ low: UInt64) -> String {
+        var text = JSONText()
+        text.value(.uuid(high: high, low: low))
+        return String(text.text.dropFirst().dropLast())
+    }
+}
