@@ -55,7 +55,7 @@ public enum CaseRunner {
         case .recut(let sizes): rehearsal.recut(sizes)
         case .end: try rehearsal.end()
         case .expect(let expectation):
-            let differences = Comparison.differences(expectation, try rehearsal.observe())
+            let differences = Diff.differences(expectation, try rehearsal.observe())
             expectations += 1
             return differences
         }

@@ -31,12 +31,12 @@ public struct TestFile: Sendable {
         case commit
         case recut([Int])
         case end
-        case expect(Expectation)
+        case expect(Expected)
     }
 }
 
 /// What an `expect` names. nil: not named, so not looked at.
-public struct Expectation: Sendable {
+public struct Expected: Sendable {
     public var rows: [ExpectedRow]?
     public var latest: [ExpectedRow]?
     public var late: [ExpectedRow]?

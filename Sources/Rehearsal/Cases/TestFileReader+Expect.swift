@@ -24,7 +24,7 @@ extension TestFileReader {
         }
     }
 
-    mutating func expectation(_ node: Node, _ path: String) -> Expectation? {
+    mutating func expectation(_ node: Node, _ path: String) -> Expected? {
         guard let keys = keys(node, path, Self.subjects, required: []) else { return nil }
         if case .map(let entries) = node.content, entries.isEmpty {
             error(
@@ -32,7 +32,7 @@ extension TestFileReader {
                 next: "name \(Spelling.list(Self.subjects))")
             return nil
         }
-        var expectation = Expectation()
+        var expectation = Expected()
         if let rows = keys["rows"] { expectation.rows = self.rows(rows, "\(path).rows") }
         if let rows = keys["latest"] { expectation.latest = self.rows(rows, "\(path).latest") }
         if let late = keys["late"] {
@@ -58,7 +58,7 @@ extension TestFileReader {
         return expectation
     }
 
-    private mutating func freshness(_ node: Node, _ path: String, _ expectation: inout Expectation) {
+    private mutating func freshness(_ node: Node, _ path: String, _ expectation: inout Expected) {
         let clocks = ["watermark_lag", "event_lag", "queue_age"]
         guard let keys = keys(node, path, clocks + ["outputs"], required: []) else { return }
         if keys.isEmpty { error(.badValue, node.place, path, "nothing is named", next: "name \(Spelling.list(clocks))") }

@@ -9,7 +9,7 @@ private func expected(_ cells: [(String, String)]) -> ExpectedRow {
     ExpectedRow(
         place: .init(file: "t", line: 1, column: 1), cells: cells.map { ExpectedCell(name: $0.0, value: value($0.1)) })
 }
-private func came(_ cells: (name: String, value: Value)...) -> Comparison.Row { Comparison.Row(cells: cells) }
+private func came(_ cells: (name: String, value: Value)...) -> Diff.Row { Diff.Row(cells: cells) }
 
 @Test func aScalarMeansWhatItsColumnHolds() {
     let same: [(String, Value)] = [
@@ -36,21 +36,21 @@ private let start = EventTime(milliseconds: 1_767_225_600_000)
     let actual = [
         came(("a", .int(1)), ("b", .int(2))), came(("a", .int(1)), ("b", .int(3))), came(("a", .int(1)), ("b", .int(4))),
     ]
-    #expect(Comparison.lists("rows", rows, actual) == nil)
-    #expect(Comparison.lists("rows", rows.reversed(), actual) == nil)
-    #expect(Comparison.lists("rows", rows, actual.reversed()) == nil)
-    #expect(Comparison.lists("rows", rows, Array(actual.dropLast())) != nil)
-    #expect(Comparison.lists("rows", Array(rows.dropLast()), actual) != nil)
-    #expect(Comparison.lists("rows", rows + [expected([("a", "1"), ("b", "4")])], actual) != nil)
+    #expect(Diff.lists("rows", rows, actual) == nil)
+    #expect(Diff.lists("rows", rows.reversed(), actual) == nil)
+    #expect(Diff.lists("rows", rows, actual.reversed()) == nil)
+    #expect(Diff.lists("rows", rows, Array(actual.dropLast())) != nil)
+    #expect(Diff.lists("rows", Array(rows.dropLast()), actual) != nil)
+    #expect(Diff.lists("rows", rows + [expected([("a", "1"), ("b", "4")])], actual) != nil)
 }
 
 @Test func listsAreComplete() {
     let row = came(("a", .int(1)))
-    #expect(Comparison.lists("rows", [], []) == nil)
-    #expect(Comparison.lists("rows", [], [row])?.lines.map(\.kind) == [.unexpected])
-    #expect(Comparison.lists("rows", [expected([("a", "1")])], [])?.lines.map(\.kind) == [.missing])
-    #expect(Comparison.lists("rows", [expected([("a", "1")])], [row, row])?.lines.map(\.kind) == [.unexpected])
-    #expect(Comparison.lists("rows", [expected([("absent", "1")])], [row]) != nil)
+    #expect(Diff.lists("rows", [], []) == nil)
+    #expect(Diff.lists("rows", [], [row])?.lines.map(\.kind) == [.unexpected])
+    #expect(Diff.lists("rows", [expected([("a", "1")])], [])?.lines.map(\.kind) == [.missing])
+    #expect(Diff.lists("rows", [expected([("a", "1")])], [row, row])?.lines.map(\.kind) == [.unexpected])
+    #expect(Diff.lists("rows", [expected([("absent", "1")])], [row]) != nil)
 }
 
 @Test func theNearestRowStandsBesideAnExpectedOne() {
@@ -59,7 +59,7 @@ private let start = EventTime(milliseconds: 1_767_225_600_000)
         came(("output", .string("y")), ("a", .int(1)), ("b", .int(2))),
         came(("output", .string("x")), ("a", .int(1)), ("b", .int(2))),
     ]
-    let lines = Comparison.lists("rows", rows, actual)?.lines ?? []
+    let lines = Diff.lists("rows", rows, actual)?.lines ?? []
     #expect(lines.map(\.kind) == [.differs, .unexpected])
     #expect(lines.first?.cells.map(\.differs) == [false, false, true])
 }
@@ -97,8 +97,8 @@ private let start = EventTime(milliseconds: 1_767_225_600_000)
         clicks: String = "3", final: String = "true", latest: String = "2", read: String = "3", lateBy: String = "45000ms",
         reason: String = "undecodable", watermark: String = "1767225600000", lag: String = "30s", event: Bool = true,
         through: String = "2026-01-01T00:00:00Z", output: String = "o"
-    ) -> Expectation {
-        var expectation = Expectation()
+    ) -> Expected {
+        var expectation = Expected()
         expectation.rows = [expected([("output", "o"), ("clicks", clicks), ("final", final)])]
         expectation.latest = [expected([("revision", latest)])]
         expectation.late = [expected([("offset", "4"), ("late_by", lateBy)])]
@@ -111,14 +111,14 @@ private let start = EventTime(milliseconds: 1_767_225_600_000)
         expectation.outputs = [(output, [cell("complete_through", through)])]
         return expectation
     }
-    #expect(Comparison.differences(whole(), seen) == [])
-    let altered: [(Expectation, String)] = [
+    #expect(Diff.differences(whole(), seen) == [])
+    let altered: [(Expected, String)] = [
         (whole(clicks: "4"), "rows"), (whole(final: "false"), "rows"), (whole(latest: "1"), "latest"),
         (whole(read: "2"), "outcomes"), (whole(lateBy: "45001ms"), "late"), (whole(reason: "tombstone"), "dead_letters"),
         (whole(watermark: "1767225600001"), "watermark"), (whole(lag: "31s"), "freshness"), (whole(event: false), "freshness"),
         (whole(through: "2026-01-01T00:00:01Z"), "freshness"), (whole(output: "p"), "freshness"),
     ]
     for (expectation, subject) in altered {
-        #expect(Comparison.differences(expectation, seen).map(\.subject) == [subject], "\(subject)")
+        #expect(Diff.differences(expectation, seen).map(\.subject) == [subject], "\(subject)")
     }
 }

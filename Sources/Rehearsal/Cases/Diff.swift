@@ -29,13 +29,13 @@ public struct Difference: Equatable, Sendable {
 }
 
 /// Compares an expectation with an observation. Pure.
-struct Comparison {
+struct Diff {
     struct Row {
         var cells: [(name: String, value: Value)]
         func value(_ name: String) -> Value? { cells.first { $0.name == name }?.value }
     }
 
-    static func differences(_ expectation: Expectation, _ seen: Observation) -> [Difference] {
+    static func differences(_ expectation: Expected, _ seen: Observation) -> [Difference] {
         var found: [Difference] = []
         func list(_ subject: String, _ expected: [ExpectedRow]?, _ actual: [Row]) {
             guard let expected, let difference = lists(subject, expected, actual) else { return }
@@ -59,7 +59,7 @@ struct Comparison {
         return found
     }
 
-    private static func freshness(_ expectation: Expectation, _ seen: Observation.Freshness) -> [Difference] {
+    private static func freshness(_ expectation: Expected, _ seen: Observation.Freshness) -> [Difference] {
         var lines: [Difference.Line] = []
         let clocks: [(name: String, value: TimeSpan?)] = [
             ("watermark_lag", seen.watermarkLag), ("event_lag", seen.eventLag), ("queue_age", seen.queueAge),
