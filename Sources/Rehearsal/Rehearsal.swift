@@ -20,13 +20,15 @@ public final class Rehearsal {
     private(set) var cycle: CommitCycle
     private var merge: MergeCore
     private(set) var lanes: [RehearsedLane] = []
-    var told = Told()
+    var told: Told
+    private(set) var restarts: [Restart: Int64] = [:]
 
     /// `partitions`: of each topic, those that exist before anything is fed; nil: those that appear. A partition that appears
     /// late is one that was added to the topic; a case that wants it to hold the watermark back says how many there are.
     public init(plan: Plan, partitions: Int?) throws(Fault) {
         self.plan = plan
         if case .kafka(let names, _, _) = plan.source.kind { topics = names } else { topics = ["input"] }
+        told = Told(plan)
         directory = try StateDirectory(inMemory: "rehearsal")
         probe = try EventTimeProbe(plan)
         store = try StateStore(directory: directory, plan: plan, clock: clock)
@@ -84,6 +86,7 @@ public final class Rehearsal {
 
     /// A process ends and another goes on with what the store holds. What was not committed is read again at once.
     public func restart(_ kind: Restart) throws(Fault) {
+        restarts[kind, default: 0] += 1
         if kind == .clean {
             try tick()
             results.close()

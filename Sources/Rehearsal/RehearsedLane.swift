@@ -19,6 +19,8 @@ final class RehearsedLane {
     var nextOffset: Int64 = 0
     var core: LaneCore
     var silentSince: MonotonicTime
+    /// What the lanes of earlier processes reached.
+    private(set) var reachBefore: [LaneReach] = []
     private var spokenBefore = 0
     private var spokenAtSeal = 0
 
@@ -28,9 +30,12 @@ final class RehearsedLane {
         self.order = order
         self.core = core
         self.silentSince = silentSince
+        core.beginReach()
     }
 
     func restart(_ core: LaneCore, now: MonotonicTime) {
+        if let reach = self.core.reach { reachBefore.append(reach) }
+        core.beginReach()
         self.core = core
         given = committed
         silentSince = now

@@ -14,12 +14,17 @@ struct Told {
     var latest: [Row] = []
     var late: [Observation.Late] = []
     var deadLetters: [Observation.DeadLetter] = []
+    private(set) var commits: CommitReach
     private var places: [Place: Int] = [:]
+
+    init(_ plan: Plan) { commits = CommitReach(plan) }
 
     mutating func take(_ commit: Commit, _ plan: Plan) {
         rows += commit.rows
+        commits.note(commit)
         for row in commit.rows {
             let place = Place(output: row.output, windowStart: row.windowStart, group: row.group)
+            commits.note(row, after: places[place].map { latest[$0] }, of: plan.aggregates[row.output])
             if let at = places[place] {
                 if row.revision >= latest[at].revision { latest[at] = row }
             } else {

@@ -28,6 +28,8 @@ struct LaneState: ~Copyable {
     var spoken = 0
     /// Bytes of ledger entries and dead letters waiting for the seal.
     var ledgerBytes = 0
+    /// What conditions said, where it is wanted.
+    var reach: LaneReach?
     private let keepsPayloads: Bool
     private let keepsLateEntries: Bool
     private let required: [Int]
@@ -205,6 +207,7 @@ struct LaneState: ~Copyable {
     private mutating func applyFilter(_ columns: borrowing Columns, _ rows: Int, _ live: Int) -> Int {
         guard filter != nil else { return live }
         let passes = filter!.evaluate(columns, count: rows)
+        if reach != nil { noteFilter(passes, live) }
         var kept = 0
         for at in 0..<live {
             let row = Int(scratch.live[at])
@@ -227,6 +230,7 @@ struct LaneState: ~Copyable {
             let output = outputs + index
             var admits: UnsafePointer<UInt8>?
             if output.pointee.admits != nil { admits = output.pointee.admits!.evaluate(columns, count: rows) }
+            if reach != nil, let admits { noteAdmits(index, admits, live) }
             for program in 0..<output.pointee.programCount {
                 output.pointee.measureResults[program] = (output.pointee.measureAdmits + program).pointee.evaluate(
                     columns, count: rows)
@@ -262,6 +266,7 @@ struct LaneState: ~Copyable {
 
     private mutating func aggregate(_ columns: borrowing Columns, _ batch: RecordBatch, _ live: Int) {
         for index in 0..<outputCount {
+            if reach != nil { noteMeasures(index, live) }
             (outputs + index).pointee.aggregate(
                 columns, rows: scratch.live, count: live, scratch: scratch, accumulate: accumulate, times: scratch.times,
                 offsets: batch.offsets)
