@@ -69,7 +69,7 @@ let package = Package(
 
         tests("Model", ["Model"]),
         tests("Topology", ["Topology", "Model", "Testkit"], goldens: "Goldens"),
-        tests("Pipeline", ["Pipeline", "Model", "Testkit"]),
+        tests("Pipeline", ["Pipeline", "Topology", "Model", "Testkit"]),
         tests("Expression", ["Topology", "Pipeline", "Model", "Testkit", "CSQLite"]),
         tests("Freshness", ["Freshness", "Model"]),
         tests("State", ["State", "Model", "CSQLite", "CSys"]),

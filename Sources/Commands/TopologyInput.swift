@@ -52,7 +52,7 @@ enum TopologyInput {
         let warnings = reading.problems.count - errors
         var parts: [String] = []
         if let plan = reading.plan {
-            parts = ["ok", count(plan.fields.count, "field"), count(plan.aggregates.count, "output")]
+            parts = ["ok", count(plan.fields.count { !$0.isHidden }, "field"), count(plan.aggregates.count, "output")]
         } else {
             parts = [count(errors, "error")]
         }
@@ -67,7 +67,7 @@ enum TopologyInput {
         text.member("ok", reading.plan != nil)
         if let plan = reading.plan {
             text.member("name", plan.name)
-            text.member("fields", plan.fields.count)
+            text.member("fields", plan.fields.count { !$0.isHidden })
             text.member("outputs", plan.aggregates.count)
         }
         text.key("problems")

@@ -5,7 +5,7 @@ public struct Plan: Equatable, Sendable {
     public var description: String?
     public var kafka: KafkaPlan
     public var source: SourcePlan
-    /// A column each, in declared order.
+    /// A column each: those of the record in declared order, then computed ones, each behind the columns that it is computed from.
     public var fields: [FieldPlan]
     public var eventTime: EventTimePlan
     public var filter: Predicate?
@@ -162,9 +162,13 @@ public struct FieldPlan: Equatable, Sendable {
     public var fallback: Value?
     /// `class: personal`: payloads of rejected records don't leave the process.
     public var isPersonal: Bool
+    /// Set where the column is not read from the record.
+    public var computed: Computed?
+    /// A part of an expression, which nobody declared; its name is its canonical text.
+    public var isHidden: Bool
     public init(
         name: String, type: FieldType, path: [String]? = nil, required: Bool = false, fallback: Value? = nil,
-        isPersonal: Bool = false
+        isPersonal: Bool = false, computed: Computed? = nil, isHidden: Bool = false
     ) {
         self.name = name
         self.type = type
@@ -172,6 +176,8 @@ public struct FieldPlan: Equatable, Sendable {
         self.required = required
         self.fallback = fallback
         self.isPersonal = isPersonal
+        self.computed = computed
+        self.isHidden = isHidden
     }
 }
 

@@ -16,6 +16,8 @@ enum TopologyLimits {
     static let expressionDepth = 128
     /// Operators of one kind in a row.
     static let expressionParts = 1_000
+    /// Fields and the columns that their expressions need, together: each takes 70 KB in a partition.
+    static let columns = 1_000
     /// Characters of an identifier.
     static let nameLength = 63
     /// Characters of a Kafka topic's name, by Kafka's own rule.

@@ -101,8 +101,8 @@ import Testing
         ("i IN ()", 6, .expression), ("i IN 1", 5, .expression), ("i IS 1", 5, .expression), ("1x = i", 1, .expression),
         ("i = 1.2.3", 7, .expression),
         ("i; DROP", 1, .expression), ("AND b", 0, .expression), ("NOT", 3, .expression), ("`s` = 1", 0, .expression),
-        ("s LIKE 'x'", 2, .notBuilt),
-        ("i NOT BETWEEN 1 AND 2", 6, .notBuilt), ("b AND CASE WHEN b THEN b END", 6, .notBuilt),
+        ("s LIKE", 6, .expression), ("i NOT BETWEEN 1 OR 2", 16, .expression), ("CASE b END", 7, .expression),
+        ("CASE WHEN b THEN b", 18, .expression), ("cast(i int) = 1", 7, .expression), ("extract(hour t) = 1", 13, .expression),
     ])
     func aWrongSentenceIsToldWhereItIsWrong(text: String, offset: Int, code: Problem.Code) {
         do {
@@ -127,9 +127,14 @@ import Testing
         ("1 = 1", [0], .typeMismatch),
         ("i IN ('a', 1, 'b')", [6, 14], .typeMismatch), ("d > 1e999", [4], .typeMismatch), ("1 IN (1)", [0], .typeMismatch),
         ("i = TRUE", [4], .typeMismatch),
-        ("lower(s) = 'x'", [0], .notBuilt), ("i + 1 = 2", [0], .notBuilt), ("-i = 2", [0], .notBuilt),
-        ("i IN (1, d)", [9], .notBuilt),
-        ("(i = 1) = b", [1], .notBuilt), ("s || 'x' = 'y'", [0], .notBuilt), ("f()", [0], .notBuilt),
+        ("lower(i) = 'x'", [6], .typeMismatch), ("s + 1 = 2", [0], .typeMismatch), ("-s = 2", [1], .typeMismatch),
+        ("i IN (1, s)", [9], .typeMismatch), ("f()", [0], .expression), ("lowr(s) = 'x'", [0], .expression),
+        ("substr(s) = 'x'", [0], .expression), ("sum(i) = 1", [0], .expression), ("i || 'x' = 'y'", [0], .typeMismatch),
+        ("t + t = t", [0], .typeMismatch), ("d % 2 = 1", [0], .typeMismatch), ("cast(u AS int) = 1", [0], .typeMismatch),
+        ("cast(s AS number) = 1", [0], .expression), ("coalesce(i, s) = 1", [0], .typeMismatch),
+        ("date_trunc('eon', t) = t", [11], .expression), ("date_trunc('day', t, 'Nowhere') = t", [21], .badValue),
+        ("s LIKE 'x' ESCAPE '%'", [18], .typeMismatch), ("i BETWEEN 'a' AND 'b'", [10, 18], .typeMismatch),
+        ("round(d, 99) = 1", [9], .typeMismatch), ("if(s, 1, 2) = 1", [3], .typeMismatch),
         ("i = NULL", [4], .neverTrue),
     ])
     func aWrongTypeIsToldWhereItStands(text: String, offsets: [Int], code: Problem.Code) throws {
@@ -137,6 +142,17 @@ import Testing
         #expect(found.faults.map(\.offset) == offsets)
         #expect(found.faults.allSatisfy { $0.code == code })
         #expect((found.predicate == nil) == found.faults.contains { $0.severity == .error })
+    }
+
+    @Test func equalPartsAreOneColumn() throws {
+        var typing = Typing(fields: Self.fields)
+        let before = typing.fields.plans.count
+        let predicate = typing.predicate(try Parser.condition("i + 1 > 2 AND i+1 < 9"))
+        #expect(
+            predicate == .and([.compare(column: before, .greater, .int(2)), .compare(column: before, .less, .int(9))]))
+        #expect(typing.fields.plans.count == before + 1)
+        #expect(typing.fields.plans[before].computed == Computed(.add, [.column(1), .literal(.int(1))]))
+        #expect(typing.fields.plans[before].name == "add(i, 1)")
     }
 
     @Test func aLongChainNeedsNoDeepStackAndADeepOneIsRefused() throws {

@@ -7,6 +7,8 @@ enum FieldState: UInt8 {
     case wrongType = 2
     case null = 3
     case badTime = 4
+    /// Only of computed columns: the value can't be told truly.
+    case error = 5
 }
 
 /// Where a string stands in the arena, in bytes.
@@ -21,7 +23,7 @@ struct UUIDBits: Equatable {
     var low: UInt64
 }
 
-/// A decoded batch: a column per declared field. Plain pointers into a decoder's memory, valid until its next call; copying
+/// A decoded batch: a column per field, computed ones behind the record's. Plain pointers into the memory of a decoder and a `ComputeStage`, valid until its next call; copying
 /// and reading it retains nothing. A column's values mean something only in rows whose state is `ok`.
 struct Columns {
     /// Rows.
@@ -55,6 +57,23 @@ struct Columns {
 }
 
 extension Columns {
+    /// `native` with more columns: `states` and `values` hold all of them, `arena` the bytes of all slices.
+    init(
+        _ native: Columns, arena: UnsafePointer<UInt8>, states: UnsafePointer<UnsafeMutablePointer<UInt8>?>,
+        values: UnsafePointer<UnsafeMutableRawPointer?>
+    ) {
+        count = native.count
+        errors = native.errors
+        self.arena = arena
+        self.states = states
+        self.values = values
+    }
+
+    /// For a table of more columns; not to be written.
+    func shared(_ column: Int) -> (state: UnsafeMutablePointer<UInt8>?, values: UnsafeMutableRawPointer?) {
+        (states[column], values[column])
+    }
+
     /// The columns of `decoder`'s last call.
     init(_ decoder: OpaquePointer, rows: Int) {
         count = rows

@@ -10,8 +10,9 @@ final class RecordDecoder {
     /// Columns whose local times wait for their zone.
     private let zoned: [(column: Int, zone: Zone)]
 
-    /// Fields as in the plan: a column each, in that order. `maxRecord` bounds a record that is decoded; it is at most 1 GiB.
+    /// Fields as in the plan, up to the first computed one: a column each, in that order. `maxRecord` bounds a record that is decoded; it is at most 1 GiB.
     init(fields: [FieldPlan], maxRecord: ByteCount = .mebibytes(1)) throws(Fault) {
+        let fields = Array(fields.prefix { $0.computed == nil })
         let native = NativeFields(fields)
         guard let handle = weir_decoder_create(native.fields, fields.count, Int(maxRecord.bytes)) else {
             throw Fault(

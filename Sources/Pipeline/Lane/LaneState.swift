@@ -10,6 +10,7 @@ struct LaneState: ~Copyable {
     let accumulate: AccumulateStage
     let decoder: RecordDecoder
     let scratch = BatchScratch()
+    let compute: ComputeStage?
     var filter: PredicateProgram?
     let dedup: UnsafeMutablePointer<DedupStage>?
     let outputs: UnsafeMutablePointer<OutputState>
@@ -43,6 +44,7 @@ struct LaneState: ~Copyable {
         partition = configuration.partition
         eventTime = EventTimeStage(plan.eventTime)
         accumulate = AccumulateStage(partitionOrder: configuration.partitionOrder)
+        compute = plan.fields.last?.computed == nil ? nil : ComputeStage(plan.fields)
         if let predicate = plan.filter {
             filter = PredicateProgram(predicate, fields: plan.fields, capacity: BatchScratch.rows)
         } else {
@@ -84,7 +86,8 @@ struct LaneState: ~Copyable {
     mutating func process(_ batch: RecordBatch, warm: Bool) -> Int {
         let booksBefore = books
         receive(batch)
-        let columns = decoder.decode(batch, skip: scratch.skip)
+        let decoded = decoder.decode(batch, skip: scratch.skip)
+        let columns = compute?.run(decoded) ?? decoded
         let rows = columns.count
         settleOffsets(batch, rows)
         checkFields(columns, rows)
@@ -177,6 +180,8 @@ struct LaneState: ~Copyable {
         for field in plan.fields.indices {
             let isRequired = nextRequired < required.count && required[nextRequired] == field
             if isRequired { nextRequired += 1 }
+            // A computed column can lack a value without a fault of the record.
+            if !isRequired && plan.fields[field].computed != nil { continue }
             let state = columns.state(field)
             var odd: UInt8 = 0
             for row in 0..<rows { odd |= state[row] ^ ColumnState.ok }

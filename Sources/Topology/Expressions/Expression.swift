@@ -19,6 +19,14 @@ struct Expression: Equatable {
         case arithmetic(Expression, String, Expression)
         case negative(Expression)
         case call(String, [Expression])
+        case like(Expression, Expression, escape: Expression?)
+        case between(Expression, Expression, Expression)
+        /// `base` is compared with each of `when`, or they are conditions; as many values, and what stands behind ELSE.
+        case choose(base: Expression?, when: [Expression], then: [Expression], otherwise: Expression?)
+        /// What was typed already.
+        case column(Int)
+        /// The type as it was written.
+        case cast(Expression, String)
     }
 
     var kind: Kind

@@ -6,6 +6,9 @@ struct FieldTable {
     private(set) var names: [String] = []
     private var columns: [String: Int] = [:]
     private var broken: Set<String> = []
+    private var computed: [Computed: Int] = [:]
+    /// Derived fields that are declared below what is being read.
+    var later: Set<String> = []
 
     enum Found {
         case column(Int)
@@ -18,7 +21,21 @@ struct FieldTable {
     mutating func add(_ plan: FieldPlan) {
         columns[plan.name] = plans.count
         names.append(plan.name)
+        later.remove(plan.name)
+        if let computed = plan.computed { self.computed[computed] = plans.count }
         plans.append(plan)
+    }
+
+    /// The column that holds this, a new one where there is none.
+    mutating func hidden(_ computed: Computed, type: FieldType) -> Int {
+        if let column = self.computed[computed], plans[column].type == type { return column }
+        self.computed[computed] = plans.count
+        let isPersonal = computed.columns.contains { plans[$0].isPersonal }
+        plans.append(
+            FieldPlan(
+                name: CanonicalText.computed(computed, type, plans), type: type, path: [], isPersonal: isPersonal,
+                computed: computed, isHidden: true))
+        return plans.count - 1
     }
 
     mutating func addBroken(_ name: String) {

@@ -110,9 +110,9 @@ struct Parser {
             case "FALSE": return found(.bool(false))
             case "NULL": return found(.null)
             case "NOT": return found(.not(try expression(Power.not)))
-            case "CASE": throw notBuilt("CASE", token)
+            case "CASE": return try choice(token)
             case nil:
-                if take("(") { return found(.call(name.lowercased(), try arguments())) }
+                if take("(") { return try call(name.lowercased(), token) }
                 return found(.name(name, isQuoted: false))
             default: throw unexpected(token, "a field or a value should stand here")
             }
@@ -166,11 +166,18 @@ struct Parser {
             return found(.isIn(left, try list(), negated: false))
         case "NOT" where power < Power.compare:
             at += 1
-            if let word = word(current), word == "LIKE" || word == "BETWEEN" { throw notBuilt(word, current) }
-            guard takeWord("IN") else { throw unexpected(current, "write `NOT IN (…)`, or `AND NOT …`") }
+            if takeWord("LIKE") { return found(.not(try like(left))) }
+            if takeWord("BETWEEN") { return found(.not(try between(left))) }
+            guard takeWord("IN") else {
+                throw unexpected(current, "write `NOT IN (…)`, `NOT LIKE`, `NOT BETWEEN`, or `AND NOT …`")
+            }
             return found(.isIn(left, try list(), negated: true))
-        case "LIKE" where power < Power.compare: throw notBuilt("LIKE", token)
-        case "BETWEEN" where power < Power.compare: throw notBuilt("BETWEEN", token)
+        case "LIKE" where power < Power.compare:
+            at += 1
+            return try like(left)
+        case "BETWEEN" where power < Power.compare:
+            at += 1
+            return try between(left)
         default: return nil
         }
     }
@@ -213,14 +220,61 @@ struct Parser {
         return ExpressionFault(code: .expression, offset: token.offset, what: what, next: next)
     }
 
-    private func notBuilt(_ word: String, _ token: Token) -> ExpressionFault {
-        let instead =
-            switch word {
-            case "BETWEEN": "write `x >= a AND x <= b`"
-            case "LIKE": "compare with `=` or `IN (…)`"
-            default: "write it with comparisons, AND, OR and NOT"
-            }
-        return ExpressionFault(
-            code: .notBuilt, offset: token.offset, what: "`\(word)` is part of the language but not built yet", next: instead)
+    // MARK: - SQL's longer forms
+
+    private mutating func like(_ left: Expression) throws(ExpressionFault) -> Expression {
+        let pattern = try expression(Power.compare)
+        let escape = takeWord("ESCAPE") ? try expression(Power.compare) : nil
+        return Expression(kind: .like(left, pattern, escape: escape), offset: left.offset)
+    }
+
+    private mutating func between(_ left: Expression) throws(ExpressionFault) -> Expression {
+        let low = try expression(Power.compare)
+        guard takeWord("AND") else { throw unexpected(current, "write `x BETWEEN a AND b`") }
+        let high = try expression(Power.compare)
+        return Expression(kind: .between(left, low, high), offset: left.offset)
+    }
+
+    /// Behind CASE.
+    private mutating func choice(_ token: Token) throws(ExpressionFault) -> Expression {
+        let base = word(current) == "WHEN" ? nil : try expression(0)
+        var conditions: [Expression] = []
+        var values: [Expression] = []
+        while takeWord("WHEN") {
+            conditions.append(try expression(0))
+            guard takeWord("THEN") else { throw unexpected(current, "write `WHEN condition THEN value`") }
+            values.append(try expression(0))
+        }
+        guard !values.isEmpty else { throw unexpected(current, "write `CASE WHEN condition THEN value … END`") }
+        let otherwise = takeWord("ELSE") ? try expression(0) : nil
+        guard takeWord("END") else { throw unexpected(current, "close CASE with END") }
+        return Expression(kind: .choose(base: base, when: conditions, then: values, otherwise: otherwise), offset: token.offset)
+    }
+
+    /// Behind a function's opening parenthesis. `cast(x AS T)` and `extract(unit FROM t)` have words inside.
+    private mutating func call(_ name: String, _ token: Token) throws(ExpressionFault) -> Expression {
+        func found(_ kind: Expression.Kind) -> Expression { Expression(kind: kind, offset: token.offset) }
+        if name == "cast" {
+            let value = try expression(0)
+            guard takeName("AS") || take(",") else { throw unexpected(current, "write `cast(x AS int)`") }
+            guard case .name(let type) = current.kind else { throw unexpected(current, "name a type, such as `int`") }
+            at += 1
+            guard take(")") else { throw unexpected(current, "close the parenthesis") }
+            return found(.cast(value, type.lowercased()))
+        }
+        if name == "extract", case .name(let unit) = current.kind {
+            let place = current.offset
+            at += 1
+            guard takeName("FROM") || take(",") else { throw unexpected(current, "write `extract(hour FROM t)`") }
+            return found(.call(name, [Expression(kind: .text(unit), offset: place)] + (try arguments())))
+        }
+        return found(.call(name, try arguments()))
+    }
+
+    /// A word that only means something in one place, and may be a field's name elsewhere.
+    private mutating func takeName(_ wanted: String) -> Bool {
+        guard case .name(let name) = current.kind, name.uppercased() == wanted else { return false }
+        at += 1
+        return true
     }
 }

@@ -1,12 +1,18 @@
 import Model
 
-/// Gives an expression the types of the fields it names: `Expression` to `Predicate`. Literals take the column's type exactly
+/// Gives an expression the types of the fields it names: `Expression` to `Predicate`. What is no plain comparison of fields
+/// and values becomes computed columns, which are added to `fields`; equal ones once. Literals take the column's type exactly
 /// or are refused; comparisons keep SQL's three-valued logic.
 struct Typing {
-    let fields: FieldTable
-    private(set) var faults: [ExpressionFault] = []
+    var fields: FieldTable
+    /// Finds a time zone by its name.
+    let zone: (String) -> Zone?
+    var faults: [ExpressionFault] = []
 
-    init(fields: FieldTable) { self.fields = fields }
+    init(fields: FieldTable, zone: @escaping (String) -> Zone? = { $0 == "UTC" ? .utc : nil }) {
+        self.fields = fields
+        self.zone = zone
+    }
 
     /// nil where a fault was found, or a field's own declaration is wrong.
     mutating func predicate(_ expression: Expression) -> Predicate? {
@@ -19,28 +25,29 @@ struct Typing {
         case .compare(let left, let comparison, let right): return compare(left, comparison, right)
         case .isNull(let inner, let negated): return column(inner, "IS NULL").map { .isNull(column: $0, negated: negated) }
         case .isIn(let inner, let values, let negated): return isIn(inner, values, negated)
-        case .name:
+        case .between(let inner, let low, let high):
+            guard let column = column(inner, "BETWEEN") else { return nil }
+            let subject = Expression(kind: .column(column), offset: inner.offset)
+            let least = compare(subject, .greaterOrEqual, low)
+            guard let most = compare(subject, .lessOrEqual, high), let least else { return nil }
+            return .and([least, most])
+        case .name, .column, .like, .choose, .cast, .arithmetic, .negative, .call:
             guard let column = column(expression, "a condition") else { return nil }
             if fields.plans[column].type == .bool { return .truth(column: column) }
             return mismatch(
                 expression, "`\(fields.plans[column].name)` is \(words(column)), not a condition", "compare it with something")
         case .number, .text: return mismatch(expression, "a value stands where a condition should", "compare it with a field")
-        case .arithmetic, .negative, .call: return notBuilt(expression)
         }
     }
 
     /// The column that an expression names, or a fault. `use` says for what, in the message where it names none.
     mutating func column(_ expression: Expression, _ use: String) -> Int? {
         guard case .name(let name, let isQuoted) = expression.kind else {
-            switch expression.kind {
-            case .arithmetic, .negative, .call: _ = notBuilt(expression)
-            case .number, .text, .null, .bool:
-                _ = mismatch(expression, "a value stands where a field should", "name a field for \(use)") as Int?
-            default:
-                let what = "comparing a condition is part of the language but not built yet"
-                _ = fault(.notBuilt, expression, what, "write it with AND, OR and NOT") as Int?
+            if case .column(let column) = expression.kind { return column }
+            if expression.isLiteral {
+                return mismatch(expression, "a value stands where a field should", "name a field for \(use)")
             }
-            return nil
+            return value(expression).flatMap { materialized($0) }
         }
         switch fields.find(name) {
         case .column(let column):
@@ -50,6 +57,9 @@ struct Typing {
             }
             return column
         case .broken: return nil
+        case .unknown where fields.later.contains(name):
+            return fault(
+                .unknownField, expression, "`\(name)` is computed further down", "declare it above the fields that use it")
         case .unknown(let nearest):
             let next =
                 isQuoted
@@ -155,12 +165,13 @@ struct Typing {
     private mutating func isIn(_ inner: Expression, _ values: [Expression], _ negated: Bool) -> Predicate? {
         guard let column = column(inner, "IN") else { return nil }
         var list: [Value] = []
+        var others: [Predicate] = []
         var hasNull = false
         var isGood = true
         for expression in values {
             guard expression.isLiteral else {
-                _ = notBuilt(expression)
-                isGood = false
+                let subject = Expression(kind: .column(column), offset: inner.offset)
+                if let equal = compare(subject, .equal, expression) { others.append(equal) } else { isGood = false }
                 continue
             }
             if expression.kind == .null {
@@ -176,6 +187,10 @@ struct Typing {
         }
         guard isGood else { return nil }
         if hasNull { list.append(.null) }
+        if !others.isEmpty {
+            if !list.isEmpty { others.append(.isIn(column: column, list, negated: false)) }
+            return negated ? .not(.or(others)) : .or(others)
+        }
         if list.isEmpty { return negated ? knownTrue(column) : knownFalse(column) }
         return .isIn(column: column, list, negated: negated)
     }
@@ -216,10 +231,12 @@ struct Typing {
         }
     }
 
-    private enum Kind { case string, int, double, bool, uuid, json, timestamp }
+    enum Kind { case string, int, double, bool, uuid, json, timestamp }
 
-    private func kind(_ column: Int) -> Kind {
-        switch fields.plans[column].type {
+    private func kind(_ column: Int) -> Kind { Self.kind(fields.plans[column].type) }
+
+    static func kind(_ type: FieldType) -> Kind {
+        switch type {
         case .string: .string
         case .int: .int
         case .double: .double
@@ -236,33 +253,22 @@ struct Typing {
 
     // MARK: - Faults
 
-    private mutating func fault<T>(_ code: Problem.Code, _ at: Expression, _ what: String, _ next: String) -> T? {
+    mutating func fault<T>(_ code: Problem.Code, _ at: Expression, _ what: String, _ next: String) -> T? {
         faults.append(ExpressionFault(code: code, offset: at.offset, what: what, next: next))
         return nil
     }
 
-    private mutating func mismatch<T>(_ at: Expression, _ what: String, _ next: String) -> T? {
+    mutating func mismatch<T>(_ at: Expression, _ what: String, _ next: String) -> T? {
         fault(.typeMismatch, at, what, next)
     }
 
     private mutating func unordered(_ column: Int, at place: Expression) -> Predicate? {
         mismatch(place, "\(words(column)) has no order", "compare it with `=`, `!=` or `IN`")
     }
-
-    private mutating func notBuilt(_ expression: Expression) -> Predicate? {
-        let (what, next) =
-            switch expression.kind {
-            case .call(let name, _): ("the function `\(name)`", "use fields and values directly")
-            case .arithmetic(_, let sign, _): ("arithmetic (`\(sign)`)", "use fields and values directly")
-            case .negative: ("arithmetic (`-`)", "use fields and values directly")
-            default: ("a field inside IN", "write comparisons joined by OR")
-            }
-        return fault(.notBuilt, expression, "\(what) is part of the language but not built yet", next)
-    }
 }
 
 extension Expression {
-    fileprivate var words: String {
+    var words: String {
         switch kind {
         case .number: "a number"
         case .text: "a text"
@@ -300,6 +306,19 @@ extension FieldType {
         case .uuid: "a uuid"
         case .json: "json"
         case .timestamp: "a timestamp"
+        }
+    }
+
+    /// As the key `type` writes it.
+    var word: String {
+        switch self {
+        case .string: "string"
+        case .int: "int"
+        case .double: "double"
+        case .bool: "bool"
+        case .uuid: "uuid"
+        case .json: "json"
+        case .timestamp: "timestamp"
         }
     }
 }

@@ -58,9 +58,37 @@ enum CanonicalText {
     }
 
     /// A field as a fingerprint tells it: what would change the meaning of stored values.
-    static func field(_ field: FieldPlan) -> String {
+    static func field(_ field: FieldPlan, _ fields: [FieldPlan]) -> String {
+        if let computed = field.computed, !field.isHidden {
+            return "\(field.name) \(type(field.type)) is \(self.computed(computed, field.type, fields))"
+        }
         let path = field.path.map { $0.contains(".") ? "\"\($0)\"" : $0 }.joined(separator: ".")
         return "\(field.name) \(type(field.type)) at \(path)" + (field.fallback.map { " default \(literal($0))" } ?? "")
+    }
+
+    /// What a computed column is, one way whatever way it was written.
+    static func computed(_ computed: Computed, _ result: FieldType, _ fields: [FieldPlan]) -> String {
+        let operands = computed.operands.map { operand in
+            switch operand {
+            case .column(let column): fields[column].name
+            case .literal(let value): literal(value)
+            }
+        }
+        func call(_ name: String, _ more: [String] = []) -> String {
+            "\(name)(\((operands + more).joined(separator: ", ")))"
+        }
+        switch computed.operation {
+        case .roundPlaces(let places): return call("round", [String(places)])
+        case .like(let escape): return call("like", escape.map { ["escape \($0)"] } ?? [])
+        case .cast: return call("cast", [type(result)])
+        case .dateTrunc(let part, let zone): return call("date_trunc", [part.rawValue, zone.name])
+        case .datePart(let part, let zone): return call("date_part", [part.rawValue, zone.name])
+        case .choose(let conditions):
+            let choices = zip(conditions, operands).map { "WHEN \(predicate($0, fields)) THEN \($1)" }
+            return "CASE \(choices.joined(separator: " ")) ELSE \(operands.last ?? "NULL") END"
+        case .truth(let condition): return "(\(predicate(condition, fields)))"
+        default: return call(String(describing: computed.operation))
+        }
     }
 
     /// A condition with names for columns. Redundant parentheses, spelling and letter case are gone.

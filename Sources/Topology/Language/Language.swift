@@ -98,7 +98,7 @@ enum Language {
         Key("required", .flag, default: "false", "Records without it are rejected."),
         Key("default", .untyped, "Stands in for a missing value or null."),
         Key("class", .words([Word("personal")]), "`personal`: its value never leaves in a rejected record's payload."),
-        Key("expr", .untyped, notBuilt: "let the producers write the field", "A field computed from others."),
+        Key("expr", .expression, "A field computed from others."),
     ])
 
     static let eventTime = Section(

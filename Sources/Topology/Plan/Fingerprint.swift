@@ -7,10 +7,10 @@ enum Fingerprint {
         var parts = [part("source", self.source(plan), source)]
         if let dedup = plan.deduplicate {
             let lines =
-                dedup.key.map { "key: \(CanonicalText.field(plan.fields[$0]))" } + [
+                dedup.key.map { "key: \(CanonicalText.field(plan.fields[$0], plan.fields))" } + [
                     "within: \(CanonicalText.span(dedup.within.milliseconds))",
                     "bucket: \(CanonicalText.span(dedup.bucket.milliseconds))",
-                ]
+                ] + fields(Set(dedup.key.flatMap { plan.fields[$0].computed?.columns ?? [] }), plan.fields)
             parts.append(part("deduplicate", lines, deduplicate))
         }
         for (aggregate, place) in zip(plan.aggregates, aggregates) {
@@ -87,7 +87,13 @@ enum Fingerprint {
 
     /// By name, so that moving a declaration changes nothing.
     private static func fields(_ used: Set<Int>, _ fields: [FieldPlan]) -> [String] {
-        used.map { "field: \(CanonicalText.field(fields[$0]))" }.sorted()
+        var all = used
+        // Operands stand before what is computed from them.
+        for column in fields.indices.reversed() where all.contains(column) {
+            all.formUnion(fields[column].computed?.columns ?? [])
+        }
+        // The name of a hidden column says all of it, and stands where it is used.
+        return all.filter { !fields[$0].isHidden }.map { "field: \(CanonicalText.field(fields[$0], fields))" }.sorted()
     }
 }
 
@@ -101,5 +107,19 @@ extension Predicate {
         case .and(let parts), .or(let parts): parts.reduce(into: []) { $0.formUnion($1.columns) }
         case .not(let part): part.columns
         }
+    }
+}
+
+extension Computed {
+    /// The columns it reads.
+    var columns: Set<Int> {
+        var found: Set<Int> = []
+        for case .column(let column) in operands { found.insert(column) }
+        switch operation {
+        case .choose(let conditions): for condition in conditions { found.formUnion(condition.columns) }
+        case .truth(let condition): found.formUnion(condition.columns)
+        default: break
+        }
+        return found
     }
 }

@@ -1,7 +1,7 @@
 import Model
 
 extension PlanReader {
-    func aggregate(_ name: String, _ item: Item, keyedBy: Set<String>) -> AggregatePlan? {
+    mutating func aggregate(_ name: String, _ item: Item, keyedBy: Set<String>) -> AggregatePlan? {
         guard let section = item.section else { return nil }
         let groupBy = section["group_by"].map { columns($0, "grouped by") } ?? []
         for item in section["group_by"]?.list ?? [] { refuseFixedColumn(item.text ?? "", at: item.place, item.path) }
@@ -16,7 +16,8 @@ extension PlanReader {
             }
             if let measure = measure(name, item) { measures.append(measure) }
         }
-        let admits = section["where"].flatMap { condition($0) }
+        var admits: Predicate?
+        if let item = section["where"] { admits = condition(item) }
         let targets = self.targets(name, section["to"], item)
         guard let windowItem = section["window"], let window = window(windowItem) else { return nil }
         return AggregatePlan(
@@ -102,17 +103,19 @@ extension PlanReader {
         "approx_distinct", "exact_distinct", "quantile", "top", "largest", "largest_distinct",
     ]
 
-    private func measure(_ name: String, _ item: Item) -> MeasurePlan? {
+    private mutating func measure(_ name: String, _ item: Item) -> MeasurePlan? {
         guard let scalar = item.scalar else { return nil }
         let parsed: MeasureExpression
         do { parsed = try Parser.measure(scalar.text) } catch {
             report(error, item, scalar)
             return nil
         }
+        let reader = self
         func fault(_ code: Problem.Code, _ offset: Int, _ what: String, _ next: String) {
-            report(ExpressionFault(code: code, offset: offset, what: what, next: next), item, scalar)
+            reader.report(ExpressionFault(code: code, offset: offset, what: what, next: next), item, scalar)
         }
-        let admits = parsed.admits.flatMap { typed($0, item, scalar) }
+        var admits: Predicate?
+        if let condition = parsed.admits { admits = typed(condition, item, scalar) }
         guard let function = MeasurePlan.Function(rawValue: parsed.function) else {
             let known = MeasurePlan.Function.allCases.map(\.rawValue)
             if Self.notBuilt.contains(parsed.function) {
@@ -134,9 +137,7 @@ extension PlanReader {
                 "write `\(function.rawValue)(field)`")
             return nil
         }
-        var typing = Typing(fields: fields)
-        let column = typing.column(parsed.arguments[0], function == .count ? "count" : "a measure")
-        for fault in typing.faults { report(fault, item, scalar) }
+        let column = withTyping(item, scalar) { $0.column(parsed.arguments[0], function == .count ? "count" : "a measure") }
         guard let column else { return nil }
         let type = fields.plans[column].type
         guard function.takes(type) else {

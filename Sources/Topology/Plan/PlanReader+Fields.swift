@@ -3,8 +3,48 @@ import Model
 extension PlanReader {
     mutating func readFields(_ item: Item?) {
         for (name, item) in item?.named ?? [] {
+            if item.section?["expr"] != nil {
+                fields.later.insert(name)
+                continue
+            }
             if let plan = field(name, item) { fields.add(plan) } else { fields.addBroken(name) }
         }
+        for (name, item) in item?.named ?? [] {
+            guard let section = item.section, let expression = section["expr"] else { continue }
+            if let plan = derived(name, section, expression) {
+                fields.add(plan)
+            } else {
+                fields.later.remove(name)
+                fields.addBroken(name)
+            }
+        }
+    }
+
+    /// A field with `expr`. It may use the record's fields and derived ones that are declared above it.
+    private mutating func derived(_ name: String, _ section: SectionItem, _ item: Item) -> FieldPlan? {
+        for key in ["unit", "zone", "path", "default"] {
+            guard let found = section[key] else { continue }
+            problems.error(
+                .contradiction, at: found.keyPlace, found.path, "`\(key)` is for fields of the record, and `\(name)` is computed",
+                next: key == "default" ? "write `coalesce(…, value)` in `expr`" : "leave it out")
+        }
+        guard let scalar = item.scalar else { return nil }
+        let expression: Expression
+        do { expression = try Parser.condition(scalar.text) } catch {
+            report(error, item, scalar)
+            return nil
+        }
+        guard let found = withTyping(item, scalar, { $0.definition(expression) }) else { return nil }
+        if let word = section["type"]?.word, word != found.type.word, let type = section["type"] {
+            problems.error(
+                .typeMismatch, at: type.place, type.path, "`expr` gives \(found.type.words), not \(word)",
+                next: "leave `type` out, or write `cast(… AS \(word))`")
+            return nil
+        }
+        return FieldPlan(
+            name: name, type: found.type, path: [], required: section["required"]?.flag ?? false,
+            isPersonal: section["class"] != nil || found.computed.columns.contains { fields.plans[$0].isPersonal },
+            computed: found.computed)
     }
 
     private func field(_ name: String, _ item: Item) -> FieldPlan? {

@@ -15,7 +15,8 @@ struct PlanReader {
         let eventTime = eventTimePlan(root["event_time"])
         let name = root["name"]?.text
         let source = sourcePlan(root["source"], name: name ?? "")
-        let filter = root["filter"].flatMap { condition($0) }
+        var filter: Predicate?
+        if let item = root["filter"] { filter = condition(item) }
         let deduplicate = root["deduplicate"].flatMap { deduplicatePlan($0, outOfOrderness: eventTime?.outOfOrderness ?? .zero) }
         let keyedBy = Set(source?.keyedBy ?? [])
         var aggregates: [AggregatePlan] = []
@@ -201,7 +202,7 @@ struct PlanReader {
         }
     }
 
-    func condition(_ item: Item) -> Predicate? {
+    mutating func condition(_ item: Item) -> Predicate? {
         guard let scalar = item.scalar else { return nil }
         do {
             return typed(try Parser.condition(scalar.text), item, scalar)
@@ -211,11 +212,18 @@ struct PlanReader {
         }
     }
 
-    func typed(_ expression: Expression, _ item: Item, _ scalar: Scalar) -> Predicate? {
-        var typing = Typing(fields: fields)
-        let predicate = typing.predicate(expression)
+    mutating func typed(_ expression: Expression, _ item: Item, _ scalar: Scalar) -> Predicate? {
+        withTyping(item, scalar) { $0.predicate(expression) }
+    }
+
+    /// Columns that the typing needs are added to the fields.
+    mutating func withTyping<T>(_ item: Item, _ scalar: Scalar, _ body: (inout Typing) -> T?) -> T? {
+        let find = zone
+        var typing = Typing(fields: fields, zone: { name in try? find(name) })
+        let found = body(&typing)
+        fields = typing.fields
         for fault in typing.faults { report(fault, item, scalar) }
-        return predicate
+        return found
     }
 
     func report(_ fault: ExpressionFault, _ item: Item, _ scalar: Scalar) {

@@ -1,0 +1,212 @@
+import Model
+
+/// Fills a plan's computed columns, one operation over a whole column after the other.
+///
+/// One lane owns it and calls it on its own queue. Columns are sized once for `PipelineLimits.batchRows`; only the arena of
+/// texts grows, to what the largest batch's texts need. Nothing is allocated per record, except where a double of more than
+/// 15 characters is cast to text.
+final class ComputeStage {
+    /// One operation; operands and result are columns, literals have some of their own.
+    struct Step {
+        var operation: Computed.Operation
+        var operands: [Int]
+        var result: Int
+        var from: ColumnKind
+        var to: ColumnKind
+        var conditions: [PredicateProgram]
+    }
+
+    /// Bytes of text that one batch can hold; what is beyond is an error value. Slices count in 32 bits.
+    static let textLimit = 1 << 30
+
+    private let nativeCount: Int
+    private var steps: [Step] = []
+    private var texts: [(column: Int, bytes: [UInt8])] = []
+    /// Columns of the record that hold text.
+    private var nativeTexts: [Int] = []
+    private var owned: [UnsafeMutableRawPointer] = []
+    private let states: UnsafeMutablePointer<UnsafeMutablePointer<UInt8>?>
+    private let values: UnsafeMutablePointer<UnsafeMutableRawPointer?>
+    /// The native arena's bytes, then those of literals, then what operations wrote.
+    private(set) var arena: UnsafeMutablePointer<UInt8>
+    private var capacity = 1 << 12
+    private(set) var used = 0
+    private var needsArena = false
+    /// Rows of the batch.
+    private(set) var count = 0
+
+    init(_ fields: [FieldPlan]) {
+        nativeCount = fields.prefix { $0.computed == nil }.count
+        var kinds = fields.map { ColumnKind($0.type) }
+        var literals: [Value] = []
+        for field in fields {
+            for case .literal(let value) in field.computed?.operands ?? [] {
+                literals.append(value)
+                kinds.append(Self.kind(value))
+            }
+        }
+        states = .allocate(capacity: max(kinds.count, 1))
+        values = .allocate(capacity: max(kinds.count, 1))
+        arena = .allocate(capacity: capacity)
+        states.initialize(repeating: nil, count: kinds.count)
+        values.initialize(repeating: nil, count: kinds.count)
+        for column in nativeCount..<kinds.count { makeRoom(column) }
+        nativeTexts = (0..<nativeCount).filter { kinds[$0] == .string || kinds[$0] == .json }
+        var next = fields.count
+        for (result, field) in fields.enumerated() {
+            guard let computed = field.computed else { continue }
+            var operands: [Int] = []
+            for operand in computed.operands {
+                switch operand {
+                case .column(let column): operands.append(column)
+                case .literal(let value):
+                    setLiteral(next, value)
+                    operands.append(next)
+                    next += 1
+                }
+            }
+            var conditions: [Predicate] = []
+            switch computed.operation {
+            case .choose(let predicates): conditions = predicates
+            case .truth(let predicate): conditions = [predicate]
+            default: break
+            }
+            needsArena = needsArena || kinds[result] == .string
+            steps.append(
+                Step(
+                    operation: computed.operation, operands: operands, result: result,
+                    from: operands.first.map { kinds[$0] } ?? .int, to: kinds[result],
+                    conditions: conditions.map {
+                        PredicateProgram($0, fields: fields, capacity: PipelineLimits.batchRows)
+                    }))
+        }
+        needsArena = needsArena || !texts.isEmpty
+    }
+
+    deinit {
+        for block in owned { block.deallocate() }
+        states.deallocate()
+        values.deallocate()
+        arena.deallocate()
+    }
+
+    private func makeRoom(_ column: Int) {
+        let rows = PipelineLimits.batchRows
+        let state = UnsafeMutableRawPointer.allocate(byteCount: rows, alignment: 64)
+        let value = UnsafeMutableRawPointer.allocate(byteCount: rows * 16, alignment: 64)
+        state.initializeMemory(as: UInt8.self, repeating: FieldState.null.rawValue, count: rows)
+        value.initializeMemory(as: UInt64.self, repeating: 0, count: rows * 2)
+        owned += [state, value]
+        states[column] = state.assumingMemoryBound(to: UInt8.self)
+        values[column] = value
+    }
+
+    private static func kind(_ value: Value) -> ColumnKind {
+        switch value {
+        case .null, .int, .wide: .int
+        case .bool: .bool
+        case .double: .double
+        case .string: .string
+        case .uuid: .uuid
+        case .time: .time
+        }
+    }
+
+    /// A literal is a column that is the same in every row and batch; only texts are written again, as the arena is.
+    private func setLiteral(_ column: Int, _ value: Value) {
+        let rows = PipelineLimits.batchRows
+        if value != .null { state(column).update(repeating: FieldState.ok.rawValue, count: rows) }
+        switch value {
+        case .null: break
+        case .int(let number): ints(column).update(repeating: number, count: rows)
+        case .bool(let truth): ints(column).update(repeating: truth ? 1 : 0, count: rows)
+        case .time(let time): ints(column).update(repeating: time.milliseconds, count: rows)
+        case .double(let number): doubles(column).update(repeating: number, count: rows)
+        case .uuid(let high, let low): uuids(column).update(repeating: UUIDBits(high: high, low: low), count: rows)
+        case .string(let text): texts.append((column, Array(text.utf8)))
+        case .wide: preconditionFailure("no expression writes a number of 128 bits")
+        }
+    }
+
+    /// The columns of `native` and the computed ones, valid until the next call or the decoder's. At most
+    /// `PipelineLimits.batchRows` rows.
+    func run(_ native: Columns) -> Columns {
+        count = native.count
+        for column in 0..<nativeCount {
+            let (state, values) = native.shared(column)
+            states[column] = state
+            self.values[column] = values
+        }
+        if needsArena { fillArena(native) }
+        for step in steps {
+            let conditions = step.conditions.map { $0.evaluate(columns(native), count: count) }
+            perform(step, conditions)
+        }
+        return columns(native)
+    }
+
+    private func columns(_ native: Columns) -> Columns {
+        Columns(
+            native, arena: needsArena ? UnsafePointer(arena) : native.arena, states: UnsafePointer(states),
+            values: UnsafePointer(values))
+    }
+
+    private func fillArena(_ native: Columns) {
+        var end = 0
+        for column in nativeTexts {
+            let state = state(column)
+            let slices = slices(column)
+            for row in 0..<count where state[row] == FieldState.ok.rawValue {
+                end = max(end, Int(slices[row].offset) + Int(slices[row].length))
+            }
+        }
+        used = 0
+        makeArena(end)
+        arena.update(from: native.arena, count: end)
+        used = end
+        for (column, bytes) in texts {
+            makeArena(bytes.count)
+            let slice = Slice(offset: UInt32(truncatingIfNeeded: used), length: UInt32(truncatingIfNeeded: bytes.count))
+            bytes.withUnsafeBufferPointer {
+                if let start = $0.baseAddress { (arena + used).update(from: start, count: $0.count) }
+            }
+            used += bytes.count
+            slices(column).update(repeating: slice, count: count)
+        }
+    }
+
+    /// Room for so many bytes more, and for what readers may touch behind them.
+    private func makeArena(_ bytes: Int) {
+        let needed = used + bytes + 16
+        guard needed > capacity else { return }
+        capacity = max(capacity * 2, needed)
+        let bigger = UnsafeMutablePointer<UInt8>.allocate(capacity: capacity)
+        bigger.update(from: arena, count: used)
+        arena.deallocate()
+        arena = bigger
+    }
+
+    /// Where the next text of up to `bytes` goes, or nil where the batch holds too many. Moves the arena: look pointers into
+    /// it up afterwards.
+    func reserve(_ bytes: Int) -> UnsafeMutablePointer<UInt8>? {
+        guard used + bytes <= Self.textLimit else { return nil }
+        makeArena(bytes)
+        return arena + used
+    }
+
+    /// The text that was written where `reserve` said.
+    func keep(_ bytes: Int) -> Slice {
+        let slice = Slice(offset: UInt32(truncatingIfNeeded: used), length: UInt32(truncatingIfNeeded: bytes))
+        used += bytes
+        return slice
+    }
+
+    @inline(__always) func state(_ column: Int) -> UnsafeMutablePointer<UInt8> { states[column].unsafelyUnwrapped }
+    @inline(__always) func ints(_ column: Int) -> UnsafeMutablePointer<Int64> { typed(column) }
+    @inline(__always) func doubles(_ column: Int) -> UnsafeMutablePointer<Double> { typed(column) }
+    @inline(__always) func slices(_ column: Int) -> UnsafeMutablePointer<Slice> { typed(column) }
+    @inline(__always) func uuids(_ column: Int) -> UnsafeMutablePointer<UUIDBits> { typed(column) }
+    @inline(__always) private func typed<T>(_ column: Int) -> UnsafeMutablePointer<T> {
+        values[column].unsafelyUnwrapped.assumingMemoryBound(to: T.self)
+    }
+}
