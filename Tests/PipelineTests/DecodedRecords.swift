@@ -76,6 +76,7 @@ extension Columns {
         case .null: .null
         case .wrongType: .wrongType
         case .badTime: .badTime
+        case .error: preconditionFailure("a decoder computes nothing")
         case .ok: .value(value(row, column, type))
         }
     }
