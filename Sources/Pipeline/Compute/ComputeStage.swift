@@ -71,7 +71,8 @@ final class ComputeStage {
             case .truth(let predicate): conditions = [predicate]
             default: break
             }
-            needsArena = needsArena || kinds[result] == .string
+            // What reads texts needs them beside those that were written, also where it gives a number.
+            needsArena = needsArena || kinds[result] == .string || operands.contains { kinds[$0] == .string }
             steps.append(
                 Step(
                     operation: computed.operation, operands: operands, result: result,
