@@ -1,0 +1,101 @@
+import Glibc
+import Model
+import Testing
+import Topology
+
+@testable import Commands
+
+private func drafted(_ folder: Folder, _ lines: [String], _ more: [String] = []) throws -> (said: Said, text: String) {
+    let file = try folder.file("sample.ndjson", lines.joined(separator: "\n"))
+    let said = said(["init", "--from-file", file, "--out", folder.path, "--name", "t"] + more)
+    return (said, read("\(folder.path)/t.yaml"))
+}
+
+/// Three hundred events a second apart, every tenth sent again, every fiftieth 20 s old.
+private func events(_ event: (_ id: String, _ seconds: Int) -> String) -> [String] {
+    (0..<300).flatMap { i in
+        let line = event("6b1e0c52-4f1d-4c7a-9a53-\(100_000_000_000 + i)", 1_767_225_600 + i - (i % 50 == 49 ? 20 : 0))
+        return i % 10 == 0 ? [line, line] : [line]
+    }
+}
+
+@Test(arguments: VendorShape.all.map(\.name))
+func aVendorsDraftIsAsAgreedAndPassesTheStrictCheck(vendor: String) throws {
+    let folder = try Folder()
+    #expect(said("init", "--from", vendor, "--out", folder.path).exit == 0)
+    expectGolden(read("\(folder.path)/\(vendor).yaml"), "init-\(vendor).yaml")
+    expectGolden(read("\(folder.path)/\(vendor).test.yaml"), "init-\(vendor).test.yaml")
+    #expect(said("check", "--strict", "\(folder.path)/\(vendor).yaml").exit == 0)
+    #expect(read("\(folder.path)/docker-compose.yml").contains("./\(vendor).yaml:"))
+}
+
+@Test func aSamplesFieldsTimesAndCopiesAreFoundAndItsValuesAreNotWritten() throws {
+    let folder = try Folder()
+    let lines = events { id, seconds in
+        #"{"messageId":"\#(id)","occurredAt":\#(seconds * 1_000),"event":"play","user":{"email":"eve@secret.example"},"#
+            + #""durationMs":\#(seconds % 70).5}"#
+    }
+    let draft = try drafted(folder, lines + ["not json", "[1]"], ["--json"])
+    #expect(draft.said.exit == 0 && draft.said.out.contains(#""records":330,"undecodable":2,"event_time":"occurred_at","key":["message_id"]"#))
+    #expect(draft.text.contains("message_id: {type: uuid, path: messageId, required: true}"))
+    #expect(draft.text.contains("occurred_at: {type: timestamp, unit: ms, path: occurredAt, required: true}"))
+    #expect(draft.text.contains("email: {type: string, path: user.email, required: true, class: personal}"))
+    #expect(draft.text.contains("30 copies") && draft.text.contains("the worst 20s"))
+    #expect(!draft.text.contains("secret") && !read("\(folder.path)/t.test.yaml").contains("secret"))
+    #expect(said("check", "--strict", "\(folder.path)/t.yaml").exit == 0)
+}
+
+@Test func whatIsThereIsNotOverwrittenUnlessForced() throws {
+    let folder = try Folder()
+    _ = try folder.file("segment.yaml", "mine")
+    let refused = said("init", "--from", "segment", "--out", folder.path)
+    #expect(refused.exit == 2 && refused.error.contains("file_exists") && refused.error.contains("segment.yaml"))
+    #expect(read("\(folder.path)/segment.yaml") == "mine" && read("\(folder.path)/segment.test.yaml").isEmpty)
+    #expect(said("init", "--from", "segment", "--out", folder.path, "--force").exit == 0)
+}
+
+@Test(arguments: [
+    ([""], [], "sample_empty"), (["nonsense"], [], "sample_empty"), ([#"{"id":"a"}"#], [], "sample_without_time"),
+    ([#"{"id":"a","ts":1767225600000}"#], ["--from", "segment"], "sample_unlike_vendor"),
+    ([#"{"ts":1767225600000}"#], ["--from", "segmnt"], "did you mean `segment`?"),
+    ([#"{"ts":1767225600000}"#], ["--bootstrap", "b:1"], "--bootstrap is for topics"),
+])
+func whatCannotBeDraftedIsSaid(lines: [String], more: [String], words: String) throws {
+    let folder = try Folder()
+    let draft = try drafted(folder, lines, more)
+    #expect(draft.said.exit == 2 && draft.said.error.contains(words) && draft.text.isEmpty, "\(draft.said.error)")
+}
+
+@Test(arguments: UInt64(0)..<60)
+func whateverTheFieldsTheDraftPassesTheStrictCheck(seed: UInt64) throws {
+    let folder = try Folder()
+    var random = SplitMix(state: seed)
+    let names = [
+        "a.b", "Größe", "end", "revision", "eventId", "event_id", "geo", "$x", "${Y}", "1st", "quote\\\"", "null", "price",
+        "line\\nbreak", "#", "email", "is", "country", "window_start", "", "tag: x",
+    ].filter { _ in random.next() % 3 > 0 }
+    let lines = (0..<80).map { i in
+        let members = names.map { name in
+            let values = ["\(i)", "\"v\(i % 4)\"", "\"6b1e0c52-4f1d-4c7a-9a53-\(100_000_000_000 + i)\"", "null", "\(i).5", "true", "[1]", "{\"id\":\(i),\"k\":\"z\"}"]
+            let kind = (UInt64(name.utf8.count) &* 7 &+ seed) % 8
+            return "\"\(name)\":\(values[Int(random.next() % 12 == 0 ? random.next() % 8 : kind)])"
+        }
+        let time = seed % 2 == 0 ? "\(1_767_225_600_000 + Int64(random.next() % 400_000_000))" : "\"2026-01-01 00:00:\(10 + i % 50)\""
+        return "{" + (["\"ts\":\(time)"] + members).joined(separator: ",") + "}"
+    }
+    let draft = try drafted(folder, lines)
+    #expect(draft.said.exit == 0, "\(draft.said.error)")
+    let check = said("check", "--strict", "\(folder.path)/t.yaml")
+    #expect(check.exit == 0, "\(check.out)\(draft.text)")
+}
+
+private struct SplitMix {
+    var state: UInt64
+    mutating func next() -> UInt64 {
+        state &+= 0x9e37_79b9_7f4a_7c15
+        var z = state
+        z = (z ^ z >> 30) &* 0xbf58_476d_1ce4_e5b9
+        z = (z ^ z >> 27) &* 0x94d0_49bb_1331_11eb
+        return z ^ z >> 31
+    }
+}
