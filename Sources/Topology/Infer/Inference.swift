@@ -34,7 +34,7 @@ public enum Inference {
         } else if let vendor {
             draft.horizons.within = vendor.horizon
             draft.horizons.notes = [
-                "out_of_orderness": ["Assumed, not measured: give a sample with --from-file or --from-topic."],
+                "out_of_orderness": ["Assumed, not measured: give a sample with --from-file."],
                 "within": ["As long as \(vendor.name) itself; about 40 bytes of memory a key."],
             ]
             draft.horizons.outOfOrderness = 300_000

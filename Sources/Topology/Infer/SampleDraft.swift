@@ -63,7 +63,7 @@ struct SampleDraft {
         taken.insert(name)
         let isAlways = path.values == sample.count
         let missing = sample.count - path.values
-        let distinct = path.distinct.count
+        let distinct = min(path.distinct.count, path.values)
         var note = path.bools > 0 ? "" : "\(distinct > InferLimits.hashes ? "about " : "")\(distinct) values"
         if missing > 0 {
             note +=
@@ -144,7 +144,7 @@ struct SampleDraft {
 
     private func groupScore(_ path: PathProfile) -> Double {
         guard path.kinds == 1, path.strings > 0, !isPersonal(path), Self.form(path) == nil, share(path) >= 0.5 else { return 0 }
-        let distinct = path.distinct.count
+        let distinct = min(path.distinct.count, path.values)
         guard distinct >= 2, distinct <= InferLimits.groupValues, distinct * 5 <= path.values else { return 0 }
         let name = FieldNames.snake(path.keys.last ?? "")
         if ["country", "region", "platform", "channel", "category", "tenant"].contains(name) { return 3 }
