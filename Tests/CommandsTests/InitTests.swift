@@ -20,13 +20,15 @@ private func events(_ event: (_ id: String, _ seconds: Int) -> String) -> [Strin
 }
 
 @Test(arguments: VendorShape.all.map(\.name))
-func aVendorsDraftIsAsAgreedAndPassesTheStrictCheck(vendor: String) throws {
+func aVendorsDraftIsAsAgreedAndPassesTheStrictCheckAndItsTests(vendor: String) throws {
     let folder = try Folder()
     #expect(said("init", "--from", vendor, "--out", folder.path).exit == 0)
     expectGolden(read("\(folder.path)/\(vendor).yaml"), "init-\(vendor).yaml")
     expectGolden(read("\(folder.path)/\(vendor).test.yaml"), "init-\(vendor).test.yaml")
     #expect(said("check", "--strict", "\(folder.path)/\(vendor).yaml").exit == 0)
     #expect(read("\(folder.path)/docker-compose.yml").contains("./\(vendor).yaml:"))
+    let tested = said("test", "\(folder.path)/\(vendor).test.yaml")
+    #expect(tested.exit == 0 && tested.out.contains("5 cases, 0 failed"), "\(tested.out)")
 }
 
 @Test func aSamplesFieldsTimesAndCopiesAreFoundAndItsValuesAreNotWritten() throws {
@@ -69,7 +71,7 @@ func whatCannotBeDraftedIsSaid(lines: [String], more: [String], words: String) t
 }
 
 @Test(arguments: UInt64(0)..<60)
-func whateverTheFieldsTheDraftPassesTheStrictCheck(seed: UInt64) throws {
+func whateverTheFieldsTheDraftPassesTheStrictCheckAndItsTests(seed: UInt64) throws {
     let folder = try Folder()
     var random = SplitMix(state: seed)
     let names = [
@@ -93,6 +95,8 @@ func whateverTheFieldsTheDraftPassesTheStrictCheck(seed: UInt64) throws {
     #expect(draft.said.exit == 0, "\(draft.said.error)")
     let check = said("check", "--strict", "\(folder.path)/t.yaml")
     #expect(check.exit == 0, "\(check.out)\(draft.text)")
+    let tested = said("test", "\(folder.path)/t.test.yaml")
+    #expect(tested.exit == 0, "\(tested.out)\(draft.text)")
 }
 
 private struct SplitMix {
