@@ -79,7 +79,7 @@ let package = Package(
         tests("Rehearsal", ["Rehearsal", "Model", "Testkit"]),
         tests("Observe", ["Observe", "Freshness", "Model"], goldens: "Goldens"),
         tests(
-            "Commands", ["Commands", "Model", "Freshness", "Runtime", "Observe", "Topology", "Testkit", "weir"],
+            "Commands", ["Commands", "Model", "Freshness", "Runtime", "Rehearsal", "Observe", "Topology", "Testkit", "weir"],
             goldens: "Goldens"),
         tests(
             "EndToEnd",

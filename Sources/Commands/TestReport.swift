@@ -9,10 +9,8 @@ struct TestedFile {
     /// Why it can't be run; empty where it was.
     var problems: [Problem] = []
     var results: [(result: CaseResult, time: TimeSpan)] = []
-    /// Files whose change calls for another run.
-    var sources: [String]
-    /// Theirs, of right after they were read.
-    var stamps: [FileStamp?] = []
+    /// By path, of right before they were read: a change calls for another run. nil: there was none.
+    var stamps: [String: FileStamp?]
 
     var isReadable: Bool { !problems.contains { $0.severity == .error } }
     /// A file of which no case ran has shown nothing.

@@ -2,6 +2,7 @@ internal import Glibc
 internal import Model
 internal import Rehearsal
 internal import Runtime
+internal import Synchronization
 internal import Topology
 
 extension Verbs {
@@ -25,12 +26,14 @@ enum TestVerb {
         while true {
             let files = try files(arguments)
             if signals != nil, console.isOutTerminal, !arguments.has("json") { console.out("\u{1B}[H\u{1B}[2J") }
-            let tested = files.map { test($0, filter: arguments.value("filter"), SystemClock()) }
+            let all = files.map { test($0, filter: arguments.value("filter"), SystemClock()) }
+            // A filter takes cases out, and files of which none is left.
+            let tested = arguments.has("filter") ? all.filter { !$0.isReadable || !$0.results.isEmpty } : all
             let exit = try tell(tested, arguments, console)
             guard let signals, !console.isOutClosed else { return exit }
             repeat {
                 if signals.wait(milliseconds: CommandsLimits.tick) { return exit }
-            } while tested.allSatisfy { $0.stamps == $0.sources.map(FileStamp.init) }
+            } while all.allSatisfy { $0.stamps.allSatisfy { $1 == FileStamp($0) } }
         }
     }
 
@@ -46,18 +49,27 @@ enum TestVerb {
         }
         if let path = arguments.value("junit") { try write(TestReport.junit(tested), to: path) }
         if tested.contains(where: { !$0.isReadable }) { return .usage }
-        guard tested.contains(where: { !$0.results.isEmpty }) else {
-            throw Fault(
-                "usage", "no case ran", next: "Change --filter, or see weir test --help.", exit: .answerIsNo)
+        if !tested.contains(where: { !$0.results.isEmpty }) {
+            if !arguments.has("json") { console.error("weir: no case ran; change --filter, or see weir test --help\n") }
+            return .answerIsNo
         }
-        // With a filter a file may have no case of the name; without one such a file is refused when read.
-        return tested.allSatisfy { $0.isOK || $0.results.isEmpty } ? .done : .answerIsNo
+        return tested.allSatisfy(\.isOK) ? .done : .answerIsNo
     }
 
     static func test(_ file: String, filter: String?, _ clock: SystemClock) -> TestedFile {
-        let reading = TestFileReader.read(file)
-        var tested = TestedFile(file: file, problems: reading.problems, sources: reading.sources)
-        tested.stamps = reading.sources.map(FileStamp.init)
+        // Each file's stamp is taken before its bytes, so that no change is missed.
+        let stamps = Mutex<[String: FileStamp?]>([:])
+        var surroundings = Topology.Surroundings.machine
+        let bytes = surroundings.bytes
+        surroundings.bytes = { path throws(Fault) in
+            let stamp = FileStamp(path)
+            stamps.withLock { $0[path] = .some(stamp) }
+            return try bytes(path)
+        }
+        let reading = TestFileReader.read(file, from: surroundings)
+        // Warnings are for `weir check`.
+        let errors = reading.problems.filter { $0.severity == .error }
+        var tested = TestedFile(file: file, problems: errors, stamps: stamps.withLock { $0 })
         guard let test = reading.test else { return tested }
         for one in test.cases where filter.map({ one.name.contains($0) }) ?? true {
             let start = clock.monotonic()

@@ -94,7 +94,7 @@ private let start = EventTime(milliseconds: 1_767_225_600_000)
             outputs: [.init(output: "o", completeThrough: start, finalThrough: nil)]))
     func cell(_ name: String, _ text: String) -> ExpectedCell { ExpectedCell(name: name, value: value(text)) }
     func whole(
-        clicks: String = "3", final: String = "true", latest: String = "2", read: String = "3", lateBy: String = "45000ms",
+        clicks: String = "3", final: String = "true", latest: String = "2", read: String = "3", lateBy: String = "45s",
         reason: String = "undecodable", watermark: String = "1767225600000", lag: String = "30s", event: Bool = true,
         through: String = "2026-01-01T00:00:00Z", output: String = "o"
     ) -> Expected {

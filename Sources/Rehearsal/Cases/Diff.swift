@@ -69,7 +69,7 @@ struct Diff {
             let isEqual = cell.value.isNull ? actual == nil : actual != nil && cell.value.span == actual
             return Difference.Cell(
                 name: cell.name, expected: cell.value.shown,
-                actual: actual.map { .string("\($0.milliseconds)ms") } ?? .null, differs: !isEqual)
+                actual: actual.map { .string($0.exactText) } ?? .null, differs: !isEqual)
         }
         if cells.contains(where: \.differs) { lines.append(Difference.Line(kind: .differs, cells: cells)) }
         for (output, expected) in expectation.outputs {
@@ -154,7 +154,7 @@ struct Diff {
         Row(cells: [
             ("output", .string(entry.output)), ("topic", .string(entry.topic)), ("partition", .int(Int64(entry.partition))),
             ("offset", .int(entry.offset)), ("window_start", .time(entry.windowStart)), ("window_end", .time(entry.windowEnd)),
-            ("watermark", .time(entry.watermark)), ("late_by", .string("\(entry.lateBy.milliseconds)ms")),
+            ("watermark", .time(entry.watermark)), ("late_by", .string(entry.lateBy.exactText)),
         ])
     }
 
@@ -168,4 +168,13 @@ struct Diff {
 
 extension ExpectedValue {
     var shown: String { isNull ? "null" : text }
+}
+
+extension TimeSpan {
+    /// In the largest unit that loses nothing, as a test file may write it: `45s`, `1500ms`.
+    var exactText: String {
+        let units: [(String, Int64)] = [("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1_000)]
+        guard milliseconds != 0, let unit = units.first(where: { milliseconds % $0.1 == 0 }) else { return "\(milliseconds)ms" }
+        return "\(milliseconds / unit.1)\(unit.0)"
+    }
 }

@@ -8,8 +8,6 @@ public struct TestFile: Sendable {
     /// Input partitions that exist; nil: those that appear.
     public var partitions: Int?
     public var cases: [Case]
-    /// Files that a change of which can change the outcome: the test file and its topology.
-    public var sources: [String]
 
     public struct Case: Sendable {
         public var name: String

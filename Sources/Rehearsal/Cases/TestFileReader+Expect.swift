@@ -4,9 +4,11 @@ internal import Topology
 extension TestFileReader {
     private static let subjects = ["rows", "latest", "outcomes", "late", "dead_letters", "watermark", "freshness"]
     private static let outcomes = [
-        "read", "aggregated", "duplicate", "late", "filtered", "rejected", "partly_late", "unidentified", "redelivered", "exact",
-        "retimed", "conflicting",
+        "read", "aggregated", "duplicate", "late", "filtered", "rejected", "partly_late", "unidentified",
+        "duplicate_observed", "redelivered",
     ]
+    /// Kinds of duplicates that comparing their content would tell.
+    private static let plannedOutcomes = ["exact", "retimed", "conflicting"]
     private static let rowWords = ["revision", "final", "as_of"]
     private static let lateColumns = [
         "output", "topic", "partition", "offset", "window_start", "window_end", "watermark", "late_by",
@@ -49,13 +51,31 @@ extension TestFileReader {
                 }
             }
         }
-        if let outcomes = keys["outcomes"] { expectation.outcomes = cells(outcomes, "\(path).outcomes", Self.outcomes, .whole) }
+        if let outcomes = keys["outcomes"] {
+            let built = refusePlanned(outcomes, "\(path).outcomes")
+            expectation.outcomes = cells(built, "\(path).outcomes", Self.outcomes, .whole)
+        }
         if let watermark = keys["watermark"] {
             expectation.watermark = expected(watermark, "\(path).watermark")
             if let value = expectation.watermark { demand(value, .instant, watermark.place, "\(path).watermark") }
         }
         if let freshness = keys["freshness"] { self.freshness(freshness, "\(path).freshness", &expectation) }
         return expectation
+    }
+
+    /// Tells of outcomes that are not built; gives the rest.
+    private mutating func refusePlanned(_ node: Node, _ path: String) -> Node {
+        guard case .map(let entries) = node.content else { return node }
+        for entry in entries where Self.plannedOutcomes.contains(entry.key) {
+            error(
+                .notBuilt, entry.keyPlace, path, "`\(entry.key)` is not counted yet",
+                next: "leave it out; `duplicate` has them all")
+        }
+        let built = entries.filter { !Self.plannedOutcomes.contains($0.key) }
+        guard !built.isEmpty || entries.isEmpty else { return node }
+        var rest = node
+        rest.content = .map(built)
+        return rest
     }
 
     private mutating func freshness(_ node: Node, _ path: String, _ expectation: inout Expected) {
@@ -109,8 +129,8 @@ extension TestFileReader {
             for cell in rows?[row].cells.indices ?? 0..<0 where rows?[row].cells[cell].name == "late_by" {
                 guard let value = rows?[row].cells[cell].value, let place = rows?[row].place else { continue }
                 if let span = value.span {
-                    // The ledger tells milliseconds, and both sides are compared as the same text.
-                    rows?[row].cells[cell].value.text = "\(span.milliseconds)ms"
+                    // Both sides are compared as the same text.
+                    rows?[row].cells[cell].value.text = span.exactText
                 } else {
                     demand(value, .span, place, "\(path).late_by")
                 }

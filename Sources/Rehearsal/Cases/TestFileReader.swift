@@ -7,8 +7,6 @@ public struct TestFileReader {
         /// nil: something is wrong, and `problems` has it.
         public var test: TestFile?
         public var problems: [Problem]
-        /// The files that were looked at, whether they could be read or not.
-        public var sources: [String]
     }
 
     let document: Document
@@ -16,23 +14,20 @@ public struct TestFileReader {
     var problems: [Problem] = []
     /// nil: the topology is wrong, so names of outputs and columns can't be checked.
     var plan: Plan?
-    private var sources: [String]
 
     /// `file`'s test, with a topology path taken relative to the file. Pure but for `surroundings`.
     public static func read(_ file: String, from surroundings: Topology.Surroundings = .machine) -> Reading {
         let document = Topology.document(file, from: surroundings)
-        var reader = TestFileReader(document: document, surroundings: surroundings, sources: [file])
+        var reader = TestFileReader(document: document, surroundings: surroundings)
         let test = document.root.flatMap { reader.file($0) }
         let all = document.problems + reader.problems
         let isWrong = all.contains { $0.severity == .error }
-        return Reading(
-            test: isWrong ? nil : test, problems: Problem.sorted(all, files: [file]), sources: reader.sources)
+        return Reading(test: isWrong ? nil : test, problems: Problem.sorted(all, files: [file]))
     }
 
-    private init(document: Document, surroundings: Topology.Surroundings, sources: [String]) {
+    private init(document: Document, surroundings: Topology.Surroundings) {
         self.document = document
         self.surroundings = surroundings
-        self.sources = sources
     }
 
     private mutating func file(_ root: Node) -> TestFile? {
@@ -56,7 +51,7 @@ public struct TestFileReader {
         }
         guard let plan else { return nil }
         return TestFile(
-            file: document.file, plan: plan, partitions: partitions.map { Int($0) }, cases: cases, sources: sources)
+            file: document.file, plan: plan, partitions: partitions.map { Int($0) }, cases: cases)
     }
 
     private mutating func topology(_ node: Node) {
@@ -71,7 +66,6 @@ public struct TestFileReader {
             }
             let folder = document.file.lastIndex(of: "/").map { String(document.file[...$0]) } ?? ""
             let path = scalar.text.hasPrefix("/") ? scalar.text : folder + scalar.text
-            sources.append(path)
             let other = Topology.document(path, from: surroundings)
             problems += other.problems
             guard let root = other.root else { return }
