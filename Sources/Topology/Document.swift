@@ -22,7 +22,7 @@ extension Topology {
         let problems = ProblemList()
         var read: (root: Node?, source: SourceText)?
         do throws(Fault) {
-            read = YAMLReader.read(try surroundings.bytes(file), file: file, problems: problems)
+            read = YAMLReader.read(try surroundings.bytes(file), file: file, problems: problems, limit: TopologyLimits.testNodes)
         } catch {
             problems.error(.unreadableFile, at: Place(file: file, line: 1, column: 1), "", error.what, next: error.next)
         }

@@ -6,6 +6,8 @@ enum TopologyLimits {
     static let depth = 64
     /// Nodes of one file after aliases were expanded.
     static let nodes = 100_000
+    /// Nodes of a test file, whose cases are many.
+    static let testNodes = 1_000_000
     /// Bytes of a file named by `${file:…}`.
     static let referencedFileBytes = 65_536
     /// Problems that one run reports.

@@ -8,12 +8,16 @@ struct YAMLReader {
     private var parser: UnsafeMutablePointer<yaml_parser_t>
     private var anchors: [String: (node: Node, count: Int)] = [:]
     private var nodes = 0
+    /// Nodes after aliases were expanded.
+    private let limit: Int
 
     /// Stops the reading of a file; the problem is in the list already.
     private struct Stop: Error {}
 
     /// The tree, nil where the file has none that can be read, and the lines; nil where there are not even lines.
-    static func read(_ bytes: [UInt8], file: String, problems: ProblemList) -> (root: Node?, source: SourceText)? {
+    static func read(
+        _ bytes: [UInt8], file: String, problems: ProblemList, limit: Int = TopologyLimits.nodes
+    ) -> (root: Node?, source: SourceText)? {
         let start = Place(file: file, line: 1, column: 1)
         guard bytes.count <= TopologyLimits.fileBytes else {
             problems.error(
@@ -29,7 +33,7 @@ struct YAMLReader {
         defer { parser.deallocate() }
         guard yaml_parser_initialize(parser) == 1 else { return nil }
         defer { yaml_parser_delete(parser) }
-        var reader = YAMLReader(file: file, problems: problems, bytes: bytes, parser: parser)
+        var reader = YAMLReader(file: file, problems: problems, bytes: bytes, parser: parser, limit: limit)
         let root = bytes.withUnsafeBufferPointer { buffer in
             yaml_parser_set_input_string(parser, buffer.baseAddress, buffer.count)
             yaml_parser_set_encoding(parser, YAML_UTF8_ENCODING)
@@ -38,7 +42,8 @@ struct YAMLReader {
         return (root, SourceText(text))
     }
 
-    private init(file: String, problems: ProblemList, bytes: [UInt8], parser: UnsafeMutablePointer<yaml_parser_t>) {
+    private init(file: String, problems: ProblemList, bytes: [UInt8], parser: UnsafeMutablePointer<yaml_parser_t>, limit: Int) {
+        self.limit = limit
         self.file = file
         self.problems = problems
         self.bytes = bytes
@@ -71,9 +76,9 @@ struct YAMLReader {
     private mutating func node(_ event: inout yaml_event_t, depth: Int) throws(Stop) -> Node {
         let place = place(event)
         nodes += 1
-        guard nodes <= TopologyLimits.nodes else {
+        guard nodes <= limit else {
             return try stop(
-                .tooLarge, at: place, "the file has more than \(TopologyLimits.nodes) values", next: "use fewer aliases")
+                .tooLarge, at: place, "the file has more than \(limit) values", next: "use fewer aliases")
         }
         guard depth <= TopologyLimits.depth else {
             return try stop(
@@ -142,9 +147,9 @@ struct YAMLReader {
             return try stop(.yaml, at: place, "no anchor `&\(name)` stands above this alias", next: "set the anchor first")
         }
         nodes += anchor.count
-        guard nodes <= TopologyLimits.nodes else {
+        guard nodes <= limit else {
             return try stop(
-                .tooLarge, at: place, "with its aliases the file has more than \(TopologyLimits.nodes) values",
+                .tooLarge, at: place, "with its aliases the file has more than \(limit) values",
                 next: "use fewer aliases")
         }
         return anchor.node
