@@ -76,7 +76,7 @@ let package = Package(
         tests("Kafka", ["Kafka", "Model", "CRdKafka", "Testkit"]),
         tests("Inputs", ["Inputs", "Model"]),
         tests("Runtime", ["Runtime", "Pipeline", "Testkit", "Model"]),
-        tests("Rehearsal", ["Rehearsal", "Model", "Testkit"]),
+        tests("Rehearsal", ["Rehearsal", "Model", "Pipeline", "State", "Runtime", "Testkit"]),
         tests("Observe", ["Observe", "Freshness", "Model"], goldens: "Goldens"),
         tests(
             "Commands", ["Commands", "Model", "Freshness", "Runtime", "Rehearsal", "Observe", "Topology", "Testkit", "weir"],

@@ -11,7 +11,7 @@ public final class Rehearsal {
     public var commitsOnlyWhenTold = false
     let plan: Plan
     let clock = VirtualClock()
-    private let directory: StateDirectory
+    let directory: StateDirectory
     private let probe: EventTimeProbe
     private let topics: [String]
     private var cuts: [Int] = []
@@ -23,9 +23,10 @@ public final class Rehearsal {
     var told: Told
     private(set) var restarts: [Restart: Int64] = [:]
 
-    /// `partitions`: of each topic, those that exist before anything is fed; nil: those that appear. A partition that appears
-    /// late is one that was added to the topic; a case that wants it to hold the watermark back says how many there are.
-    public init(plan: Plan, partitions: Int?) throws(Fault) {
+    /// `partitions`: of each topic, those that exist before anything is fed; nil: those of `appearing`, the records that the
+    /// case will feed. A partition that exists holds the watermark back until it speaks or has been silent for long enough
+    /// (S5, S6); one of which a feed is the first that is heard was added to the topic at that moment.
+    public init(plan: Plan, partitions: Int?, appearing: [FedRecord] = []) throws(Fault) {
         self.plan = plan
         if case .kafka(let names, _, _) = plan.source.kind { topics = names } else { topics = ["input"] }
         told = Told(plan)
@@ -34,10 +35,12 @@ public final class Rehearsal {
         store = try StateStore(directory: directory, plan: plan, clock: clock)
         results = try ResultsStore(directory: directory, store: store)
         (merge, cycle) = Self.empty(plan, store)
-        let ids = topics.flatMap { topic in
-            (0..<Int32(clamping: partitions ?? 0)).map { PartitionID(topic: topic, number: $0) }
-        }
-        try add(ids)
+        var ids = Set(
+            topics.flatMap { topic in
+                (0..<Int32(clamping: partitions ?? 0)).map { PartitionID(topic: topic, number: $0) }
+            })
+        if partitions == nil { ids.formUnion(appearing.map(partition)) }
+        try add(ids.sorted())
     }
 
     // MARK: Steps
@@ -55,7 +58,9 @@ public final class Rehearsal {
         if !commitsOnlyWhenTold || !cuts.isEmpty { try tick() }
     }
 
-    /// Moves the clocks. Commits at each moment at which silence decides something or early rows are due, and at the end.
+    /// Moves the clocks. Commits at each moment at which silence decides something, at which it brings the watermark to the end
+    /// or close of a window that holds data, or at which early rows are due, and at the end: what a service commits in time,
+    /// whose pace is short against windows, comes as if it had.
     public func advance(_ span: TimeSpan) throws(Fault) {
         try store.checkNotEnded()
         let start = clock.monotonic()
@@ -64,7 +69,7 @@ public final class Rehearsal {
         if !hasUncommitted { try tick() }
         // Nothing is fed meanwhile: what is shown at the first time that is due stays shown.
         var early = Set(cycle.earlyRowsDue.compactMap(\.self).filter { $0 > start && $0 < end })
-        while let next = ([nextDecision].compactMap(\.self) + early).min(), next <= end {
+        while let next = ([nextDecision, nextEdge].compactMap(\.self) + early).min(), next <= end {
             clock.advance(to: next)
             early.remove(next)
             try tick()
@@ -116,7 +121,7 @@ public final class Rehearsal {
     private func give(_ records: ArraySlice<FedRecord>) throws(Fault) {
         var current: RehearsedLane?
         for record in records {
-            let id = PartitionID(topic: record.topic ?? topics.first ?? "input", number: record.partition)
+            let id = partition(record)
             if current?.id != id {
                 if let current { try read(current) }
                 if !lanes.contains(where: { $0.id == id }) { try add([id]) }
@@ -128,14 +133,16 @@ public final class Rehearsal {
                 timestamp = try probe.time(of: payload).map { WallTime(milliseconds: $0.milliseconds) }
             }
             if let timestamp { clock.note(timestamp) }
-            let offset = record.offset ?? lane.nextOffset
-            lane.nextOffset = max(lane.nextOffset, offset + 1)
-            lane.log.append(
+            lane.feed(
                 .init(
-                    offset: offset, payload: record.payload,
+                    offset: record.offset ?? lane.nextOffset, payload: record.payload,
                     timestamp: timestamp?.milliseconds ?? RecordBatch.noTimestamp))
         }
         if let current { try read(current) }
+    }
+
+    private func partition(_ record: FedRecord) -> PartitionID {
+        PartitionID(topic: record.topic ?? topics.first ?? "input", number: record.partition)
     }
 
     private func read(_ lane: RehearsedLane) throws(Fault) {
@@ -171,13 +178,21 @@ public final class Rehearsal {
 
     // MARK: Commits
 
-    private var hasUncommitted: Bool { lanes.contains { $0.committed < $0.given } }
+    private var hasUncommitted: Bool { lanes.contains { !$0.isCommitted } }
 
     /// When silence alone would leave a lane out, by what the lanes say now.
     private var nextDecision: MonotonicTime? {
         let idle = cycle.time.idle
         return lanes.filter { !idle.contains($0.number) || $0.hasSpoken }.map { $0.silentSince + plan.eventTime.idleAfter }.min()
             .map { max($0, clock.monotonic()) }
+    }
+
+    /// When, all lanes being idle, the silence brings the watermark to where a window with data ends or closes.
+    private var nextEdge: MonotonicTime? {
+        guard let watermark = cycle.time.watermark else { return nil }
+        let edges = (lanes.map { $0.core.nextEdge(after: watermark) } + [merge.nextEdge(after: watermark)]).compactMap(\.self)
+        guard let edge = edges.min(), let moment = cycle.timekeeper.moment(of: edge) else { return nil }
+        return moment > clock.monotonic() ? moment : nil
     }
 
     private func tick(ending: Bool = false) throws(Fault) {
@@ -197,7 +212,19 @@ public final class Rehearsal {
         guard let commit else { return }
         try store.commit(commit)
         try results.catchUp()
-        for lane in lanes { lane.committed = lane.given }
+        for sealed in commit.lanes { lanes.first { $0.number == sealed.lane }?.committedOffset = sealed.nextOffset }
         told.take(commit, plan)
+        try deliver()
     }
+
+    /// What waits for topics goes with the next commit, as if the broker had confirmed it at once.
+    private func deliver() throws(Fault) {
+        while let row = try store.pendingTopicRows(after: 0, limit: Self.delivery).last {
+            store.topicRowsDelivered(through: row.sequence)
+        }
+        while let letter = try store.pendingDeadLetters(after: 0, limit: Self.delivery).last {
+            store.deadLettersDelivered(through: letter.sequence)
+        }
+    }
+    private static let delivery = 10_000
 }

@@ -12,11 +12,14 @@ final class RehearsedLane {
     let id: PartitionID
     let number: LaneNumber
     let order: Int64
-    var log: [Record] = []
-    /// How many of the log's records the lane was given, and how many of those are committed.
-    var given = 0
-    var committed = 0
-    var nextOffset: Int64 = 0
+    /// Each offset once, in their order, whatever was delivered again.
+    private(set) var log: [Record] = []
+    /// Fed, not yet taken.
+    private var waiting: [Record] = []
+    /// Of the log.
+    private(set) var nextOffset: Int64 = 0
+    /// From here on nothing is committed, by the last commit's own word.
+    var committedOffset: Int64 = 0
     var core: LaneCore
     var silentSince: MonotonicTime
     /// What the lanes of earlier processes reached.
@@ -33,24 +36,35 @@ final class RehearsedLane {
         core.beginReach()
     }
 
+    /// Where a new process reads is what the store says, as in a service: too low or too high an offset shows in the counts.
     func restart(_ core: LaneCore, now: MonotonicTime) {
         if let reach = self.core.reach { reachBefore.append(reach) }
         core.beginReach()
         self.core = core
-        given = committed
+        committedOffset = core.nextOffset
+        waiting = log.filter { $0.offset >= core.nextOffset }
         silentSince = now
         spokenBefore = 0
         spokenAtSeal = 0
     }
 
+    func feed(_ record: Record) {
+        waiting.append(record)
+        guard record.offset >= nextOffset else { return }
+        log.append(record)
+        nextOffset = record.offset + 1
+    }
+
+    var isCommitted: Bool { committedOffset >= nextOffset }
+
     var hasSpoken: Bool { core.spoken != spokenAtSeal }
 
-    /// Gives the lane what it has not been given, as one batch. `floor`: the combined watermark, for an idle lane (S6).
+    /// Gives the lane what waits, as one batch. `floor`: the combined watermark, for an idle lane (S6).
     func read(floor: EventTime?, now: MonotonicTime) throws(Fault) {
-        guard given < log.count else { return }
+        guard !waiting.isEmpty else { return }
         if let floor { core.raise(to: floor) }
-        let records = log[given...]
-        given = log.count
+        let records = waiting
+        waiting = []
         try core.process(records.map(\.payload), offsets: records.map(\.offset), timestamps: records.map(\.timestamp))
         if core.spoken != spokenBefore {
             spokenBefore = core.spoken

@@ -85,18 +85,26 @@ public final class ResultsStore: @unchecked Sendable {
 
     // MARK: Rows
 
-    /// What identifies a table's rows but for their values, in the order of the rows' keys.
-    public func revisions(in table: String) throws(Fault) -> [TableRevision] {
-        let query = try database.statement(
-            "SELECT window_start, window_end, revision, final FROM \(ResultsTable.quote(table)) ORDER BY row_key")
-        var rows: [TableRevision] = []
-        try query.eachRow { () throws(Fault) in
-            rows.append(
-                TableRevision(
-                    windowStart: EventTime(milliseconds: query.int(0)), windowEnd: EventTime(milliseconds: query.int(1)),
-                    revision: query.int(2), final: query.int(3) != 0))
+    /// True: the table holds these rows, one a window and group, and nothing else. Each column is compared as it is stored.
+    public func holds(exactly rows: [Row], in table: String) throws(Fault) -> Bool {
+        guard let columns = try ResultsTable.stored(table, in: database) else { return rows.isEmpty }
+        let name = ResultsTable.quote(table)
+        let count = try database.statement("SELECT count(*) FROM \(name)")
+        var stored: Int64 = 0
+        try count.eachRow { () throws(Fault) in stored = count.int(0) }
+        guard stored == rows.count else { return false }
+        let conditions = columns.map { "\(ResultsTable.quote($0.name)) IS ?" }.joined(separator: " AND ")
+        let query = try database.statement("SELECT 1 FROM \(name) WHERE \(conditions)")
+        for row in rows {
+            let values = RowBytes.columns(row)
+            guard values.count == columns.count - 1 else { return false }
+            query.bind(1, CanonicalKey.bytes(windowStart: row.windowStart, windowEnd: row.windowEnd, group: row.group))
+            for (at, value) in values.enumerated() { query.bind(Int32(at + 2), value) }
+            var isThere = false
+            try query.eachRow { () throws(Fault) in isThere = true }
+            if !isThere { return false }
         }
-        return rows
+        return true
     }
 
     private func apply(_ table: String, _ key: UnsafeRawBufferPointer, _ row: UnsafeRawBufferPointer) throws(Fault) {
@@ -137,20 +145,6 @@ public final class ResultsStore: @unchecked Sendable {
             delete.bind(2, Int64(StateLimits.deletesPerCommit))
             try delete.run()
         }
-    }
-}
-
-/// A table's row without its group and measures.
-public struct TableRevision: Hashable, Sendable {
-    public var windowStart: EventTime
-    public var windowEnd: EventTime
-    public var revision: Int64
-    public var final: Bool
-    public init(windowStart: EventTime, windowEnd: EventTime, revision: Int64, final: Bool) {
-        self.windowStart = windowStart
-        self.windowEnd = windowEnd
-        self.revision = revision
-        self.final = final
     }
 }
 

@@ -86,6 +86,11 @@ public final class MergeCore {
         outputs.compactMap(\.lastOpenClose).max().map(EventTime.init(milliseconds:))
     }
 
+    /// As `LaneCore.nextEdge`, of the windows that wait here.
+    public func nextEdge(after watermark: EventTime) -> EventTime? {
+        outputs.compactMap { $0.nextEdge(after: watermark.milliseconds) }.min().map(EventTime.init(milliseconds:))
+    }
+
     /// Bytes of the partials that wait here for their windows to close, about.
     public var memory: Int { outputs.reduce(0) { $0 + $1.memory } }
 

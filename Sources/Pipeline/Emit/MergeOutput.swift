@@ -38,6 +38,8 @@ final class MergeOutput {
 
     var lastOpenClose: Int64? { windows.keys.max().map { grid.close(ofStart: $0) } }
 
+    func nextEdge(after watermark: Int64) -> Int64? { windows.keys.compactMap { grid.edge(ofStart: $0, after: watermark) }.min() }
+
     var memory: Int { windows.values.reduce(0) { $0 + $1.bytes } }
 
     // MARK: Partials

@@ -48,6 +48,9 @@ public struct Timekeeper: Sendable {
         reports.filter { !time.idle.contains($0.lane) && $0.isFullyRead }.map { $0.silentSince + idleAfter }.min()
     }
 
+    /// When silence would bring the combined watermark to `time`, if nothing else happens; nil: not all lanes are idle.
+    public func moment(of time: EventTime) -> MonotonicTime? { allIdle.map { $0.since + (time - $0.from) } }
+
     /// One commit's decisions. `leaving` are candidates that confirmed they took nothing since; `granted` are idle lanes
     /// that were let take records from the combined watermark on, and hold it until they are known not to speak.
     /// `lastOpenClose` is what closes the last window that holds data in any output.

@@ -102,6 +102,15 @@ public final class LaneCore {
     public var oldestTimestamp: WallTime? { state.oldestTimestamp.map(WallTime.init(milliseconds:)) }
     /// The delta has grown so large that it should be sealed now.
     public var wantsSeal: Bool { state.deltaBytes > PipelineLimits.deltaBytes }
+    /// The first moment after `watermark` at which a window with data ends or closes; nil: there is none.
+    public func nextEdge(after watermark: EventTime) -> EventTime? {
+        var next: Int64?
+        for index in 0..<state.outputCount {
+            guard let edge = state.outputs[index].nextEdge(after: watermark.milliseconds) else { continue }
+            next = min(next ?? edge, edge)
+        }
+        return next.map(EventTime.init(milliseconds:))
+    }
     public var memory: Int { state.memory }
     /// Identities that are remembered; what they take in memory; and from when the oldest is, to its bucket.
     public var keys: Int { state.dedup?.pointee.keys ?? 0 }

@@ -71,6 +71,10 @@ extension OutputState {
         return last
     }
 
+    func nextEdge(after watermark: Int64) -> Int64? {
+        (0..<windows.count).compactMap { grid.edge(ofStart: windows.windows[$0].start, after: watermark) }.min()
+    }
+
     mutating func seal(_ changes: StateLog, _ partials: StateLog, watermark: Int64, due: Bool) {
         for at in 0..<dirtyCount {
             let cell = dirty[at]

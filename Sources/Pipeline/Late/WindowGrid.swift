@@ -42,6 +42,12 @@ struct WindowGrid {
     @inline(__always)
     func close(ofStart start: Int64) -> Int64 { start &+ size &+ lateness }
 
+    /// The window's end or close, whichever comes first after `time`; nil: it is closed.
+    func edge(ofStart start: Int64, after time: Int64) -> Int64? {
+        if start &+ size > time { return start &+ size }
+        return close(ofStart: start) > time ? close(ofStart: start) : nil
+    }
+
     /// The end of the last window that ends at or before `time`.
     func lastEnd(at time: Int64) -> Int64 { floorDivide(time - size - offset, every) * every + offset + size }
 }

@@ -28,7 +28,10 @@ public enum CaseRunner {
         var result = CaseResult(name: one.name, line: one.place.line, expectations: 0, failure: nil)
         var at = 0
         do throws(Fault) {
-            let rehearsal = try Rehearsal(plan: file.plan, partitions: file.partitions)
+            let fed = one.steps.flatMap { step -> [FedRecord] in
+                if case .feed(let records) = step.action { records } else { [] }
+            }
+            let rehearsal = try Rehearsal(plan: file.plan, partitions: file.partitions, appearing: fed)
             rehearsal.commitsOnlyWhenTold = one.commitsOnlyWhenTold
             while at < one.steps.count {
                 let differences = try act(one.steps[at].action, on: rehearsal, &result.expectations)
