@@ -110,7 +110,7 @@ public final class Rehearsal {
             lane.restart(core, now: clock.monotonic())
             cycle.add(
                 lane: lane.number, watermark: was?.watermark, newestEventTime: was?.newestEventTime,
-                nextOffset: was?.nextOffset, silentSince: clock.monotonic())
+                nextOffset: was?.nextOffset, silentSince: clock.monotonic(), redelivered: was?.books.redelivered ?? 0)
         }
         if store.head.time.ended { return }
         for lane in lanes { try read(lane) }

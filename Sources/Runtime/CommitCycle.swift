@@ -27,6 +27,7 @@ public struct CommitCycle {
     private var openCloses: [LaneNumber: EventTime] = [:]
     private var nextEarly: [MonotonicTime?]
     private var lastOffsets: [LaneNumber: Int64] = [:]
+    private var lastRedelivered: [LaneNumber: Int64] = [:]
     /// Choices that operators made, for the next commit.
     private var pending: [Decision] = []
 
@@ -45,15 +46,17 @@ public struct CommitCycle {
 
     /// A lane that exists though it has not been sealed yet: it holds the watermark back until it speaks or is idle (S5).
     /// `nextOffset` as committed; nil: it is not yet, so the lane's first seal is worth a commit.
+    /// `redelivered` as committed: records that are dropped unread move no offset, but the books change (S1).
     /// `lastOpenClose` as restored: windows of an idle lane are asked for before the watermark passes them.
     public mutating func add(
         lane: LaneNumber, watermark: EventTime?, newestEventTime: EventTime?, nextOffset: Int64?, silentSince: MonotonicTime,
-        lastOpenClose: EventTime? = nil
+        redelivered: Int64 = 0, lastOpenClose: EventTime? = nil
     ) {
         reports[lane] = Timekeeper.Report(
             lane: lane, watermark: watermark, newestEventTime: newestEventTime, silentSince: silentSince, isFullyRead: false,
             spoke: false)
         lastOffsets[lane] = nextOffset
+        lastRedelivered[lane] = redelivered
         openCloses[lane] = lastOpenClose
     }
 
@@ -136,11 +139,12 @@ public struct CommitCycle {
         reports[lane]!.spoke = spoke
         openCloses[lane] = answer.sealed.lastOpenClose
         lastOffsets[lane] = answer.sealed.nextOffset
+        lastRedelivered[lane] = answer.sealed.books.redelivered
     }
 
     private func isQuiet(_ sealed: SealedLane) -> Bool {
         sealed.changes.isEmpty && sealed.partials.isEmpty && sealed.late.isEmpty && sealed.deadLetters.isEmpty
-            && lastOffsets[sealed.lane] == sealed.nextOffset
+            && lastOffsets[sealed.lane] == sealed.nextOffset && lastRedelivered[sealed.lane] == sealed.books.redelivered
     }
 
     private static func report(_ answer: LaneAnswer) -> Timekeeper.Report {

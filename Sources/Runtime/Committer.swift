@@ -82,11 +82,11 @@ final class Committer: @unchecked Sendable {
 
     // MARK: The run
 
-    func add(_ lane: Lane, watermark: EventTime?, newestEventTime: EventTime?, committedOffset: Int64?) {
+    func add(_ lane: Lane, watermark: EventTime?, newestEventTime: EventTime?, committedOffset: Int64?, redelivered: Int64) {
         lanes[lane.number] = lane
         cycle.add(
             lane: lane.number, watermark: watermark, newestEventTime: newestEventTime, nextOffset: committedOffset,
-            silentSince: clock.monotonic())
+            silentSince: clock.monotonic(), redelivered: redelivered)
     }
 
     /// Commits at the topology's pace until the input is over or it is told to stop. `addFound` makes lanes of partitions that

@@ -107,7 +107,7 @@ final class RunStart {
             let lane = Lane(
                 configuration: configuration, core: core, input: try source.input(id), clock: clock, isIdle: false, bound: nil,
                 warmBelow: .min, watermarkBound: nil, hurry: { [weak committer] in committer?.hurry() })
-            committer.add(lane, watermark: nil, newestEventTime: nil, committedOffset: nil)
+            committer.add(lane, watermark: nil, newestEventTime: nil, committedOffset: nil, redelivered: 0)
             onEvent(.partitionFound(id, from: first))
             lane.run { $0.open(at: first) }
         }
@@ -160,7 +160,7 @@ final class RunStart {
             watermarkBound: replay?.watermarkBound, hurry: { [weak committer] in committer?.hurry() })
         committer.add(
             lane, watermark: restored?.watermark, newestEventTime: restored?.newestEventTime,
-            committedOffset: restored?.nextOffset)
+            committedOffset: restored?.nextOffset, redelivered: restored?.books.redelivered ?? 0)
         return (lane, offset, keys, fault)
     }
 

@@ -188,7 +188,7 @@ public final class LaneBench {
             try load(lane) { core.restore(key: $0, value: $1) }
             cycle.add(
                 lane: lane, watermark: was?.watermark, newestEventTime: was?.newestEventTime, nextOffset: was?.nextOffset ?? 0,
-                silentSince: now, lastOpenClose: was?.lastOpenClose)
+                silentSince: now, redelivered: was?.books.redelivered ?? 0, lastOpenClose: was?.lastOpenClose)
             cores.append(core)
         }
         try load(mergeLane) { merge.restore(key: $0, value: $1) }
