@@ -11,6 +11,10 @@ struct TestedFile {
     var results: [(result: CaseResult, time: TimeSpan)] = []
     /// By path, of right before they were read: a change calls for another run. nil: there was none.
     var stamps: [String: FileStamp?]
+    /// nil: it could not be read.
+    var plan: Plan?
+    /// The topology's own file; nil: it stands in the test file, or nothing could be read.
+    var topology: String?
 
     var isReadable: Bool { !problems.contains { $0.severity == .error } }
     /// A file of which no case ran has shown nothing.
@@ -40,7 +44,8 @@ enum TestReport {
         return text + "\n"
     }
 
-    static func json(_ all: [TestedFile]) -> String {
+    /// `covered` nil: nobody asked.
+    static func json(_ all: [TestedFile], _ covered: [CoveredTopology]? = nil) -> String {
         var json = JSONText()
         json.beginObject()
         json.key("files")
@@ -79,6 +84,7 @@ enum TestReport {
             json.endObject()
         }
         json.endArray()
+        if let covered { CoverageReport.json(covered, into: &json) }
         json.endObject()
         return json.text + "\n"
     }

@@ -1,3 +1,4 @@
+internal import CSys
 internal import Glibc
 internal import Model
 internal import Rehearsal
@@ -11,6 +12,8 @@ extension Verbs {
         options: [
             .value("filter", "TEXT", "only cases whose name has TEXT in it"),
             .value("junit", "FILE", "the results as JUnit's XML too"),
+            .flag("coverage", "what of each topology the cases reach, and what they miss"),
+            .value("min", "PERCENT", "with --coverage: less of any topology ends with 1"),
             .flag("watch", "again when a test or its topology changes, until SIGINT"),
         ],
         notes: [
@@ -22,6 +25,7 @@ extension Verbs {
 
 enum TestVerb {
     static func run(_ arguments: Arguments, _ console: Console) throws(Fault) -> ExitCode {
+        let least = try least(arguments)
         let signals = arguments.has("watch") ? StopSignals() : nil
         while true {
             let files = try files(arguments)
@@ -29,7 +33,7 @@ enum TestVerb {
             let all = files.map { test($0, filter: arguments.value("filter"), SystemClock()) }
             // A filter takes cases out, and files of which none is left.
             let tested = arguments.has("filter") ? all.filter { !$0.isReadable || !$0.results.isEmpty } : all
-            let exit = try tell(tested, arguments, console)
+            let exit = try tell(tested, arguments, least, console)
             guard let signals, !console.isOutClosed else { return exit }
             repeat {
                 if signals.wait(milliseconds: CommandsLimits.tick) { return exit }
@@ -37,15 +41,29 @@ enum TestVerb {
         }
     }
 
-    private static func tell(_ tested: [TestedFile], _ arguments: Arguments, _ console: Console) throws(Fault) -> ExitCode {
+    /// What `--min` asks, 0…100; nil where it stands not.
+    private static func least(_ arguments: Arguments) throws(Fault) -> Int? {
+        guard let text = arguments.value("min") else { return nil }
+        guard arguments.has("coverage") else { throw usageFault("--min says nothing without --coverage", of: "test") }
+        guard let percent = Int(text), (0...100).contains(percent) else {
+            throw usageFault("--min wants a whole number from 0 to 100, not `\(printableWord(text))`", of: "test")
+        }
+        return percent
+    }
+
+    private static func tell(
+        _ tested: [TestedFile], _ arguments: Arguments, _ least: Int?, _ console: Console
+    ) throws(Fault) -> ExitCode {
+        let covered = arguments.has("coverage") ? CoveredTopology.of(tested) : nil
         let isTerminal = console.isOutTerminal
         if arguments.has("json") {
-            console.out(TestReport.json(tested))
+            console.out(TestReport.json(tested, covered))
         } else {
             for one in tested {
                 console.out(TestReport.text(one, caret: isTerminal, hasColour: console.hasColour && isTerminal))
             }
             console.out(TestReport.summary(tested))
+            for one in covered ?? [] { console.out(CoverageReport.text(one)) }
         }
         if let path = arguments.value("junit") { try write(TestReport.junit(tested), to: path) }
         if tested.contains(where: { !$0.isReadable }) { return .usage }
@@ -53,7 +71,8 @@ enum TestVerb {
             if !arguments.has("json") { console.error("weir: no case ran; change --filter, or see weir test --help\n") }
             return .answerIsNo
         }
-        return tested.allSatisfy(\.isOK) ? .done : .answerIsNo
+        guard tested.allSatisfy(\.isOK) else { return .answerIsNo }
+        return (covered ?? []).allSatisfy { $0.coverage.percent >= least ?? 0 } ? .done : .answerIsNo
     }
 
     static func test(_ file: String, filter: String?, _ clock: SystemClock) -> TestedFile {
@@ -71,6 +90,8 @@ enum TestVerb {
         let errors = reading.problems.filter { $0.severity == .error }
         var tested = TestedFile(file: file, problems: errors, stamps: stamps.withLock { $0 })
         guard let test = reading.test else { return tested }
+        tested.plan = test.plan
+        tested.topology = test.sources.dropFirst().first
         for one in test.cases where filter.map({ one.name.contains($0) }) ?? true {
             let start = clock.monotonic()
             let result = CaseRunner.run(one, of: test)

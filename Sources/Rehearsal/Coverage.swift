@@ -1,4 +1,5 @@
 public import Model
+internal import Pipeline
 
 /// Which branches of a topology its test cases have reached, of those that records could reach. A mistake in a branch that no
 /// case reaches is one that no case can show.
@@ -48,7 +49,7 @@ public struct Coverage: Equatable, Sendable {
     /// The reasons that a record of this topology can be rejected for. `oversize` is left out: a test file is no place for
     /// a record of that size.
     private mutating func rejections(_ plan: Plan, _ reach: Reach) {
-        let record = plan.fields.filter { !$0.isComputed }
+        let record = plan.fields.filter { $0.computed == nil }
         let isTimed = { (field: FieldPlan) in if case .timestamp = field.type { true } else { false } }
         var needsField = plan.fields.contains(where: \.required)
         if case .field = plan.eventTime.source { needsField = true }
@@ -118,7 +119,30 @@ extension Plan {
         if case .field(column) = eventTime.source { return false }
         let field = fields[column]
         if field.required || field.fallback != nil { return false }
-        return true
+        return field.computed.map(canBeNull) ?? true
+    }
+
+    /// Through its operands, or because it can fail on ordinary values; that a sum overflows is no branch of its own.
+    private func canBeNull(_ computed: Computed) -> Bool {
+        let operands = computed.operands.map { operand in
+            switch operand {
+            case .column(let column): canBeNull(column: column)
+            case .literal(let value): value == .null
+            }
+        }
+        switch computed.operation {
+        case .coalesce: return operands.allSatisfy { $0 }
+        case .truth(let condition): return canBeNull(condition)
+        case .divide, .remainder:
+            if case .literal(let divisor) = computed.operands.last, divisor != .int(0), divisor != .double(0) {
+                return operands.contains(true)
+            }
+            return true
+        case .cast:
+            if case .column(let column) = computed.operands.first, fields[column].type == .string { return true }
+            return operands.contains(true)
+        default: return operands.contains(true)
+        }
     }
 
     func canBeNull(_ condition: Predicate) -> Bool {
@@ -133,8 +157,4 @@ extension Plan {
         case .and(let parts), .or(let parts): parts.contains(where: canBeNull)
         }
     }
-}
-
-extension FieldPlan {
-    fileprivate var isComputed: Bool { false }
 }

@@ -16,6 +16,8 @@ public struct CaseResult: Sendable {
     public var name: String
     public var line: Int
     public var expectations: Int
+    /// What the case reached; nil where the run itself could not begin.
+    public var reach: Reach?
     /// nil: every expectation held.
     public var failure: Failure?
     public var isOK: Bool { failure == nil && expectations > 0 }
@@ -33,6 +35,7 @@ public enum CaseRunner {
             }
             let rehearsal = try Rehearsal(plan: file.plan, partitions: file.partitions, appearing: fed)
             rehearsal.commitsOnlyWhenTold = one.commitsOnlyWhenTold
+            defer { result.reach = rehearsal.reach }
             while at < one.steps.count {
                 let differences = try act(one.steps[at].action, on: rehearsal, &result.expectations)
                 if !differences.isEmpty {
