@@ -13,7 +13,7 @@ struct TestedFile {
     var stamps: [String: FileStamp?]
     /// nil: it could not be read.
     var plan: Plan?
-    /// The topology's own file; nil: it stands in the test file, or nothing could be read.
+    /// Where the topology stands; nil where nothing could be read.
     var topology: String?
 
     var isReadable: Bool { !problems.contains { $0.severity == .error } }

@@ -91,7 +91,7 @@ enum TestVerb {
         var tested = TestedFile(file: file, problems: errors, stamps: stamps.withLock { $0 })
         guard let test = reading.test else { return tested }
         tested.plan = test.plan
-        tested.topology = test.sources.dropFirst().first
+        tested.topology = test.topology
         for one in test.cases where filter.map({ one.name.contains($0) }) ?? true {
             let start = clock.monotonic()
             let result = CaseRunner.run(one, of: test)

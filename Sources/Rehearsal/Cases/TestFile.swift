@@ -4,6 +4,8 @@ public import Topology
 /// One `*.test.yaml` as read and checked: a topology and its cases.
 public struct TestFile: Sendable {
     public var file: String
+    /// Where the topology stands: its own file, or this one.
+    public var topology: String
     public var plan: Plan
     /// Input partitions that exist; nil: those that appear.
     public var partitions: Int?

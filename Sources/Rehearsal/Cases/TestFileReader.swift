@@ -13,6 +13,7 @@ public struct TestFileReader {
     let surroundings: Topology.Surroundings
     var problems: [Problem] = []
     /// nil: the topology is wrong, so names of outputs and columns can't be checked.
+    private var topologyFile: String?
     var plan: Plan?
 
     /// `file`'s test, with a topology path taken relative to the file. Pure but for `surroundings`.
@@ -51,7 +52,8 @@ public struct TestFileReader {
         }
         guard let plan else { return nil }
         return TestFile(
-            file: document.file, plan: plan, partitions: partitions.map { Int($0) }, cases: cases)
+            file: document.file, topology: topologyFile ?? document.file, plan: plan, partitions: partitions.map { Int($0) },
+            cases: cases)
     }
 
     private mutating func topology(_ node: Node) {
@@ -67,6 +69,7 @@ public struct TestFileReader {
             let folder = document.file.lastIndex(of: "/").map { String(document.file[...$0]) } ?? ""
             let path = scalar.text.hasPrefix("/") ? scalar.text : folder + scalar.text
             let other = Topology.document(path, from: surroundings)
+            topologyFile = path
             problems += other.problems
             guard let root = other.root else { return }
             reading = Topology.rehearsed(root, in: other, from: surroundings)
