@@ -12,8 +12,9 @@ public struct TestFileReader {
     let document: Document
     let surroundings: Topology.Surroundings
     var problems: [Problem] = []
-    /// nil: the topology is wrong, so names of outputs and columns can't be checked.
+    /// nil: it stands in the test file.
     private var topologyFile: String?
+    /// nil: the topology is wrong, so names of outputs and columns can't be checked.
     var plan: Plan?
 
     /// `file`'s test, with a topology path taken relative to the file. Pure but for `surroundings`.
