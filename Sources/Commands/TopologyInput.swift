@@ -42,14 +42,15 @@ enum TopologyInput {
         let safe = lines.joined(separator: "\n") + "\n"
         guard hasColour else { return safe }
         let word = problem.severity.rawValue
-        let coloured = "\u{1B}[\(problem.severity == .error ? 31 : 33)m\(word)\u{1B}[0m"
+        let coloured = "\u{1B}[\(problem.severity == .error ? 31 : problem.severity == .warning ? 33 : 36)m\(word)\u{1B}[0m"
         return safe.replacing(": \(word): ", with: ": \(coloured): ", maxReplacements: 1)
     }
 
     /// `FILE: ok, 6 fields, 3 outputs` or `FILE: 2 errors, 1 warning`.
     static func summary(_ file: String, _ reading: Topology.Reading) -> String {
         let errors = reading.problems.count { $0.severity == .error }
-        let warnings = reading.problems.count - errors
+        let warnings = reading.problems.count { $0.severity == .warning }
+        let notes = reading.problems.count { $0.severity == .note }
         var parts: [String] = []
         if let plan = reading.plan {
             parts = ["ok", count(plan.fields.count { !$0.isHidden }, "field"), count(plan.aggregates.count, "output")]
@@ -57,6 +58,7 @@ enum TopologyInput {
             parts = [count(errors, "error")]
         }
         if warnings > 0 { parts.append(count(warnings, "warning")) }
+        if notes > 0 { parts.append(count(notes, "note")) }
         return "\(printable(file)): \(parts.joined(separator: ", "))"
     }
 

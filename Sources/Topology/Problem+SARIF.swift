@@ -2,7 +2,8 @@ import Model
 
 extension Problem {
     /// A SARIF 2.1.0 log, for what shows problems beside the lines of a change: one run, a rule for every code, a result for every
-    /// problem. Columns count Unicode scalars; a region without an end column reaches to the end of its line.
+    /// problem. Columns count Unicode scalars; a region ends behind the word at its beginning, or,
+    /// where no word stands there, with its line.
     ///
     /// Paths stay as they were given, percent-encoded: relative paths are relative to where the command ran.
     public static func sarif(_ problems: [Problem], version: String) -> String {
@@ -70,11 +71,21 @@ extension Problem {
         json.beginObject()
         json.member("startLine", place.line)
         json.member("startColumn", place.column)
+        if let end = endOfWord { json.member("endColumn", end) }
         json.endObject()
         json.endObject()
         json.endObject()
         json.endArray()
         json.endObject()
+    }
+
+    /// The column behind the word that begins at the place; nil where none does, or the line must not be shown.
+    private var endOfWord: Int? {
+        guard let sourceLine else { return nil }
+        let word = sourceLine.unicodeScalars.dropFirst(place.column - 1).prefix {
+            $0.properties.isAlphabetic || ("0"..."9").contains($0) || $0 == "_"
+        }
+        return word.isEmpty ? nil : place.column + word.count
     }
 
     private static func message(_ text: String, _ json: inout JSONText) {
@@ -139,6 +150,10 @@ extension Problem.Code {
         case .personalRows: "A personal field stands in rows."
         case .topicCollision: "Topics that differ only in `.` and `_`."
         case .sharedTopic: "Two outputs write to one topic."
+        case .unusedField: "A field that nothing reads."
+        case .samePath: "Two fields at one path, or one inside the other."
+        case .idleUnmet: "A silent partition alone breaks the promise of freshness."
+        case .memoryShort: "The keys of duplicates alone need more than the memory."
         case .unusedAcceptance: "An acceptance of a warning that nothing gives."
         }
     }

@@ -18,6 +18,8 @@ public struct Place: Hashable, Comparable, Sendable, CustomStringConvertible {
 public struct Problem: Equatable, Sendable {
     public enum Severity: String, Sendable {
         case error, warning
+        /// Worth knowing, and right as it may be: `--strict` lets it pass.
+        case note
     }
 
     /// The stable words for machines. A warning's word is also the name by which `check: {accept: […]}` takes it.
@@ -53,12 +55,16 @@ public struct Problem: Equatable, Sendable {
         case personalRows = "personal_rows"
         case topicCollision = "topic_collision"
         case sharedTopic = "shared_topic"
+        case unusedField = "unused_field"
+        case samePath = "same_path"
+        case idleUnmet = "idle_unmet"
+        case memoryShort = "memory_short"
         case unusedAcceptance = "unused_acceptance"
 
         /// The warnings that a topology can accept by name.
         public static let acceptable: [Code] = [
             .lateCopies, .keyWithDefault, .filesApart, .neverTrue, .neverFalse, .freshnessUnmet, .wideGroup, .personalRows,
-            .sharedTopic,
+            .sharedTopic, .unusedField, .samePath, .idleUnmet, .memoryShort,
         ]
     }
 
@@ -90,13 +96,11 @@ public struct Problem: Equatable, Sendable {
     public func text(caret: Bool = false) -> String {
         let subject = path.isEmpty ? "" : "\(path): "
         var text = Self.printable("\(place): \(severity.rawValue): \(subject)\(what); \(next) [\(code.rawValue)]")
-        guard caret, let sourceLine = sourceLine.map(Self.printable) else { return text }
+        guard caret, let sourceLine else { return text }
+        let excerpt = SourceExcerpt(Self.printable(sourceLine), column: place.column)
         let number = String(place.line)
         let margin = String(repeating: " ", count: number.count)
-        // Tabs stay tabs, so that the caret stands under its character however wide a terminal draws them.
-        let pad = String(
-            String.UnicodeScalarView(sourceLine.unicodeScalars.prefix(place.column - 1).map { $0 == "\t" ? "\t" : " " }))
-        text += "\n  \(number) | \(sourceLine)\n  \(margin) | \(pad)^"
+        text += "\n  \(number) | \(excerpt.line)\n  \(margin) | \(excerpt.pad)^"
         return text
     }
 
@@ -156,17 +160,19 @@ final class ProblemList {
         add(Problem(place: place, path: path, code: code, severity: .error, what: what, next: next))
     }
 
-    func warn(_ code: Problem.Code, at place: Place, _ path: String, _ what: String, next: String) {
-        add(Problem(place: place, path: path, code: code, severity: .warning, what: what, next: next))
+    func warn(
+        _ code: Problem.Code, at place: Place, _ path: String, _ what: String, next: String, isNote: Bool = false
+    ) {
+        add(Problem(place: place, path: path, code: code, severity: isNote ? .note : .warning, what: what, next: next))
     }
 
-    /// Drops the warnings that the topology accepts by name, tells of acceptances that accept nothing, and makes errors of the
+    /// Drops the warnings and notes that the topology accepts by name, tells of acceptances that accept nothing, and makes errors of the
     /// rest where that was asked for.
     func settleWarnings(accepted: Item?, isStrict: Bool, isComplete: Bool) {
         for item in accepted?.list ?? [] {
             guard let code = item.word.flatMap(Problem.Code.init(rawValue:)) else { continue }
-            if all.contains(where: { $0.code == code && $0.severity == .warning }) {
-                all.removeAll { $0.code == code && $0.severity == .warning }
+            if all.contains(where: { $0.code == code && $0.severity != .error }) {
+                all.removeAll { $0.code == code && $0.severity != .error }
             } else if isComplete, !hasErrors {
                 warn(
                     .unusedAcceptance, at: item.place, item.path, "nothing here warns of `\(code.rawValue)`", next: "leave it out"
@@ -174,7 +180,7 @@ final class ProblemList {
             }
         }
         guard isStrict else { return }
-        for index in all.indices { all[index].severity = .error }
+        for index in all.indices where all[index].severity == .warning { all[index].severity = .error }
     }
 
     /// One fact reached on two ways (an alias used twice) is one problem.

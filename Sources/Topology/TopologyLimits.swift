@@ -38,6 +38,8 @@ enum TopologyLimits {
     static let dedupBuckets: Int64 = 60_000
     /// Bytes that the process needs beside its client queues.
     static let baseMemory: Int64 = 64 << 20
+    /// Bytes of a slot of the dedup table.
+    static let keyBytes = 18.0
     /// Events per second of the generator.
     static let rate = 10_000_000.0
 }

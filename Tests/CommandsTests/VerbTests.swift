@@ -1,3 +1,4 @@
+import Foundation
 import Glibc
 import Model
 import Testing
@@ -32,6 +33,55 @@ import Testkit
     let lax = said("check", file)
     #expect(lax.exit == 0 && lax.out.hasSuffix("\(file): ok, 5 fields, 1 output, 1 warning\n"))
     #expect(said("check", file, "--strict").exit == 3)
+}
+
+@Test func problemsGoToAFileOrToStdoutAsSARIF() throws {
+    let folder = try Folder()
+    let bad = try folder.file("bad.yaml", BuiltInTopologies.reference + "typo: 1\n")
+    let log = "\(folder.path)/log.sarif"
+    let beside = said("check", bad, "--sarif", log)
+    #expect(beside.exit == 3 && beside.error == "" && beside.out.contains("[unknown_key]"))
+    let written = read(log)
+    let alone = said("check", bad, "--sarif", "-")
+    #expect(alone == Said(exit: 3, out: written, error: ""))
+    let parsed = try #require(try JSONSerialization.jsonObject(with: Data(written.utf8)) as? [String: Any])
+    let run = try #require((parsed["runs"] as? [[String: Any]])?.first)
+    let results = try #require(run["results"] as? [[String: Any]])
+    #expect(results.map { $0["ruleId"] as? String } == ["unknown_key"])
+    // Beside --json too, and without problems the log is there all the same.
+    let json = said("check", bad, "--json", "--sarif", log)
+    #expect(json.exit == 3 && json.out.hasPrefix("{\"files\":[") && read(log) == written)
+    let good = try folder.file("good.yaml", BuiltInTopologies.reference)
+    #expect(said("check", good, "--sarif", log).exit == 0 && read(log).contains("\"results\":[]"))
+}
+
+@Test func aSARIFLogThatCannotBeWrittenIsToldWithoutTouchingTheAnswer() throws {
+    let folder = try Folder()
+    let good = try folder.file("good.yaml", BuiltInTopologies.reference)
+    let nowhere = try WeirProcess(["check", good, "--sarif", "\(folder.path)/none/log.sarif"]).end(within: 10)
+    #expect(nowhere.exit == 2 && nowhere.error.contains("the SARIF log can't be written"))
+    #expect(nowhere.error.contains("\(folder.path)/none/log.sarif"))
+    let both = try WeirProcess(["check", good, "--json", "--sarif", "-"]).end(within: 10)
+    #expect(both.exit == 2 && both.out == "" && both.error.contains("--json and --sarif - both write to stdout"))
+}
+
+@Test func theJSONOfAProblemHasAllOfIt() throws {
+    let folder = try Folder()
+    let file = try folder.file(
+        "a.yaml", BuiltInTopologies.reference.replacing("\nfields:\n", with: "\nfields:\n  spare: {type: int}\n"))
+    let answer = said("check", file, "--json")
+    let parsed = try #require(try JSONSerialization.jsonObject(with: Data(answer.out.utf8)) as? [String: Any])
+    let first = try #require((parsed["files"] as? [[String: Any]])?.first)
+    #expect(Set(first.keys) == ["file", "ok", "name", "fields", "outputs", "problems"])
+    #expect(first["ok"] as? Bool == true && first["fields"] as? Int == 6 && first["outputs"] as? Int == 1)
+    let problem = try #require((first["problems"] as? [[String: Any]])?.first)
+    #expect(Set(problem.keys) == ["severity", "code", "file", "line", "column", "path", "what", "next"])
+    #expect(problem["severity"] as? String == "warning" && problem["code"] as? String == "unused_field")
+    #expect(problem["file"] as? String == file && problem["path"] as? String == "fields.spare" && problem["column"] as? Int == 3)
+    let lines = read(file).split(separator: "\n", omittingEmptySubsequences: false)
+    #expect(lines[try #require(problem["line"] as? Int) - 1] == "  spare: {type: int}")
+    let strict = said("check", file, "--json", "--strict")
+    #expect(strict.exit == 3 && strict.out.contains("\"ok\":false") && !strict.out.contains("\"name\""))
 }
 
 @Test func aReplayNeedsAStateOfItsOwn() throws {

@@ -17,6 +17,24 @@ private let page = URL(fileURLWithPath: #filePath).deletingLastPathComponent().a
     }
 }
 
+@Test func aRegionEndsBehindItsWord() throws {
+    func region(_ line: String?, _ column: Int) throws -> [String: Int]? {
+        let problem = Problem(
+            place: Place(file: "t.yaml", line: 1, column: column), path: "", code: .yaml, severity: .note, what: "w", next: "n",
+            sourceLine: line)
+        let log = try JSONSerialization.jsonObject(with: Data(Problem.sarif([problem], version: "1").utf8)) as? [String: Any]
+        let result = ((log?["runs"] as? [[String: Any]])?.first?["results"] as? [[String: Any]])?.first
+        #expect(result?["level"] as? String == "note")
+        let location = (result?["locations"] as? [[String: Any]])?.first?["physicalLocation"] as? [String: Any]
+        return location?["region"] as? [String: Int]
+    }
+    #expect(try region("fields: {größe_1: x}", 10) == ["startLine": 1, "startColumn": 10, "endColumn": 17])
+    #expect(try region("fields: x", 9) == ["startLine": 1, "startColumn": 9, "endColumn": 10])
+    #expect(try region("fields: [x", 9) == ["startLine": 1, "startColumn": 9])
+    #expect(try region("fields", 7) == ["startLine": 1, "startColumn": 7])
+    #expect(try region(nil, 7) == ["startLine": 1, "startColumn": 7])
+}
+
 @Test func sarifHasWhatItsSchemaRequires() throws {
     let place = Place(file: "a b/ü.yaml", line: 3, column: 7)
     let problems = [

@@ -28,7 +28,7 @@ import Testing
             with: ["prod.yaml": "kafka:\n  bootstrap: nowhere\ncommit: {every: 5}\naggregates:\n  a:\n    where: y = 1\n"])
         #expect(
             texts(reading) == [
-                "t.yaml:18:9: error: filter: no field is called `x`; did you mean `s`? [unknown_field]",
+                "t.yaml:19:9: error: filter: no field is called `x`; did you mean `s`? [unknown_field]",
                 "prod.yaml:2:14: error: kafka.bootstrap: `nowhere` does not fit; write brokers as `host:port`, with commas between them"
                     + " [bad_value]",
                 "prod.yaml:3:17: error: commit.every: `5` does not fit; add the unit: ms, s, m, h or d [bad_value]",
@@ -79,6 +79,63 @@ import Testing
         #expect(reading.plan?.owner == text)
     }
 
+    /// A brace inside would end at the first `}`, and the rest would stay as text.
+    @Test(arguments: [
+        ("${A:-${B}}", "a default can't hold `{`"), ("${A:-{x}}", "a default can't hold `{`"),
+        ("${file:${A}}", "a path can't hold `{`"), ("${file:none}", "the file none can't be read"),
+        ("${file:large}", "the file large has 65537 bytes"), ("${file:latin}", "the file latin is not UTF-8"),
+        ("${}", "names no variable"), ("${A", "has no closing `}`"), ("${file:}", "the file  can't be read"),
+    ])
+    func whatCantBePutInIsToldOnce(written: String, what: String) {
+        let reading = read(
+            bytes: [
+                "t.yaml": Array(small(more: "owner: \"\(written)\"\n").utf8), "large": [UInt8](repeating: 0x61, count: 65_537),
+                "latin": [0x61, 0xe4],
+            ], order: ["t.yaml"], variables: ["A": "eins", "B": "zwei"])
+        #expect(reading.problems.map(\.code) == [.variable])
+        #expect(reading.problems.first?.what.contains(what) == true, "\(texts(reading))")
+    }
+
+    @Test(arguments: [("secret", "secret"), ("secret\n", "secret"), ("secret\r\n", "secret"), ("secret\n\n", "secret\n")])
+    func oneLineEndOfAFileIsNotPartOfIt(contents: String, text: String) {
+        let reading = read(small(more: "owner: \"${file:f}\"\n"), files: ["f": contents])
+        #expect(reading.plan?.owner == text)
+    }
+
+    @Test func aMarkOfByteOrderAndOtherLineEndsChangeNothing() {
+        let lines = small(more: "owner: we\n")
+        for text in ["\u{feff}" + lines, lines.replacing("\n", with: "\r\n"), "\u{feff}" + lines.replacing("\n", with: "\r\n")] {
+            let reading = read(text)
+            #expect(texts(reading) == [])
+            #expect(reading.plan == read(lines).plan)
+        }
+        let wrong = read("\u{feff}nmae: x\r\nname: y\r\n")
+        #expect(wrong.problems.first?.text(caret: true).hasPrefix("t.yaml:1:1: error: nmae: unknown key") == true)
+        #expect(wrong.problems.first?.text(caret: true).hasSuffix("\n  1 | nmae: x\n    | ^") == true)
+    }
+
+    @Test(
+        arguments: [
+            ([], .yaml, "the file is empty"), (Array("# words\n".utf8), .yaml, "the file is empty"),
+            ([0xff, 0xfe, 0x61, 0x00], .encoding, "the file is not UTF-8"), (Array("a: &a [*a]\n".utf8), .yaml, "no anchor `&a`"),
+            (Array("---\n---\n".utf8), .yaml, "a second document"), ([0x61, 0x3a, 0x20, 0x00], .yaml, "control characters"),
+        ] as [([UInt8], Problem.Code, String)])
+    func whatIsNoTopologyAtAllIsToldOnce(bytes: [UInt8], code: Problem.Code, what: String) {
+        let reading = read(bytes: ["t.yaml": bytes], order: ["t.yaml"])
+        #expect(reading.problems.map(\.code) == [code])
+        #expect(reading.problems.first?.what.contains(what) == true, "\(texts(reading))")
+        #expect(reading.plan == nil && reading.exit == .topology)
+    }
+
+    @Test func anOverlaysListStandsInPlaceOfTheOneBelow() {
+        let reading = read(
+            small(aggregate: "group_by: [s, i]\nto: [{table: x}, {table: y}]\n"),
+            with: ["o.yaml": "aggregates: {a: {group_by: [b], to: [{table: z}]}}\n"])
+        #expect(texts(reading) == [])
+        #expect(reading.plan?.aggregates.first?.groupBy == [5])
+        #expect(reading.plan?.aggregates.first?.targets == [.table(name: "z", keep: nil)])
+    }
+
     @Test(arguments: ["${PW}", "\"${PW}\"", "${file:pw}"])
     func aSecretComesFromOutside(written: String) {
         let reading = read(
@@ -117,6 +174,27 @@ import Testing
         #expect(
             problem.text(caret: true)
                 == "a.yaml:1:1: error: \u{fffd}[31m: w\u{fffd}x\u{fffd}; n [unknown_key]\n  1 | \u{fffd}[31m: 1\n    | ^")
+    }
+
+    @Test func ofALongLineOnlyWhatIsAroundTheCaretIsShown() {
+        func shown(_ line: String, column: Int) -> [Substring] {
+            Array(
+                Problem(
+                    place: Place(file: "a.yaml", line: 1, column: column), path: "", code: .yaml, severity: .error, what: "w",
+                    next: "n", sourceLine: line
+                ).text(caret: true).split(separator: "\n").dropFirst())
+        }
+        let line = String((0..<100_000).map { Character(Unicode.Scalar(UInt8(97 + $0 % 26))) })
+        for column in [1, 90, 50_000, 99_990, 100_001] {
+            let lines = shown(line, column: column)
+            #expect(lines.first?.count ?? 0 <= 130)
+            let caret = lines.last?.count ?? 0
+            #expect(lines.last?.last == "^")
+            let pointed = Array(lines.first ?? "").dropFirst(caret - 1).first
+            #expect(pointed == (column > 100_000 ? nil : Array(line)[column - 1]), "\(column)")
+        }
+        // Wide characters take two columns, marks none.
+        #expect(shown("s: 日本e\u{301} x", column: 8).last == "    | " + String(repeating: " ", count: 9) + "^")
     }
 
     @Test func theCaretStandsUnderItsCharacter() {

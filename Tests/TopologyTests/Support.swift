@@ -51,6 +51,7 @@ func small(
       j: {type: json}
     \(indented(fields, "  "))
     event_time: {field: ts}
+    \(more.contains("check:") ? "" : "check: {accept: [unused_field]}")
     aggregates:
       a:
         window: {tumbling: 1m}

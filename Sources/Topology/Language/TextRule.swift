@@ -74,7 +74,8 @@ enum TextRule: Sendable {
             return ends.count <= 2 && ends.allSatisfy { names.contains(String($0)) }
         }
         let times = parts[1].split(separator: "-", omittingEmptySubsequences: false)
-        return areDays && times.count == 2
+        // From 08:00 to 08:00 could be no time or all day; 22:00-06:00 goes over midnight.
+        return areDays && times.count == 2 && times[0] != times[1]
             && times.allSatisfy { time in
                 let digits = Array(time.utf8)
                 guard digits.count == 5, digits[2] == 0x3a, let hour = Int(time.prefix(2)), let minute = Int(time.suffix(2))

@@ -54,8 +54,16 @@ struct PlanCheck {
         _ table: String, _ place: Place, _ path: String, _ aggregate: String, _ tables: inout [String: String],
         _ own: inout Set<String>
     ) {
-        if Self.ownTables.contains(table) {
+        if Self.ownTables.contains(table) || table.hasPrefix("weir_") {
             problems.error(.nameTaken, at: place, path, "`\(table)` is a table that Weir keeps itself", next: "use another name")
+        } else if table.hasPrefix("sqlite_") {
+            problems.error(
+                .nameTaken, at: place, path, "SQLite keeps names that begin with `sqlite_` to itself", next: "use another name")
+        } else if let other = tables.keys.first(where: { table == $0 + "_utc" || $0 == table + "_utc" }) {
+            problems.error(
+                .nameTaken, at: place, path,
+                "beside each table stands a view with `_utc` behind its name, and `\(table)` and `\(other)` would meet",
+                next: "use another name")
         } else if let other = tables[table] {
             let what =
                 other == aggregate ? "the table `\(table)` stands twice" : "the table `\(table)` belongs to `\(other)` already"
@@ -79,12 +87,34 @@ struct PlanCheck {
 
     /// What can't even hold the client's queues would stop at the first record.
     private func checkMemory(_ plan: Plan) {
-        guard let item = root.section("state")?["memory"], case .kafka(let topics, _, _) = plan.source.kind else {
-            if let item = root.section("state")?["memory"] { checkMemory(plan, item, queues: 0) }
-            return
+        let setting = root.section("kafka")?.section("client")?["queued.max.messages.kbytes"]
+        guard let item = root.section("state")?["memory"].flatMap({ $0.isDefault ? nil : $0 }) ?? setting else {
+            return checkKeys(plan)
         }
-        let kibibytes = plan.kafka.client["queued.max.messages.kbytes"].flatMap { Int64($0) } ?? 0
-        checkMemory(plan, item, queues: Int64(topics.count) * kibibytes << 10)
+        var queues: Int64 = 0
+        if case .kafka(let topics, _, _) = plan.source.kind {
+            let kibibytes = plan.kafka.client["queued.max.messages.kbytes"].flatMap { Int64($0) } ?? 0
+            queues = Int64(topics.count) * kibibytes << 10
+        }
+        checkMemory(plan, item, queues: queues)
+        checkKeys(plan)
+    }
+
+    /// Only of the generator is it known how many keys the horizon brings. They are held in slots that are never all full, so
+    /// this is less than what will be needed.
+    private func checkKeys(_ plan: Plan) {
+        guard let dedup = plan.deduplicate, case .generator(let generator) = plan.source.kind,
+            let item = root.section("deduplicate")?["within"]
+        else { return }
+        let events = generator.rate * Double(dedup.within.milliseconds) / 1_000
+        let keys = min(events, generator.events.map { Double($0) } ?? events)
+        let bytes = Int64(min(keys * TopologyLimits.keyBytes, 1e18))
+        guard bytes > plan.state.memory.bytes else { return }
+        problems.warn(
+            .memoryShort, at: item.place, item.path,
+            "\(CanonicalText.span(dedup.within.milliseconds)) bring \(Int64(min(keys, 1e18))) keys, which need more than"
+                + " \(bytes >> 20)MiB; state.memory is \(CanonicalText.size(plan.state.memory.bytes))",
+            next: "raise state.memory, lower `within` or the rate, or accept it: check: {accept: [memory_short]}")
     }
 
     private func checkMemory(_ plan: Plan, _ item: Item, queues: Int64) {

@@ -39,6 +39,8 @@ struct PlanDoubts {
         // A comparison with NULL was told already, at its own place.
         guard !problems.all.contains(where: { $0.code == .neverTrue && $0.path == item.path }) else { return }
         var judge = Satisfiable { column in plan.fields[column].required || plan.fields[column].fallback != nil }
+        // Asking for a field with a default is superfluous but clear, and stays right when the default goes.
+        var asked = Satisfiable { column in plan.fields[column].required }
         // What is wrong further out is told there.
         guard outer.isEmpty || judge.canBeTrue(outer) else { return }
         if !judge.canBeTrue([condition]) {
@@ -49,7 +51,7 @@ struct PlanDoubts {
             problems.warn(
                 .neverTrue, at: item.place, item.path, "\(subject) contradicts the conditions before it: no event is left",
                 next: "compare it with `filter` and `where`, or accept it: check: {accept: [never_true]}")
-        } else if !judge.canBeFalse(condition) {
+        } else if !asked.canBeFalse(condition) {
             problems.warn(
                 .neverFalse, at: item.place, item.path,
                 "\(subject) is never false: at most it leaves out events without the field",
@@ -62,16 +64,32 @@ struct PlanDoubts {
     /// A result is reported when the watermark has passed its window; the watermark itself stands back by `out_of_orderness`.
     private func checkPromise(_ aggregate: AggregatePlan, _ section: SectionItem) {
         guard let within = aggregate.freshness?.within, let item = section.section("freshness")?["within"] else { return }
+        checkIdle(within, item)
         let isFinal = aggregate.emit == .final
         let least = plan.eventTime.outOfOrderness + (isFinal ? aggregate.allowedLateness : .zero)
         guard within < least else { return }
+        // Event times ahead of the clock take the watermark along, as far as they are let in.
+        let ahead: TimeSpan = if case .field = plan.eventTime.source { plan.eventTime.maxFuture } else { .zero }
+        let isNever = within + ahead < least
         problems.warn(
             .freshnessUnmet, at: item.place, item.path,
             "rows come \(CanonicalText.span(least.milliseconds)) after their window at the earliest"
-                + (isFinal ? " (out_of_orderness and allowed_lateness)" : " (out_of_orderness)") + ": this is never met",
+                + (isFinal ? " (out_of_orderness and allowed_lateness)" : " (out_of_orderness)")
+                + (isNever ? ": this is never met" : ": this is met only while event times run ahead of the clock"),
             next: "promise \(CanonicalText.span(least.milliseconds)) or more"
                 + (isFinal && plan.eventTime.outOfOrderness <= within ? ", or `emit: on_time`" : "")
-                + ", or accept it: check: {accept: [freshness_unmet]}")
+                + ", or accept it: check: {accept: [freshness_unmet]}", isNote: !isNever)
+    }
+
+    /// A partition that falls silent holds the watermark back until it counts as idle.
+    private func checkIdle(_ within: TimeSpan, _ item: Item) {
+        guard plan.eventTime.idleAfter > within else { return }
+        if case .files = plan.source.kind { return }
+        problems.warn(
+            .idleUnmet, at: item.place, item.path,
+            "a partition that falls silent holds rows back for \(CanonicalText.span(plan.eventTime.idleAfter.milliseconds))"
+                + " (event_time.idle_after), longer than promised here",
+            next: "lower idle_after, promise more, or accept it: check: {accept: [idle_unmet]}")
     }
 
     // MARK: - Groups

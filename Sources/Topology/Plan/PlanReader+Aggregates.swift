@@ -94,6 +94,13 @@ extension PlanReader {
 
     private func freshness(_ section: SectionItem?) -> FreshnessPlan? {
         guard let section, let within = section["within"]?.span else { return nil }
+        if let item = section["hours"], let name = item.text?.split(separator: " ").last.map(String.init),
+            (try? zone(name)) == nil
+        {
+            problems.error(
+                .badValue, at: item.place, item.path, "the time zone `\(name)` is not known on this machine",
+                next: "write an IANA name such as `Europe/Berlin`; the package tzdata brings them")
+        }
         return FreshnessPlan(within: within, objective: section["objective"]?.number, hours: section["hours"]?.text)
     }
 

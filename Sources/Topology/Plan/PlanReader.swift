@@ -46,6 +46,7 @@ struct PlanReader {
             http: root.section("http").flatMap(httpPlan))
         PlanCheck(problems: problems, root: root).run(plan, places: places)
         PlanDoubts(problems: problems, root: root, plan: plan).run()
+        FieldDoubts(problems: problems, root: root, plan: plan).run()
         plan.fingerprint = Fingerprint.parts(
             of: plan, source: root["source"]?.keyPlace ?? start, deduplicate: root["deduplicate"]?.keyPlace ?? start,
             aggregates: places)
@@ -230,7 +231,7 @@ struct PlanReader {
         let place = source(item.place.file)?.place(of: fault.offset, in: scalar, at: item.place) ?? item.place
         switch fault.severity {
         case .error: problems.error(fault.code, at: place, item.path, fault.what, next: fault.next)
-        case .warning: problems.warn(fault.code, at: place, item.path, fault.what, next: fault.next)
+        case .warning, .note: problems.warn(fault.code, at: place, item.path, fault.what, next: fault.next)
         }
     }
 }

@@ -37,6 +37,14 @@ struct Substitution {
                     return result
                 }
                 let inner = rest[rest.index(rest.startIndex, offsetBy: 2)..<close]
+                // It would end at the first `}`, and leave the rest of what was meant as text.
+                guard !inner.contains("{") else {
+                    problems.error(
+                        .variable, at: place, path, "\(inner.hasPrefix("file:") ? "a path" : "a default") can't hold `{`",
+                        next: "write it out, or put it into a variable of its own")
+                    result.isBroken = true
+                    return result
+                }
                 guard let value = value(String(inner), at: place, path) else {
                     result.isBroken = true
                     return result
@@ -76,10 +84,16 @@ struct Substitution {
     }
 
     private func contents(_ name: String, at place: Place, _ path: String) -> String? {
-        guard let bytes = file(name), bytes.count <= TopologyLimits.referencedFileBytes else {
+        guard let bytes = file(name) else {
             problems.error(
                 .variable, at: place, path, "the file \(name) can't be read",
-                next: "check that it exists, may be read and has at most \(TopologyLimits.referencedFileBytes) bytes")
+                next: "check that it exists and may be read")
+            return nil
+        }
+        guard bytes.count <= TopologyLimits.referencedFileBytes else {
+            problems.error(
+                .variable, at: place, path, "the file \(name) has \(bytes.count) bytes",
+                next: "keep it under \(TopologyLimits.referencedFileBytes) bytes")
             return nil
         }
         guard var text = String(validating: bytes, as: UTF8.self) else {
