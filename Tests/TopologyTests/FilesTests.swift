@@ -194,7 +194,7 @@ import Testing
             #expect(pointed == (column > 100_000 ? nil : Array(line)[column - 1]), "\(column)")
         }
         // Wide characters take two columns, marks none.
-        #expect(shown("s: 日本e\u{301} x", column: 8).last == "    | " + String(repeating: " ", count: 9) + "^")
+        #expect(shown("s: 日本e\u{301} x", column: 9).last == "    | " + String(repeating: " ", count: 9) + "^")
     }
 
     @Test func theCaretStandsUnderItsCharacter() {

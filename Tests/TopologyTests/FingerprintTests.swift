@@ -40,7 +40,10 @@ import Testing
         let reading = read(text)
         // Some edits make doubtful topologies; here only what they do to the fingerprint counts.
         // What an edit leaves without a reader, or makes doubtful, is told; the fingerprint doesn't look at it.
-        #expect(Set(reading.problems.map(\.code)).isSubset(of: [.unusedField, .neverTrue, .lateCopies, .filesApart, .samePath]))
+        #expect(
+            Set(reading.problems.map(\.code)).isSubset(of: [
+                .unusedField, .neverTrue, .lateCopies, .filesApart, .samePath, .personalRows,
+            ]))
         #expect(reading.plan != nil)
         return Dictionary(uniqueKeysWithValues: (reading.plan?.fingerprint ?? []).map { ($0.name, $0.text) })
     }

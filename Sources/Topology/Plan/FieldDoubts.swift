@@ -21,7 +21,8 @@ struct FieldDoubts {
                     .unusedField, at: item.keyPlace, item.path, "nothing reads this field",
                     next: "leave it out, or accept it: check: {accept: [unused_field]}")
             }
-            for other in plan.fields[..<column] { comparePaths(other, field, item) }
+            guard field.computed == nil else { continue }
+            for other in plan.fields[..<column] where other.computed == nil { comparePaths(other, field, item) }
         }
     }
 
@@ -37,6 +38,10 @@ struct FieldDoubts {
                 if let column = measure.column { used.insert(column) }
                 used.formUnion(measure.admits?.columns ?? [])
             }
+        }
+        // What is computed stands behind what it is computed from.
+        for column in plan.fields.indices.reversed() where used.contains(column) {
+            used.formUnion(plan.fields[column].computed?.columns ?? [])
         }
         return used
     }

@@ -101,7 +101,7 @@ struct PlanDoubts {
             let why: String
             if let key = plan.deduplicate?.key, key == [column] {
                 why = "is the key of single events"
-            } else if case .timestamp = plan.fields[column].type {
+            } else if case .timestamp = plan.fields[column].type, plan.fields[column].computed == nil {
                 why = "is a timestamp"
             } else {
                 continue

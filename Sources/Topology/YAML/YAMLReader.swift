@@ -34,7 +34,10 @@ struct YAMLReader {
         guard yaml_parser_initialize(parser) == 1 else { return nil }
         defer { yaml_parser_delete(parser) }
         var reader = YAMLReader(file: file, problems: problems, bytes: bytes, parser: parser, limit: limit)
-        let root = bytes.withUnsafeBufferPointer { buffer in
+        // libyaml looks for the mark of byte order only where it guesses the encoding.
+        let marked = bytes.starts(with: [0xef, 0xbb, 0xbf]) ? 3 : 0
+        let root = bytes.withUnsafeBufferPointer { whole in
+            let buffer = UnsafeBufferPointer(rebasing: whole[marked...])
             yaml_parser_set_input_string(parser, buffer.baseAddress, buffer.count)
             yaml_parser_set_encoding(parser, YAML_UTF8_ENCODING)
             return try? reader.document()
