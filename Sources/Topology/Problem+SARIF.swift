@@ -46,7 +46,7 @@ extension Problem {
         message("\(code.summary) See docs/checks.md#\(code.rawValue).", &json)
         json.key("defaultConfiguration")
         json.beginObject()
-        json.member("level", code.isWarning ? "warning" : "error")
+        json.member("level", code == .unusedField ? "note" : code.isWarning ? "warning" : "error")
         json.endObject()
         json.endObject()
     }

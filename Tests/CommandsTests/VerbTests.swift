@@ -76,11 +76,14 @@ import Testkit
     #expect(first["ok"] as? Bool == true && first["fields"] as? Int == 6 && first["outputs"] as? Int == 1)
     let problem = try #require((first["problems"] as? [[String: Any]])?.first)
     #expect(Set(problem.keys) == ["severity", "code", "file", "line", "column", "path", "what", "next"])
-    #expect(problem["severity"] as? String == "warning" && problem["code"] as? String == "unused_field")
+    #expect(problem["severity"] as? String == "note" && problem["code"] as? String == "unused_field")
     #expect(problem["file"] as? String == file && problem["path"] as? String == "fields.spare" && problem["column"] as? Int == 3)
     let lines = read(file).split(separator: "\n", omittingEmptySubsequences: false)
     #expect(lines[try #require(problem["line"] as? Int) - 1] == "  spare: {type: int}")
-    let strict = said("check", file, "--json", "--strict")
+    #expect(said("check", file, "--strict").exit == 0)
+    #expect(said("check", file).out.hasSuffix("\(file): ok, 6 fields, 1 output, 1 note\n"))
+    let wrong = try folder.file("b.yaml", read(file) + "typo: 1\n")
+    let strict = said("check", wrong, "--json", "--strict")
     #expect(strict.exit == 3 && strict.out.contains("\"ok\":false") && !strict.out.contains("\"name\""))
 }
 

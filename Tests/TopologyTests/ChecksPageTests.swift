@@ -12,7 +12,9 @@ private let page = URL(fileURLWithPath: #filePath).deletingLastPathComponent().a
     #expect(entries.map { String($0.prefix { $0 != "\n" }) }.sorted() == Problem.Code.allCases.map(\.rawValue).sorted())
     for entry in entries {
         let code = try #require(Problem.Code(rawValue: String(entry.prefix { $0 != "\n" })))
-        #expect(entry.contains("\n\(code.summary) (\(code.isWarning ? "warning" : "error")"), "\(code)")
+        #expect(
+            entry.contains("\n\(code.summary) (\(code == .unusedField ? "note" : code.isWarning ? "warning" : "error")"),
+            "\(code)")
         for part in ["- Wrong: ", "- Right: ", "- Why: "] { #expect(entry.contains(part), "\(code)") }
     }
 }

@@ -19,7 +19,7 @@ struct FieldDoubts {
             if isKnown, !used.contains(column), !field.required {
                 problems.warn(
                     .unusedField, at: item.keyPlace, item.path, "nothing reads this field",
-                    next: "leave it out, or accept it: check: {accept: [unused_field]}")
+                    next: "leave it out, or accept it: check: {accept: [unused_field]}", isNote: true)
             }
             guard field.computed == nil else { continue }
             for other in plan.fields[..<column] where other.computed == nil { comparePaths(other, field, item) }
