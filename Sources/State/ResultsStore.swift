@@ -86,20 +86,23 @@ public final class ResultsStore: @unchecked Sendable {
     // MARK: Rows
 
     /// True: the table holds these rows, one a window and group, and nothing else. Each column is compared as it is stored.
-    public func holds(exactly rows: [Row], in table: String) throws(Fault) -> Bool {
+    /// `comparingAsOf` false: `as_of` aside, which depends on when commits came.
+    public func holds(exactly rows: [Row], in table: String, comparingAsOf: Bool = true) throws(Fault) -> Bool {
         guard let columns = try ResultsTable.stored(table, in: database) else { return rows.isEmpty }
         let name = ResultsTable.quote(table)
         let count = try database.statement("SELECT count(*) FROM \(name)")
         var stored: Int64 = 0
         try count.eachRow { () throws(Fault) in stored = count.int(0) }
         guard stored == rows.count else { return false }
-        let conditions = columns.map { "\(ResultsTable.quote($0.name)) IS ?" }.joined(separator: " AND ")
+        // The last column is `as_of`.
+        let compared = comparingAsOf ? columns : Array(columns.dropLast())
+        let conditions = compared.map { "\(ResultsTable.quote($0.name)) IS ?" }.joined(separator: " AND ")
         let query = try database.statement("SELECT 1 FROM \(name) WHERE \(conditions)")
         for row in rows {
             let values = RowBytes.columns(row)
             guard values.count == columns.count - 1 else { return false }
             query.bind(1, CanonicalKey.bytes(windowStart: row.windowStart, windowEnd: row.windowEnd, group: row.group))
-            for (at, value) in values.enumerated() { query.bind(Int32(at + 2), value) }
+            for (at, value) in values.prefix(compared.count - 1).enumerated() { query.bind(Int32(at + 2), value) }
             var isThere = false
             try query.eachRow { () throws(Fault) in isThere = true }
             if !isThere { return false }
