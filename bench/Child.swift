@@ -14,7 +14,10 @@ enum Child {
                 bootstrap: rest[0], topic: rest[1], events: Int64(rest[2]) ?? 0, style: Drain.Style(rawValue: rest[3]) ?? .one)
         case ("kafka", 3): try PipelineRun.run(.kafka(bootstrap: rest[0], topic: rest[1]), directory: rest[2])
         case ("files", 2): try PipelineRun.run(.files(rest[0]), directory: rest[1])
-        case ("files-once", 2): try PipelineRun.run(.files(rest[0]), directory: rest[1], commitEvery: .seconds(3))
+        case ("files-expressions", 2):
+            try PipelineRun.run(.files(rest[0]), directory: rest[1], topology: BenchOptions.expressions)
+        case ("files-once", 3):
+            try PipelineRun.run(.files(rest[0]), directory: rest[1], topology: rest[2], commitEvery: .seconds(3))
         default: throw Fault("usage", "Not a child's arguments.", next: "Run weir-bench without them.", exit: .usage)
         }
         tell("peak_kb", Double(peakKilobytes))

@@ -39,6 +39,8 @@ struct Comparison {
             report.drains.append(try drain(bootstrap, topic, style))
             report.kafka.append(try pipeline(["kafka", bootstrap, topic], "kafka-\(number)", truth, &report))
             report.files.append(try pipeline(["files", files], "files-\(number)", truth, &report))
+            report.expressions.append(
+                try pipeline(["files-expressions", files], "files-expressions-\(number)", truth, &report))
         }
         report.show()
         try report.write(to: options.out)

@@ -14,8 +14,10 @@ enum PipelineRun {
     }
 
     /// `commitEvery`: other than the topology says, where counts must not depend on the machine's speed.
-    static func run(_ input: Input, directory: String, commitEvery: TimeSpan? = nil) throws(Fault) {
-        var plan = try readPlan()
+    static func run(
+        _ input: Input, directory: String, topology: String = BenchOptions.topology, commitEvery: TimeSpan? = nil
+    ) throws(Fault) {
+        var plan = try readPlan(topology)
         plan.state.directory = directory
         switch input {
         case .kafka(let bootstrap, let topic):
@@ -32,12 +34,12 @@ enum PipelineRun {
         Child.tell("state_bytes", Double(size("\(directory)/state.db") + size("\(directory)/results.db")))
     }
 
-    private static func readPlan() throws(Fault) -> Plan {
-        let reading = Topology.read(files: [BenchOptions.topology])
+    private static func readPlan(_ topology: String) throws(Fault) -> Plan {
+        let reading = Topology.read(files: [topology])
         guard let plan = reading.plan else {
             throw Fault(
                 "topology", "The topology is wrong: \(reading.problems.map { "\($0)" }.joined(separator: "\n"))",
-                place: BenchOptions.topology, next: "Run the bench from the package's root.", exit: .topology)
+                place: topology, next: "Run the bench from the package's root.", exit: .topology)
         }
         return plan
     }

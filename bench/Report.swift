@@ -7,12 +7,16 @@ struct Report {
     var drains: [Run] = []
     var kafka: [Run] = []
     var files: [Run] = []
+    /// The files again, with a filter and a derived field.
+    var expressions: [Run] = []
     /// Wrong answers.
     var problems: [String] = []
 
     init(options: BenchOptions) { self.options = options }
 
-    private var rows: [(name: String, runs: [Run])] { [("bare drain", drains), ("kafka", kafka), ("files", files)] }
+    private var rows: [(name: String, runs: [Run])] { [("bare drain", drains), ("kafka", kafka), ("files", files), ("files, expressions", expressions)] }
+    /// CPU of the run with expressions by that of the plain one.
+    private var expressionCosts: [Double] { zip(expressions, files).map { $0.cpu / $1.cpu } }
     /// Pair by pair, since each pair ran side by side.
     private var ratios: [Double] { zip(kafka, drains).map { $0.rate / $1.rate } }
 
@@ -55,7 +59,8 @@ struct Report {
             }
             say(line)
         }
-        say("\nkafka / drain, pair by pair: \(ratios.map { fixed($0, 2) }.joined(separator: " "))\n")
+        say("\nkafka / drain, pair by pair: \(ratios.map { fixed($0, 2) }.joined(separator: " "))")
+        say("CPU with expressions / plain, pair by pair: \(expressionCosts.map { fixed($0, 2) }.joined(separator: " "))\n")
         for gate in gates {
             let bound = "\(gate.isLeast ? "at least" : "at most") \(fixed(gate.bound, 2))"
             say("\(gate.holds ? "ok    " : "FAILED") \(padded(gate.name, 40)) \(padded(fixed(gate.value, 2), 10)) \(bound)")
@@ -73,12 +78,13 @@ struct Report {
             "\"events\": \(options.events)", "\"seed\": \(options.seed)", "\"good\": \(isGood)",
             "\"wrong_answers\": \(problems.count)",
             "\"kafka_of_drain\": [\(ratios.map { fixed($0, 3) }.joined(separator: ", "))]",
+            "\"cpu_with_expressions_of_plain\": [\(expressionCosts.map { fixed($0, 3) }.joined(separator: ", "))]",
         ]
         for (name, runs) in rows {
             let columns = Run.columns.map { column in
                 "    \"\(column.name)\": [\(runs.map { fixed(column.value($0), column.places) }.joined(separator: ", "))]"
             }
-            parts.append("\"\(name.split(separator: " ").joined(separator: "_"))\": {\n\(columns.joined(separator: ",\n"))\n  }")
+            parts.append("\"\(name.split { " ,".contains($0) }.joined(separator: "_"))\": {\n\(columns.joined(separator: ",\n"))\n  }")
         }
         let held = gates.map { gate in
             "    {\"gate\": \"\(gate.name)\", \"value\": \(fixed(gate.value, 3)), \"bound\": \(fixed(gate.bound, 3)), \"holds\": \(gate.holds)}"
