@@ -14,7 +14,9 @@ struct Report {
 
     init(options: BenchOptions) { self.options = options }
 
-    private var rows: [(name: String, runs: [Run])] { [("bare drain", drains), ("kafka", kafka), ("files", files), ("files, expressions", expressions)] }
+    private var rows: [(name: String, runs: [Run])] {
+        [("bare drain", drains), ("kafka", kafka), ("files", files), ("files, expressions", expressions)]
+    }
     /// CPU of the run with expressions by that of the plain one.
     private var expressionCosts: [Double] { zip(expressions, files).map { $0.cpu / $1.cpu } }
     /// Pair by pair, since each pair ran side by side.
@@ -84,7 +86,8 @@ struct Report {
             let columns = Run.columns.map { column in
                 "    \"\(column.name)\": [\(runs.map { fixed(column.value($0), column.places) }.joined(separator: ", "))]"
             }
-            parts.append("\"\(name.split { " ,".contains($0) }.joined(separator: "_"))\": {\n\(columns.joined(separator: ",\n"))\n  }")
+            parts.append(
+                "\"\(name.split { " ,".contains($0) }.joined(separator: "_"))\": {\n\(columns.joined(separator: ",\n"))\n  }")
         }
         let held = gates.map { gate in
             "    {\"gate\": \"\(gate.name)\", \"value\": \(fixed(gate.value, 3)), \"bound\": \(fixed(gate.bound, 3)), \"holds\": \(gate.holds)}"
