@@ -31,7 +31,7 @@ while (($# > 0)); do
 done
 
 filter='DifferenceTests/everyDifferenceToSQLiteIsListed|DifferenceTests/aFileMeansWhatItsExpressionMeans'
-filter+='|DecodeFuzzTests|MutationTests'
+filter+='|ValueTests|DecodeFuzzTests|MutationTests'
 # A run without --from meets seeds that no run met before.
 next=$((10#${from:-$EPOCHSECONDS}))
 swift build --build-tests

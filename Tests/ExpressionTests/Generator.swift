@@ -8,13 +8,13 @@ struct Generator {
 
     init(seed: UInt64) { random = SplitMix(seed: seed) }
 
-    private mutating func below(_ count: Int) -> Int { Int(random.next() % UInt64(count)) }
-    private mutating func one<T>(_ list: [T]) -> T { list[below(list.count)] }
+    mutating func below(_ count: Int) -> Int { Int(random.next() % UInt64(count)) }
+    mutating func one<T>(_ list: [T]) -> T { list[below(list.count)] }
     private mutating func coin() -> Bool { below(2) == 0 }
 
     // MARK: - Rows
 
-    private static let ints: [Int64] = [
+    static let ints: [Int64] = [
         0, 1, -1, 2, 3, -2, 1 << 53, (1 << 53) + 1, -(1 << 53) - 1, (1 << 62) + 1, .max, .max - 1, .min, .min + 1,
     ]
     private static let doubles = [
@@ -22,7 +22,7 @@ struct Generator {
         0x1.fffffffffffffp1023,
     ]
     /// What can also stand in an expression.
-    private static let texts = [
+    static let texts = [
         "", "a", "A", "ab", "b", "it's", "\"", "é", "e\u{301}", "ß", "日本", "😀", "\u{FFFD}", "%", "a_", " a", "1", "NULL",
         "abcdefghijklmnopq", "abcdefghijklmnopr",
     ]

@@ -22,14 +22,28 @@ struct ReferenceTests {
         for example in examples {
             // Through a whole file, as a person would write it.
             let answer: String
-            if let filter = Weir.reading(example.expression).plan?.filter {
-                answer = Self.word(try Weir([example.row]).answers(filter)[0])
+            if let plan = Weir.reading(example.expression).plan, let filter = plan.filter {
+                answer = Self.word(try Weir([example.row]).answers(filter, plan.fields)[0])
             } else {
                 answer = "refused"
             }
             #expect(answer == example.weir, "\(example.expression) of \(example.row)")
             if let expected = example.sqlite {
                 let theirs = Self.word(try SQLite([example.row]).answers(example.expression)[0])
+                #expect(theirs == expected, "SQLite: \(example.expression) of \(example.row)")
+                #expect(expected != example.weir, "\(example.expression) is no difference")
+            }
+        }
+    }
+
+    @Test func everyValueOfThePageIsTheOneGiven() throws {
+        let examples = try Self.examples(of: "value")
+        #expect(examples.count > 60)
+        for example in examples {
+            let found = try Weir([example.row]).values(example.expression)[0].word
+            #expect(found == example.weir, "\(example.expression) of \(example.row)")
+            if let expected = example.sqlite {
+                let theirs = try SQLite([example.row]).values(example.expression)[0].word
                 #expect(theirs == expected, "SQLite: \(example.expression) of \(example.row)")
                 #expect(expected != example.weir, "\(example.expression) is no difference")
             }
@@ -47,6 +61,15 @@ struct ReferenceTests {
     @Test func everyListedDifferenceHasItsExample() throws {
         let groups = try Set(Self.examples().map(\.group))
         for difference in ListedDifference.allCases { #expect(groups.contains(difference.rawValue)) }
+        let values = try Set(Self.examples(of: "value").map(\.group))
+        // No cell of a table can hold a zero byte.
+        for listed in ListedValue.allCases where listed != .zeroBytes { #expect(values.contains(listed.rawValue)) }
+    }
+
+    @Test func sqliteEndsATextAtAZeroByte() throws {
+        let row = Row(["s": .string("a\u{0}b")])
+        #expect(try Weir([row]).values("length(s)") == [.int(3)])
+        #expect(try SQLite([row]).values("length(s)") == [.int(1)])
     }
 
     @Test(arguments: [
@@ -61,7 +84,8 @@ struct ReferenceTests {
 
     // MARK: - Reading the page
 
-    private static func examples() throws -> [Example] {
+    /// `result`: the column that says what an expression gives.
+    private static func examples(of result: String = "result") throws -> [Example] {
         let root = "/" + #filePath.split(separator: "/").dropLast(3).joined(separator: "/")
         var examples: [Example] = []
         var columns: [String] = []
@@ -76,11 +100,13 @@ struct ReferenceTests {
                 continue
             }
             func cell(_ name: String) -> String? { columns.firstIndex(of: name).map { cells[$0] } }
-            guard let expression = cell("expression"), let row = cell("row") else { continue }
+            guard let expression = cell("expression"), let row = cell("row"),
+                let weir = cell(result) ?? (result == "result" ? cell("Weir") : nil)
+            else { continue }
             examples.append(
                 Example(
                     group: cell("class") ?? "", expression: expression, row: try Self.row(row),
-                    weir: try #require(cell("result") ?? cell("Weir")), sqlite: cell("SQLite")))
+                    weir: weir, sqlite: cell("SQLite")))
         }
         return examples
     }

@@ -11,6 +11,7 @@ final class SQLite {
     init(_ rows: [Row]) throws {
         count = rows.count
         #expect(sqlite3_open(":memory:", &database) == SQLITE_OK)
+        try run("PRAGMA case_sensitive_like = ON")
         let names = Fields.plans.map(\.name)
         try run("CREATE TABLE r (n INTEGER PRIMARY KEY, \(names.joined(separator: ", ")))")
         var insert: OpaquePointer?
@@ -29,14 +30,18 @@ final class SQLite {
 
     /// What the condition is in each row; throws where SQLite does not take the text.
     func answers(_ text: String) throws -> [Bool?] {
+        try select(text) { statement in
+            sqlite3_column_type(statement, 0) == SQLITE_NULL ? nil : sqlite3_column_int64(statement, 0) != 0
+        }
+    }
+
+    /// What `read` makes of the expression's value in each row.
+    func select<T>(_ text: String, _ read: (OpaquePointer?) -> T) throws -> [T] {
         var select: OpaquePointer?
         try prepare("SELECT (\(text)) FROM r ORDER BY n", &select)
         defer { sqlite3_finalize(select) }
-        var found: [Bool?] = []
-        while sqlite3_step(select) == SQLITE_ROW {
-            let isNull = sqlite3_column_type(select, 0) == SQLITE_NULL
-            found.append(isNull ? nil : sqlite3_column_int64(select, 0) != 0)
-        }
+        var found: [T] = []
+        while sqlite3_step(select) == SQLITE_ROW { found.append(read(select)) }
         #expect(found.count == count, "\(text)")
         return found
     }

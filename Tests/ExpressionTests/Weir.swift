@@ -6,18 +6,18 @@ import Model
 /// The rows as JSON records through the production decoder; conditions through the production reader and column runtime.
 final class Weir {
     private let decoder: RecordDecoder
-    private let columns: Columns
+    let decoded: Columns
     private let records: Records
 
     init(_ rows: [Row]) throws {
         decoder = try RecordDecoder(fields: Fields.plans)
         records = Records(rows.map(\.json))
-        columns = decoder.decode(records.batch, skip: nil)
-        for row in 0..<rows.count where columns.errors[row] != 0 { throw Refused(what: "undecodable: \(rows[row])") }
-        guard columns.count == rows.count else { throw Refused(what: "decoded \(columns.count) of \(rows.count) rows") }
+        decoded = decoder.decode(records.batch, skip: nil)
+        for row in 0..<rows.count where decoded.errors[row] != 0 { throw Refused(what: "undecodable: \(rows[row])") }
+        guard decoded.count == rows.count else { throw Refused(what: "decoded \(decoded.count) of \(rows.count) rows") }
         for (row, cells) in rows.map(\.cells).enumerated() {
             for (column, cell) in cells.enumerated() where cell != .null {
-                guard columns.state(column)[row] == FieldState.ok.rawValue else {
+                guard decoded.state(column)[row] == FieldState.ok.rawValue else {
                     throw Refused(what: "\(Fields.plans[column].name) was not read: \(rows[row])")
                 }
             }
@@ -26,10 +26,13 @@ final class Weir {
 
     func answers(_ text: String) throws -> [Bool?] { answers(try Self.predicate(text)) }
 
-    func answers(_ predicate: Predicate) -> [Bool?] {
-        let program = PredicateProgram(predicate, fields: Fields.plans, capacity: columns.count)
-        let truths = program.evaluate(columns, count: columns.count)
-        return (0..<columns.count).map { truths[$0] == 2 ? nil : truths[$0] == 1 }
+    /// `plans`: the fields, and behind them the columns that the condition computes.
+    func answers(_ predicate: Predicate, _ plans: [FieldPlan] = Fields.plans) -> [Bool?] {
+        let program = PredicateProgram(predicate, fields: plans, capacity: decoded.count)
+        let stage = ComputeStage(plans)
+        let columns = plans.count > Fields.plans.count ? stage.run(decoded) : decoded
+        let truths = withExtendedLifetime(stage) { program.evaluate(columns, count: columns.count) }
+        return (0..<decoded.count).map { truths[$0] == 2 ? nil : truths[$0] == 1 }
     }
 
     /// As a topology's reader does, without the file around it.

@@ -49,7 +49,8 @@ import Testing
         ("least % -1", "0"), ("abs(least)", "error"), ("-least", "error"), ("least - 1", "error"), ("least * -1", "error"),
         ("9223372036854775807 + i", "error"), ("1e308 * i * i", "error"), ("abs(-d)", "2.5"), ("1 + 2 * 3", "7"),
         ("round(d)", "3.0"), ("round(-d)", "-3.0"), ("floor(-d)", "-3.0"), ("ceil(d)", "3.0"), ("round(2.345, 1)", "2.3"),
-        ("round(1e300, 15)", "1e+300"), ("least(i, z, 3)", "0"), ("greatest(i, d)", "7.0"), ("least(i, n)", "null"),
+        ("round(1e300, 15)", "1e+300"), ("round(-1112211840638143.8, 2)", "-1112211840638143.8"), ("least(i, z, 3)", "0"),
+        ("greatest(i, d)", "7.0"), ("least(i, n)", "null"),
         ("greatest('a', 'ab')", "'ab'"), ("d * 0 * -1", "0.0"), ("i / z + n", "error"),
     ])
     func arithmeticIsExactOrAnError(text: String, value: String) throws { #expect(try Self.told(text) == value) }

@@ -147,8 +147,11 @@ extension ComputeStage {
         case .ceil: each { $0.rounded(.up) }
         case .roundPlaces(let places):
             let factor = pow(10, Double(places))
-            // From 2^52 on a double has no fraction, and the product might overflow.
-            each { Swift.abs($0) >= 0x1p52 ? $0 : ($0 * factor).rounded() / factor }
+            // From 2^52 on the product has no fraction: the double has no more places than wanted, and stays as it is.
+            each {
+                let scaled = $0 * factor
+                return Swift.abs(scaled) < 0x1p52 ? scaled.rounded() / factor : $0
+            }
         default: each { $0.rounded() }
         }
     }
