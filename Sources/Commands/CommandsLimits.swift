@@ -22,6 +22,8 @@ enum CommandsLimits {
     static let sendMilliseconds: Int64 = 60_000
     /// Milliseconds for questions to the brokers.
     static let queryMilliseconds: Int64 = 15_000
+    /// Milliseconds for the records of a topic's sample.
+    static let sampleMilliseconds: Int64 = 60_000
     /// Milliseconds between two looks of `status --watch`.
     static let watch: Int32 = 2_000
     /// Partitions of the generated workload.

@@ -37,6 +37,14 @@ extension KafkaCluster {
         if report.pending > 0 { throw Self.broken("\(report.pending) records were not acknowledged") }
     }
 
+    /// The same for texts, for tests that know nothing of the client.
+    public func produce(to topic: String, _ records: [(partition: Int32, text: String, timestamp: Int64)]) throws(Fault) {
+        try produce(
+            records.map {
+                OutgoingRecord(topic: topic, partition: $0.partition, value: Array($0.text.utf8), timestamp: $0.timestamp)
+            })
+    }
+
     /// Every committed record from the start of each partition to its end.
     public func readAll(_ topic: String) throws(Fault) -> [PartitionID: [StoredRecord]] {
         let queries = try KafkaQueries(KafkaSettings(plan))

@@ -49,6 +49,47 @@ func aVendorsDraftIsAsAgreedAndPassesTheStrictCheckAndItsTests(vendor: String) t
     #expect(said("check", "--strict", "\(folder.path)/t.yaml").exit == 0)
 }
 
+@Test func aGeneratedStreamIsMeasuredAsItWasMade() throws {
+    let folder = try Folder()
+    var drafts: [String] = []
+    for ending in ["", ".gz", ".zst"] {
+        let file = "\(folder.path)/s.ndjson\(ending)"
+        #expect(said("generate", "--file", file, "--events", "20000", "--seed", "7").exit == 0)
+        let draft = said("init", "--from-file", file, "--out", "\(folder.path)/out", "--name", "t", "--force")
+        #expect(draft.exit == 0 && draft.out.contains("event time: ts; copies by: event_id"), "\(draft.error)")
+        drafts.append(read("\(folder.path)/out/t.yaml").replacing(file, with: "s.ndjson"))
+    }
+    #expect(drafts[0] == drafts[1] && drafts[0] == drafts[2])
+    expectGolden(drafts[0], "init-reference.yaml")
+    #expect(said("test", "\(folder.path)/out/t.test.yaml").exit == 0)
+}
+
+@Test func theComposeFileFindsWhatTheTopologyNames() throws {
+    let folder = try Folder()
+    #expect(said("init", "--from", "segment", "--out", folder.path).exit == 0)
+    expectGolden(read("\(folder.path)/docker-compose.yml"), "init-compose.yaml")
+    let file = try folder.file("a.ndjson", #"{"ts":1767225600000}"#)
+    let pattern = "\(folder.path)/[ab]*.ndjson"
+    let draft = said("init", "--from-file", file, "--from-file", pattern, "--name", "t", "--out", folder.path, "--force")
+    #expect(draft.exit == 0, "\(draft.error)")
+    let text = read("\(folder.path)/docker-compose.yml")
+    #expect(text.contains("- \"\(file):\(file):ro\"") && text.contains("- \"\(folder.path):\(folder.path):ro\""), "\(text)")
+    #expect(text.contains("working_dir: /data") && !text.contains("kafka"))
+}
+
+@Test func aVendorsFieldThatTheSampleHasNotIsToldAndLeftOut() throws {
+    let folder = try Folder()
+    let line = #"{"messageId":"a","timestamp":"2026-01-01T00:00:00Z","type":"track","userId":"u"}"#
+    let draft = try drafted(folder, [line], ["--from", "segment"])
+    #expect(draft.said.exit == 0 && draft.text.contains("# `event` is in no record of the sample and left out."))
+    #expect(draft.text.contains("group_by: [type]") && said("test", "\(folder.path)/t.test.yaml").exit == 0)
+}
+
+@Test func anEventTimeThatOnlyItsValuesHintAtIsTold() throws {
+    let draft = try drafted(try Folder(), (0..<50).map { #"{"n":\#(1_767_225_600 + $0),"v":\#($0)}"# })
+    #expect(draft.said.exit == 0 && draft.text.contains("`n` was taken for the event time by its values only"))
+}
+
 @Test func whatIsThereIsNotOverwrittenUnlessForced() throws {
     let folder = try Folder()
     _ = try folder.file("segment.yaml", "mine")
@@ -63,6 +104,10 @@ func aVendorsDraftIsAsAgreedAndPassesTheStrictCheckAndItsTests(vendor: String) t
     ([#"{"id":"a","ts":1767225600000}"#], ["--from", "segment"], "sample_unlike_vendor"),
     ([#"{"ts":1767225600000}"#], ["--from", "segmnt"], "did you mean `segment`?"),
     ([#"{"ts":1767225600000}"#], ["--bootstrap", "b:1"], "--bootstrap is for topics"),
+    ([#"{"ts":"01.02.2026"}"#], [], "`ts` holds neither whole epoch numbers nor RFC 3339 times"),
+    (["[", #"{"ts":1}"#, "]"].map { $0 + "," }, [], "one JSON object a line"),
+    ([#"{"ts":1767225600000}"#], ["--from-topic", "t"], "--from-topic and --from-file don't go together"),
+    ([#"{"ts":1767225600000}"#], ["--oldest"], "--oldest is for --from-topic"),
 ])
 func whatCannotBeDraftedIsSaid(lines: [String], more: [String], words: String) throws {
     let folder = try Folder()

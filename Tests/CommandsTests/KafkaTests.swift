@@ -35,3 +35,45 @@ func pacedTrafficGoesOnUntilItIsTold() throws {
     let answer = try process.end(within: 10)
     #expect(answer.exit == 0 && answer.out.hasPrefix(#"{"events":"#) && !answer.out.hasPrefix(#"{"events":0,"#))
 }
+
+@Test(.enabled(if: KafkaCluster.isAvailable, Comment(rawValue: KafkaCluster.reason)))
+func aTopicIsSampledWithoutAGroupAndDraftedFromItsNewestRecords() throws {
+    let cluster = try KafkaCluster.shared()
+    let topic = try cluster.createTopic("init.sample", partitions: 3)
+    let start: Int64 = 1_767_225_600_000
+    // Two partitions of 400 and none in the third; the first 300 of each are of an older shape.
+    try cluster.produce(
+        to: topic,
+        (0..<800).map { i in
+            let time = start + Int64(i) * 500
+            let id = i / 2 % 10 == 0 && i > 2 ? i - 2 : i
+            let text =
+                i < 600
+                ? #"{"old":\#(i),"ts":\#(time)}"#
+                : #"{"event_id":"e\#(id)","ts":\#(time - (i % 40 / 2 == 5 ? 4_000 : 0)),"event":"play"}"#
+            return (Int32(i % 2), text, time)
+        })
+    let folder = try Folder()
+    let overlay = try folder.file(
+        "broker.yaml", "kafka: {bootstrap: \"\(cluster.bootstrap)\", client: {fetch.wait.max.ms: 50}}\n")
+    func drafted(_ more: String...) -> Said {
+        said(
+            ["init", "--from-topic", topic, "--with", overlay, "--out", folder.path, "--name", "t", "--force", "--json"] + more)
+    }
+    let newest = drafted("--records", "100")
+    #expect(newest.exit == 0, "\(newest.error)")
+    #expect(newest.out.contains(#""records":200,"undecodable":0,"event_time":"ts","key":["event_id"]"#), "\(newest.out)")
+    let text = read("\(folder.path)/t.yaml")
+    #expect(text.contains("# Measured on 200 records, the newest of each of 3 partitions.") && !text.contains("old:"), "\(text)")
+    #expect(text.contains("18 copies") && text.contains("the worst 3s") && text.contains("topics: [\(topic)]"), "\(text)")
+    #expect(text.contains("${KAFKA_BOOTSTRAP:-\(cluster.bootstrap)}"))
+    #expect(said("check", "--strict", "\(folder.path)/t.yaml").exit == 0)
+    #expect(said("test", "\(folder.path)/t.test.yaml").exit == 0)
+    let oldest = drafted("--records", "100", "--oldest")
+    #expect(oldest.exit == 0 && read("\(folder.path)/t.yaml").contains("the oldest of each of 3 partitions"))
+    #expect(drafted().out.contains(#""records":800,"#))
+    let groups = try cluster.tool("groups", ["--list"])
+    #expect(!groups.contains("weir-init") && !groups.contains(topic), "\(groups)")
+    let missing = said("init", "--from-topic", topic + "x", "--bootstrap", cluster.bootstrap, "--out", folder.path)
+    #expect(missing.exit == 4 && missing.error.contains("topic_missing"), "\(missing.error)")
+}

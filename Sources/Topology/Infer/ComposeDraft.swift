@@ -1,19 +1,18 @@
 /// A broker and one Weir, as the compose file beside a drafted topology.
 enum ComposeDraft {
-    static func text(_ draft: Draft) -> String {
+    static func text(_ draft: Draft, hostFolder: String) -> String {
         var topic = ""
         if case .topic(let name, _) = draft.source { topic = name }
         let weir = """
               weir:
-                image: weir:latest
+                image: weir:latest\(topic.isEmpty ? "\n    working_dir: \(inside)" : "")
                 command: [run, /etc/weir/\(draft.name).yaml]
-                environment:
-                  KAFKA_BOOTSTRAP: kafka:19092
+                environment:\(topic.isEmpty ? "" : "\n      KAFKA_BOOTSTRAP: kafka:19092")
                   WEIR_STATE: /var/lib/weir
                   WEIR_LISTEN: 0.0.0.0:8080
                 volumes:
                   - ./\(draft.name).yaml:/etc/weir/\(draft.name).yaml:ro
-                  - weir-state:/var/lib/weir\(mounts(draft))
+                  - weir-state:/var/lib/weir\(mounts(draft, hostFolder))
                 ports: ["127.0.0.1:8080:8080"]
                 read_only: true
                 cap_drop: [ALL]
@@ -51,13 +50,41 @@ enum ComposeDraft {
             """
     }
 
-    /// The files of a file source, where the topology names them: below the directory that the service runs in.
-    private static func mounts(_ draft: Draft) -> String {
+    /// Paths of a file source begin in the folder that the service runs in.
+    private static let inside = "/data"
+
+    /// The files of a file source, where the topology looks for them; for a pattern the folder that it begins in.
+    private static func mounts(_ draft: Draft, _ hostFolder: String) -> String {
         guard case .files(let paths) = draft.source else { return "" }
-        return paths.map { path in
-            let inside = path.hasPrefix("/") ? path : "/var/lib/weir/\(path)"
-            let outside = path.hasPrefix("/") || path.hasPrefix(".") ? path : "./\(path)"
-            return "\n      - \(Quoted.yaml("\(outside):\(inside):ro"))"
-        }.joined()
+        var found: [String] = []
+        for path in paths {
+            let fixed = beforePattern(path)
+            let outside = path.hasPrefix("/") ? fixed : "\(hostFolder)/\(fixed)"
+            let mount =
+                "\n      - \(Quoted.yaml("\(normal(outside)):\(normal(path.hasPrefix("/") ? fixed : "\(inside)/\(fixed)")):ro"))"
+            if !found.contains(mount) { found.append(mount) }
+        }
+        return found.joined()
+    }
+
+    /// The path, or the folders before the first one that has a glob's signs.
+    private static func beforePattern(_ path: String) -> String {
+        let parts = path.split(separator: "/", omittingEmptySubsequences: true)
+        guard let first = parts.firstIndex(where: { $0.contains { "*?[".contains($0) } }) else { return path }
+        return (path.hasPrefix("/") ? "/" : "") + parts[..<first].joined(separator: "/")
+    }
+
+    /// Without `.`, `..` where that can be, and double slashes; what is relative begins with `.`, as compose wants it.
+    private static func normal(_ path: String) -> String {
+        var parts: [Substring] = []
+        for part in path.split(separator: "/") where part != "." {
+            if part == "..", let last = parts.last, last != ".." {
+                parts.removeLast()
+            } else if part != ".." || !path.hasPrefix("/") {
+                parts.append(part)
+            }
+        }
+        if path.hasPrefix("/") { return "/" + parts.joined(separator: "/") }
+        return parts.isEmpty ? "." : (parts.first == ".." ? "" : "./") + parts.joined(separator: "/")
     }
 }

@@ -73,6 +73,11 @@ enum FieldNames {
         "customer_id", "device_id", "latitude", "longitude", "iban", "login",
     ]
 
+    static func isTime(_ snake: String) -> Bool {
+        times.contains(snake) || laterTimes.contains(snake) || snake.contains("time") || snake.hasSuffix("_at")
+            || snake.hasSuffix("_ts") || snake.contains("date")
+    }
+
     static func isPersonal(_ snake: String) -> Bool {
         personal.contains(snake)
             || ["_email", "_ip", "_phone", "_user_id", "_ip_address", "_address"].contains { snake.hasSuffix($0) }

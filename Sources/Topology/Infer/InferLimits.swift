@@ -1,7 +1,11 @@
 /// Every bound of looking at a sample, with its unit.
 public enum InferLimits {
-    /// Records of one sample: all that is remembered of one is its times and the hashes of its ids.
+    /// Records of one sample, those that are no JSON included; each partition has an equal share.
     public static let records = 200_000
+    /// Bytes of one sample's payloads.
+    public static let bytes = 256 << 20
+    /// Records of each partition where a topic is looked at and no number is asked for.
+    public static let partitionRecords: Int64 = 10_000
     /// Objects and lists inside one another in a record.
     static let depth = 64
     /// Different paths that are looked at; later ones are counted only.

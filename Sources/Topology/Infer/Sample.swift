@@ -8,15 +8,36 @@ public struct Sample: Sendable {
         var timestamp: Int64?
         var partition: Int
     }
+    /// Which records of each file or partition are in it.
+    public enum Kind: Sendable { case lines, newest, oldest }
+    let kind: Kind
+    let partitions: Int
+    /// There are more records than it holds.
+    private(set) var isCut = false
     var records: [Record] = []
     /// Tombstones, empty lines and what is no JSON object.
     public private(set) var undecodable = 0
     public var count: Int { records.count }
-    public init() {}
+    /// By partition: how many records and bytes were looked at.
+    private var used: [Int: (records: Int, bytes: Int)] = [:]
 
-    /// One record of a partition, in the partition's order. False: the sample is full.
+    public init(partitions: Int, kind: Kind) {
+        self.partitions = max(partitions, 1)
+        self.kind = kind
+    }
+
+    /// There is more than is looked at.
+    public mutating func cut() { isCut = true }
+
+    /// One record of a partition, in the partition's order. False: it is not looked at, as the partition's share is used up.
     public mutating func add(_ payload: UnsafeRawBufferPointer?, timestamp: Int64?, partition: Int) -> Bool {
-        guard records.count < InferLimits.records else { return false }
+        let (count, bytes) = used[partition] ?? (0, 0)
+        let size = payload?.count ?? 0
+        guard count < max(1, InferLimits.records / partitions), bytes + size <= InferLimits.bytes / partitions else {
+            isCut = true
+            return false
+        }
+        used[partition] = (count + 1, bytes + size)
         if let payload, case .object? = SampleValue.read(payload) {
             records.append(Record(payload: Array(payload), timestamp: timestamp, partition: partition))
         } else {
@@ -54,6 +75,23 @@ public struct Sample: Sendable {
         }
         each { _, value in note(value, []) }
         return (found, leftOut)
+    }
+}
+
+extension Sample {
+    /// What was measured, as a comment.
+    var heading: String {
+        let place = kind == .lines ? "file" : "partition"
+        var text = "Measured on \(HorizonProposal.count(count, "record"))"
+        if isCut {
+            let which = kind == .newest ? "newest" : kind == .oldest ? "oldest" : "first"
+            text += ", the \(which) of \(partitions == 1 ? "its \(place)" : "each of \(partitions) \(place)s")"
+        } else if partitions > 1 {
+            text += " in \(partitions) \(place)s"
+        }
+        guard undecodable > 0 else { return text + "." }
+        return text
+            + "; \(undecodable) more \(undecodable == 1 ? "is no JSON object" : "are no JSON objects") and would be rejected."
     }
 }
 

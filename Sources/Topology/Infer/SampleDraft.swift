@@ -11,7 +11,12 @@ struct SampleDraft {
         let (all, leftOut) = sample.profiles()
         let paths = all.filter { FieldNames.isPath($0.keys) }
         let odd = all.count - paths.count
-        if odd > 0 { draft.head.append("\(odd) paths have dots or signs in a key that the language can't name.") }
+        if odd > 0 {
+            let names = all.filter { !FieldNames.isPath($0.keys) }.prefix(5)
+                .map { "`\(Quoted.comment(String($0.keys.joined(separator: " › ").prefix(60))))`" }.joined(separator: ", ")
+            draft.head.append(
+                "Left out, as paths can't name keys with dots, `${` or control characters: \(names)\(odd > 5 ? " …" : "").")
+        }
         if leftOut > 0 { draft.head.append("\(leftOut) values lie beyond the first \(InferLimits.paths) paths.") }
         let mixed = paths.filter { $0.kinds > 1 }
         if !mixed.isEmpty {
@@ -27,10 +32,11 @@ struct SampleDraft {
         if let time, let form = Self.form(time) {
             add(time, kind: .time(form), isRequired: true, personal: false, &draft)
             draft.time = draft.fields.last?.name
+            if timeScore(time) < 1 {
+                draft.head.append("`\(draft.time ?? "")` was taken for the event time by its values only: look whether it is.")
+            }
         } else if !sample.records.contains(where: { $0.timestamp != nil }) {
-            throw Fault(
-                "sample_without_time", "No field of the sample holds a time, and the records have no timestamps.",
-                next: "Let producers write one, as epoch numbers or RFC 3339, or sample the topic itself.", exit: .usage)
+            throw withoutTime(paths)
         }
         let others = paths.filter { $0.keys != time?.keys && $0.keys != id?.keys && $0.kinds > 0 }
         let event = best(others) { eventScore($0) }
@@ -55,6 +61,21 @@ struct SampleDraft {
         }
     }
 
+    private func withoutTime(_ paths: [PathProfile]) -> Fault {
+        let named = paths.filter { FieldNames.isTime(FieldNames.snake($0.keys.last ?? "")) && $0.values > 0 }
+        let what =
+            named.first.map { path in
+                let name = Quoted.comment(path.keys.joined(separator: "."))
+                return Self.form(path) == nil
+                    ? "`\(name)` holds neither whole epoch numbers nor RFC 3339 times."
+                    : "`\(name)` is missing in more than half of the records."
+            } ?? "No field of the sample holds a time, and the records have no timestamps."
+        return Fault(
+            "sample_without_time", what,
+            next: "Let producers write a time as epoch numbers (s, ms, us, ns) or RFC 3339, or sample the topic itself.",
+            exit: .usage)
+    }
+
     private mutating func add(
         _ path: PathProfile, kind: Draft.Field.Kind? = nil, isRequired: Bool? = nil, personal: Bool, _ draft: inout Draft
     ) {
@@ -64,7 +85,8 @@ struct SampleDraft {
         let isAlways = path.values == sample.count
         let missing = sample.count - path.values
         let distinct = min(path.distinct.count, path.values)
-        var note = path.bools > 0 ? "" : "\(distinct > InferLimits.hashes ? "about " : "")\(distinct) values"
+        var note =
+            path.bools > 0 ? "" : "\(distinct > InferLimits.hashes ? "about " : "")\(HorizonProposal.count(distinct, "value"))"
         if missing > 0 {
             note +=
                 "\(note.isEmpty ? "" : ", ")missing in \(missing) of \(sample.count)"
@@ -110,14 +132,15 @@ struct SampleDraft {
         guard let form = Self.form(path), share(path) >= 0.5 else { return 0 }
         let name = FieldNames.snake(path.keys.last ?? "")
         if name.hasSuffix("id") { return 0 }
-        var points = form == .epoch(.s) ? 0.5 : 1.0
+        // Nine-digit numbers can be anything: without a name they are the last choice, others the one before.
+        var points = form == .epoch(.s) ? 0.4 : 0.9
         if let place = FieldNames.times.firstIndex(of: name) {
             points = 6 - Double(place) * 0.1
         } else if FieldNames.laterTimes.contains(name) {
             points = 2
-        } else if name.contains("time") || name.hasSuffix("_at") || name.hasSuffix("_ts") || name.contains("date") {
+        } else if FieldNames.isTime(name) {
             points = 3
-        } else if form == .epoch(.s) {
+        } else if FieldNames.isPersonal(name) {
             return 0
         }
         return points * share(path)

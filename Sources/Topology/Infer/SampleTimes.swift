@@ -15,8 +15,10 @@ struct SampleTimes {
     var first = Int64.max
     var last = Int64.min
     var timed = 0
+    let kind: Sample.Kind
 
     init(_ sample: Sample, time: (keys: [String], form: TimeForm)?, ids: [[String]]) {
+        kind = sample.kind
         var highest: [Int: Int64] = [:]
         var heard: [Int: Int64] = [:]
         var places: [Int: Int] = [:]

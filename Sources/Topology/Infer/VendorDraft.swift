@@ -20,7 +20,10 @@ struct VendorDraft {
                     "No record of the sample has `\(keys.joined(separator: "."))`, which every one of \(vendor.name) has.",
                     next: "Leave --from out: the fields are then found in the sample.", exit: .usage)
             }
-            if isMissing { continue }
+            if isMissing {
+                draft.head.append("`\(keys.joined(separator: "."))` is in no record of the sample and left out.")
+                continue
+            }
             var field = Draft.Field(
                 name: shape.name, kind: kind(shape), keys: keys, isRequired: shape.isRequired,
                 isPersonal: shape.role == .personal)
