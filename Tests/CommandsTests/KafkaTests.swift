@@ -74,6 +74,7 @@ func aTopicIsSampledWithoutAGroupAndDraftedFromItsNewestRecords() throws {
     #expect(drafted().out.contains(#""records":800,"#))
     let groups = try cluster.tool("groups", ["--list"])
     #expect(!groups.contains("weir-init") && !groups.contains(topic), "\(groups)")
-    let missing = said("init", "--from-topic", topic + "x", "--bootstrap", cluster.bootstrap, "--out", folder.path)
+    let missing = said(
+        "init", "--from-topic", topic + "x", "--bootstrap", cluster.bootstrap, "--name", "m", "--out", folder.path + "/m")
     #expect(missing.exit == 4 && missing.error.contains("topic_missing"), "\(missing.error)")
 }
