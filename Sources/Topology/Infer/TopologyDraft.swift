@@ -43,8 +43,28 @@ struct TopologyDraft {
         lines += ["    emit: on_time", "    to: [{table: \(draft.table)}]", "", "late: ledger"]
         lines.append("state: {directory: \"${WEIR_STATE:-./state}\"}")
         lines.append("http: {listen: \"${WEIR_LISTEN:-127.0.0.1:8080}\"}")
-        if draft.isSplit, !draft.key.isEmpty { lines.append("check: {accept: [files_apart]}   # copies in other files count") }
+        lines += acceptances
         return lines.joined(separator: "\n") + "\n"
+    }
+
+    /// What the draft means as it says it, with the reason.
+    private var acceptances: [String] {
+        let isApart = draft.isSplit && !draft.key.isEmpty
+        let unread = draft.fields.filter { field in
+            !field.isRequired && field.name != draft.time && !draft.key.contains(field.name)
+                && !draft.groups.contains(field.name) && !draft.measures.contains { $0.expression.contains("(\(field.name))") }
+        }
+        var codes: [String] = []
+        var lines: [String] = []
+        if isApart {
+            codes.append("files_apart")
+            lines.append("# Copies in other files count.")
+        }
+        if !unread.isEmpty {
+            codes.append("unused_field")
+            lines.append("# Personal fields are declared, though nothing reads them yet, so that it is known what they are.")
+        }
+        return codes.isEmpty ? [] : lines + ["check: {accept: [\(codes.joined(separator: ", "))]}"]
     }
 
     private func span(_ milliseconds: Int64) -> String { CanonicalText.span(milliseconds) }
