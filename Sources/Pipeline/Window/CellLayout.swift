@@ -121,6 +121,33 @@ enum VariableText {
         if let source, length > 0 { (start! + header).copyMemory(from: source, byteCount: length) }
     }
 
+    static func mutableBytes(_ word: UInt64) -> UnsafeMutableRawBufferPointer {
+        guard let start = UnsafeMutableRawPointer(bitPattern: UInt(word)) else {
+            return UnsafeMutableRawBufferPointer(start: nil, count: 0)
+        }
+        return UnsafeMutableRawBufferPointer(
+            start: start + header, count: Int(start.load(fromByteOffset: 4, as: UInt32.self)))
+    }
+
+    /// Changes the length and keeps what fits of the bytes; new ones hold anything. `room`: the capacity to take if the
+    /// present one is too small.
+    static func resize(_ word: inout UInt64, to length: Int, room: Int) -> UnsafeMutableRawBufferPointer {
+        let start = UnsafeMutableRawPointer(bitPattern: UInt(word))
+        if start == nil || start!.load(as: UInt32.self) < length {
+            let capacity = max(24, length, room)
+            let fresh = UnsafeMutableRawPointer.allocate(byteCount: header + capacity, alignment: 8)
+            fresh.storeBytes(of: UInt32(capacity), as: UInt32.self)
+            if let start {
+                let kept = min(length, Int(start.load(fromByteOffset: 4, as: UInt32.self)))
+                (fresh + header).copyMemory(from: start + header, byteCount: kept)
+                start.deallocate()
+            }
+            word = UInt64(UInt(bitPattern: fresh))
+        }
+        UnsafeMutableRawPointer(bitPattern: UInt(word))!.storeBytes(of: UInt32(length), toByteOffset: 4, as: UInt32.self)
+        return mutableBytes(word)
+    }
+
     static func free(_ word: inout UInt64) {
         UnsafeMutableRawPointer(bitPattern: UInt(word))?.deallocate()
         word = 0
