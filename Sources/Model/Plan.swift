@@ -277,17 +277,22 @@ public struct FreshnessPlan: Equatable, Sendable {
 public struct MeasurePlan: Equatable, Sendable {
     public enum Function: String, Equatable, Sendable, CaseIterable {
         case count, sum, avg, min, max, first, last, stddev
+        case approxDistinct = "approx_distinct"
+        case quantile
     }
     public var name: String
     public var function: Function
     /// nil: `count()`, which counts records.
     public var column: Int?
+    /// The share that `quantile(x, share)` asks for, 0…1.
+    public var share: Double?
     /// `… where EXPR`: records this measure takes.
     public var admits: Predicate?
-    public init(name: String, function: Function, column: Int? = nil, admits: Predicate? = nil) {
+    public init(name: String, function: Function, column: Int? = nil, share: Double? = nil, admits: Predicate? = nil) {
         self.name = name
         self.function = function
         self.column = column
+        self.share = share
         self.admits = admits
     }
 }

@@ -52,17 +52,17 @@ func distinctValuesAreCountedWithinTheStatedError(_ count: Int) {
 
 @Test(arguments: [3, 1_000, 1_500, 5_000])
 func aDistinctSketchKnowsNeitherOrderNorCut(_ count: Int) {
-    var random = SplitMix(UInt64(count))
+    var random = SplitMix(seed: UInt64(count))
     let values = (0..<count).map { _ in random.next() % UInt64(count) }
     let whole = distinct(values)
     for parts in [2, 3, 7, 50] {
-        #expect(distinct(values.shuffled(using: &random), parts: parts) == whole)
+        #expect(distinct(random.shuffled(values), parts: parts) == whole)
     }
     #expect(distinct(Array(values.reversed()) + values) == whole)
 }
 
 @Test func quantilesOfFewValuesAreExact() {
-    var random = SplitMix(7)
+    var random = SplitMix(seed: 7)
     for count in 1...64 {
         let values = (0..<count).map { _ in Double(Int64(bitPattern: random.next()) % 1_000) / 8 }
         let sketch = quantiles(values)
@@ -74,13 +74,13 @@ func aDistinctSketchKnowsNeitherOrderNorCut(_ count: Int) {
 
 @Test(arguments: [65, 1_000, 40_000])
 func quantilesOfManyValuesAreWithinOnePerCent(_ count: Int) {
-    var random = SplitMix(UInt64(count))
+    var random = SplitMix(seed: UInt64(count))
     let kinds: [(inout SplitMix) -> Double] = [
         { Double($0.next() % 1_000_000) / 7 },
         { -exp(Double($0.next() % 2_000) / 100) },
         { Double(Int64($0.next() % 2_001) - 1_000) },
         { exp(Double(Int64($0.next() % 1_200) - 600)) },
-        { _ in 5e-324 },
+        { _ in .leastNonzeroMagnitude },
         { $0.next() % 2 == 0 ? .greatestFiniteMagnitude : -.greatestFiniteMagnitude },
     ]
     for (kind, make) in kinds.enumerated() where kind != 3 {
@@ -96,17 +96,17 @@ func quantilesOfManyValuesAreWithinOnePerCent(_ count: Int) {
 
 @Test(arguments: [10, 64, 65, 3_000])
 func aQuantileSketchKnowsNeitherOrderNorCut(_ count: Int) {
-    var random = SplitMix(UInt64(count) + 99)
+    var random = SplitMix(seed: UInt64(count) + 99)
     let values = (0..<count).map { _ in Double(Int64(bitPattern: random.next()) % 100_000) / 3 }
     let whole = quantiles(values)
-    for parts in [2, 3, 7, 50] { #expect(quantiles(values.shuffled(using: &random), parts: parts) == whole) }
+    for parts in [2, 3, 7, 50] { #expect(quantiles(random.shuffled(values), parts: parts) == whole) }
 }
 
 /// More buckets than are kept: the largest values keep their 1 %, whatever the order in which they came.
 @Test func onlyTheLowestBucketsAreJoined() {
-    var random = SplitMix(3)
+    var random = SplitMix(seed: 3)
     let values = (0..<12_000).map { exp(Double($0) * 0.05 - 300) }
-    let sketch = quantiles(values.shuffled(using: &random), parts: 5)
+    let sketch = quantiles(random.shuffled(values), parts: 5)
     #expect(sketch == quantiles(values))
     #expect(sketch.count <= 4 + 12 * QuantileSketch.bucketLimit)
     for q in [0.9, 0.99, 1] {
@@ -126,5 +126,13 @@ func aQuantileSketchKnowsNeitherOrderNorCut(_ count: Int) {
                 #expect(!damaged.withUnsafeBytes(isWhole))
             }
         }
+    }
+}
+
+extension SplitMix {
+    fileprivate mutating func shuffled<T>(_ values: [T]) -> [T] {
+        var values = values
+        for at in values.indices.dropFirst().reversed() { values.swapAt(at, Int(next() % UInt64(at + 1))) }
+        return values
     }
 }

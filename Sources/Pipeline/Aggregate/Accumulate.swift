@@ -87,8 +87,40 @@ struct AccumulateStage {
                 let values = source.int64(slot.column)
                 each { cell, row in Self.welford(cell, Double(values[row])) }
             }
+        case .distinct:
+            for at in 0..<count {
+                let row = Int(rows[at])
+                if state[row] != ColumnState.ok { continue }
+                if let admits, admits[row] != 1 { continue }
+                DistinctSketch.add(Self.hash(source, slot.column, slot.kind, row), to: &cells[at][word])
+            }
+        case .quantile:
+            if slot.kind == .double {
+                let values = source.double(slot.column)
+                each { cell, row in QuantileSketch.add(values[row], to: &cell[0]) }
+            } else {
+                let values = source.int64(slot.column)
+                each { cell, row in QuantileSketch.add(Double(values[row]), to: &cell[0]) }
+            }
         case .first, .last, .firstText, .lastText:
             foldEnds(slot, source, rows: rows, cells: cells, count: count, times: times, offsets: offsets, admits: admits)
+        }
+    }
+
+    /// Equal values have equal hashes: −0 is 0, texts are their bytes.
+    @inline(__always)
+    private static func hash(_ source: borrowing Columns, _ column: Int, _ kind: ColumnKind, _ row: Int) -> UInt64 {
+        switch kind {
+        case .string, .json:
+            let slice = source.slices(column)[row]
+            return Hash64.of(UnsafeRawBufferPointer(start: source.arena + Int(slice.offset), count: Int(slice.length)))
+        case .uuid:
+            return withUnsafeBytes(of: source.uuid(column)[row]) { Hash64.of($0) }
+        case .double:
+            let value = source.double(column)[row]
+            return withUnsafeBytes(of: (value == 0 ? 0 : value).bitPattern.littleEndian) { Hash64.of($0) }
+        case .int, .bool, .time:
+            return withUnsafeBytes(of: source.int64(column)[row].littleEndian) { Hash64.of($0) }
         }
     }
 

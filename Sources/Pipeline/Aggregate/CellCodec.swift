@@ -34,6 +34,10 @@ struct CellCodec {
             if length > 0 { VariableText.set(&measures[word], bytes.baseAddress! + at, length) }
             at += length
         }
+        for slot in layout.slots where measures[slot.word] != 0 {
+            if slot.operation == .distinct, !DistinctSketch.isWhole(VariableText.bytes(measures[slot.word])) { return false }
+            if slot.operation == .quantile, !QuantileSketch.isWhole(VariableText.bytes(measures[slot.word])) { return false }
+        }
         return at == bytes.count
     }
 
@@ -89,6 +93,8 @@ struct CellCodec {
                 a[4] = b[4]
                 a[5] = b[5]
             }
+        case .distinct: if b[0] != 0 { _ = DistinctSketch.merge(VariableText.bytes(b[0]), into: &a[0]) }
+        case .quantile: if b[0] != 0 { _ = QuantileSketch.merge(VariableText.bytes(b[0]), into: &a[0]) }
         case .stddev:
             if b[0] == 0 { return }
             if a[0] == 0 {
@@ -106,7 +112,8 @@ struct CellCodec {
 
     /// What a row shows: `sum`, `min`, `max`, `avg` of nothing are null (S2), as is `stddev` of fewer than two (S18).
     func values(_ measures: UnsafePointer<UInt64>) -> [Value] {
-        layout.slots.map { slot in
+        layout.answers.map { answer in
+            let slot = layout.slots[answer.slot]
             let words = measures + slot.word
             switch slot.operation {
             case .countRecords, .countValues: return .int(Int64(bitPattern: words[0]))
@@ -124,6 +131,9 @@ struct CellCodec {
             case .first, .last: return words[3] != 1 ? .null : Self.value(slot.kind, words[4], words[5])
             case .firstText, .lastText:
                 return words[3] != 1 ? .null : .string(String(decoding: VariableText.bytes(words[4]), as: UTF8.self))
+            case .distinct: return .int(DistinctSketch.estimate(VariableText.bytes(words[0])))
+            case .quantile:
+                return QuantileSketch.quantile(answer.share, of: VariableText.bytes(words[0])).map(Value.double) ?? .null
             case .stddev:
                 return words[0] < 2 ? .null : Self.finite((Double(bitPattern: words[2]) / Double(words[0] - 1)).squareRoot())
             }

@@ -168,7 +168,8 @@ enum DistinctSketch {
         }
         if low < count, self.entry(bytes, low) &>> 6 == entry &>> 6 {
             if self.entry(bytes, low) < entry {
-                VariableText.mutableBytes(word).storeBytes(of: entry.littleEndian, toByteOffset: header + low * 4, as: UInt32.self)
+                VariableText.mutableBytes(word).storeBytes(
+                    of: entry.littleEndian, toByteOffset: header + low * 4, as: UInt32.self)
             }
             return
         }

@@ -54,7 +54,9 @@ extension LaneState {
         var bytes = ledgerBytes + (dedup?.pointee.freshCount ?? 0) * 16
         for index in 0..<outputCount {
             let output = outputs + index
-            bytes += output.pointee.dirtyCount * (output.pointee.codec.layout.words * 8 + 48)
+            let cells = max(output.pointee.windows.cells.live, 1)
+            let variable = output.pointee.windows.cells.variableBytes / cells
+            bytes += output.pointee.dirtyCount * (output.pointee.codec.layout.words * 8 + 48 + variable)
         }
         return bytes
     }
@@ -79,6 +81,7 @@ extension OutputState {
         for at in 0..<dirtyCount {
             let cell = dirty[at]
             let start = Int64(bitPattern: cell[CellWord.start])
+            windows.cells.noteVariable(cell)
             if grid.close(ofStart: start) > watermark { write(cell, start, StateKey.cell, changes) }
             if isShipped(start: start, watermark: watermark, due: due) || (isEarly && cell[CellWord.link] & CellWord.sent == 0) {
                 ship(cell, start, partials)
@@ -107,7 +110,9 @@ extension OutputState {
         let cell = windows.cell(start: start, hash: groupHash(group), group: group)
         cell[CellWord.link] |= CellWord.unsent
         windows.noteUnsent(start: start)
-        return codec.decode(value, into: cell + CellWord.measures)
+        guard codec.decode(value, into: cell + CellWord.measures) else { return false }
+        windows.cells.noteVariable(cell)
+        return true
     }
 
     private var isEarly: Bool {

@@ -109,7 +109,7 @@ struct OutputState: ~Copyable {
     ) {
         if count == 0 { return }
         for at in 0..<codec.layout.slots.count {
-            let program = measureProgram[at]
+            let program = measureProgram[codec.layout.slots[at].measure]
             let admitted = program < 0 ? nil : measureResults[program]
             accumulate.fold(
                 codec.layout.slots[at], columns, rows: scratch.taken, cells: scratch.cells, count: count, times: times,

@@ -29,20 +29,24 @@ struct MeasureSlot {
         case lastText
         /// Words: number of values, mean, sum of squared distances from it (Welford; merged as Chan does).
         case stddev
+        /// Word 0 a `DistinctSketch` (variable).
+        case distinct
+        /// Word 0 a `QuantileSketch` (variable), which all quantiles of one column share.
+        case quantile
 
         var words: Int {
             switch self {
-            case .countRecords, .countValues: 1
+            case .countRecords, .countValues, .distinct, .quantile: 1
             case .sumInt, .avgInt, .stddev: 3
             case .sumDouble, .avgDouble, .minInt, .maxInt, .minDouble, .maxDouble, .minText, .maxText: 2
             case .first, .last, .firstText, .lastText: 6
             }
         }
 
-        /// The word that holds a text of variable length, if any.
+        /// The word that holds a text or sketch of variable length, if any.
         var variableWord: Int? {
             switch self {
-            case .minText, .maxText: 0
+            case .minText, .maxText, .distinct, .quantile: 0
             case .firstText, .lastText: 4
             default: nil
             }
@@ -54,6 +58,8 @@ struct MeasureSlot {
     var column: Int
     /// The first word, counted from the start of the measures.
     var word: Int
+    /// The first measure that asks it, whose `where` it follows.
+    var measure: Int
 }
 
 /// Word 0 of the measures counts the records that the cell took: by it a partial that tells nothing new is recognised.
@@ -63,18 +69,26 @@ let recordCountWord = 0
 /// on their way to the merge.
 struct CellLayout {
     var slots: [MeasureSlot]
+    /// By measure: its slot, and the share it asks of a quantile's.
+    var answers: [(slot: Int, share: Double)]
     var words: Int
     /// Words that hold a `VariableText`.
     var variable: [Int]
 
     init(_ plan: AggregatePlan, fields: [FieldPlan]) {
         slots = []
+        answers = []
         words = recordCountWord + 1
         variable = []
-        for measure in plan.measures {
+        for (at, measure) in plan.measures.enumerated() {
             let kind = measure.column.map { ColumnKind(fields[$0].type) } ?? .int
             let operation = Self.operation(measure.function, kind, hasColumn: measure.column != nil)
-            slots.append(MeasureSlot(operation: operation, kind: kind, column: measure.column ?? -1, word: words))
+            answers.append((slots.count, measure.share ?? 0))
+            if operation == .quantile, let at = plan.measures[..<at].firstIndex(where: { $0.asksTheSameSketch(as: measure) }) {
+                answers[answers.count - 1].slot = answers[at].slot
+                continue
+            }
+            slots.append(MeasureSlot(operation: operation, kind: kind, column: measure.column ?? -1, word: words, measure: at))
             if let at = operation.variableWord { variable.append(words + at) }
             words += operation.words
         }
@@ -92,11 +106,19 @@ struct CellLayout {
         case .first: return isText ? .firstText : .first
         case .last: return isText ? .lastText : .last
         case .stddev: return .stddev
+        case .approxDistinct: return .distinct
+        case .quantile: return .quantile
         }
     }
 }
 
-/// A text of a cell, in memory of its own: the word is its address, 0 for none. The memory grows, never shrinks, and goes
+extension MeasurePlan {
+    fileprivate func asksTheSameSketch(as other: MeasurePlan) -> Bool {
+        function == other.function && column == other.column && admits == other.admits
+    }
+}
+
+/// A text or sketch of a cell, in memory of its own: the word is its address, 0 for none. The memory grows, never shrinks, and goes
 /// with the cell.
 enum VariableText {
     /// Capacity (4 bytes), length (4 bytes), bytes.
@@ -146,6 +168,11 @@ enum VariableText {
         }
         UnsafeMutableRawPointer(bitPattern: UInt(word))!.storeBytes(of: UInt32(length), toByteOffset: 4, as: UInt32.self)
         return mutableBytes(word)
+    }
+
+    /// Bytes of memory behind a word.
+    static func allocated(_ word: UInt64) -> Int {
+        UnsafeRawPointer(bitPattern: UInt(word)).map { header + Int($0.load(as: UInt32.self)) } ?? 0
     }
 
     static func free(_ word: inout UInt64) {

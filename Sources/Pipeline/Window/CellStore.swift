@@ -38,10 +38,12 @@ struct CellStore: ~Copyable {
     private var freeHead: UInt32 = 0
     private(set) var live = 0
     private var longGroupBytes = 0
+    /// What texts and sketches take, as far as `noteVariable` saw them: each cell's part stands in its last word.
+    private(set) var variableBytes = 0
 
     init(_ layout: CellLayout) {
         self.layout = layout
-        stride = CellWord.measures + layout.words
+        stride = CellWord.measures + layout.words + (layout.variable.isEmpty ? 0 : 1)
         blocks = .allocate(capacity: blockCapacity)
     }
 
@@ -60,7 +62,16 @@ struct CellStore: ~Copyable {
         blocks.deallocate()
     }
 
-    var bytes: Int { blockCount * Self.blockCells * stride * 8 + longGroupBytes }
+    var bytes: Int { blockCount * Self.blockCells * stride * 8 + longGroupBytes + variableBytes }
+
+    /// Counts anew what the cell's texts and sketches take; called when it is sealed or restored, not with every record.
+    mutating func noteVariable(_ cell: CellPointer) {
+        if layout.variable.isEmpty { return }
+        var bytes = 0
+        for word in layout.variable { bytes += VariableText.allocated(cell[CellWord.measures + word]) }
+        variableBytes += bytes - Int(cell[stride - 1])
+        cell[stride - 1] = UInt64(bytes)
+    }
 
     @inline(__always)
     subscript(index: UInt32) -> CellPointer { blocks[Int(index >> 8)] + Int(index & 255) * stride }
@@ -97,6 +108,10 @@ struct CellStore: ~Copyable {
         }
         cell[CellWord.groupLength] = 0
         for word in layout.variable { VariableText.free(&cell[CellWord.measures + word]) }
+        if !layout.variable.isEmpty {
+            variableBytes -= Int(cell[stride - 1])
+            cell[stride - 1] = 0
+        }
         cell[CellWord.link] = UInt64(freeHead)
         freeHead = index + 1
         live -= 1

@@ -71,7 +71,11 @@ struct Result: Equatable {
             let b = other.rows[key]
             if let a, let b, let measures = plan?.aggregates[key.output].measures {
                 let isSame = measures.indices.allSatisfy { at in
-                    measures[at].function == .stddev ? Self.isNear(a[at], b[at]) : a[at] == b[at]
+                    switch measures[at].function {
+                    case .stddev: Self.isNear(a[at], b[at])
+                    case .quantile: Self.isWithinOnePerCent(a[at], b[at])
+                    default: a[at] == b[at]
+                    }
                 }
                 if isSame { continue }
             } else if a == b {
@@ -80,6 +84,11 @@ struct Result: Equatable {
             found.append("row \(key): \(a.map { "\($0)" } ?? "none") | \(b.map { "\($0)" } ?? "none")")
         }
         return found
+    }
+
+    private static func isWithinOnePerCent(_ a: Value, _ b: Value) -> Bool {
+        guard case .double(let a) = a, case .double(let b) = b else { return a == b }
+        return abs(a - b) <= 0.01 * max(abs(a), abs(b))
     }
 
     private static func isNear(_ a: Value, _ b: Value) -> Bool {

@@ -37,6 +37,11 @@ extension Oracle {
                 return .double(Double(values.reduce(Int128(0)) { $0 + Int128(int($1)) }) / Double(values.count))
             }
             return finite(sum(parts) / Double(values.count))
+        case .approxDistinct: return .int(Int64(Set(values.map { $0 == .double(-0.0) ? .double(0) : $0 }).count))
+        case .quantile:
+            let numbers = values.map(number).sorted()
+            if numbers.isEmpty { return .null }
+            return .double(numbers[max(1, min(numbers.count, Int(((plan.share ?? 0) * Double(numbers.count)).rounded(.up)))) - 1])
         case .min: return values.min(by: precedes) ?? .null
         case .max: return values.max(by: precedes) ?? .null
         case .first: return admitted.min(by: comesBefore)?.values[column] ?? .null

@@ -73,9 +73,9 @@ struct Workload {
     }
 
     private static func measure(_ draw: inout SplitMix, _ index: Int) -> MeasurePlan {
-        let any: [MeasurePlan.Function] = [.count, .first, .last]
+        let any: [MeasurePlan.Function] = [.count, .first, .last, .approxDistinct]
         let ordered = any + [.min, .max]
-        let numeric = ordered + [.sum, .avg, .stddev]
+        let numeric = ordered + [.sum, .avg, .stddev, .quantile]
         let column = [nil, i, d, s, b, at, j, k, u, d][draw.below(10)]
         let choices =
             switch column {
@@ -86,7 +86,7 @@ struct Workload {
             }
         return MeasurePlan(
             name: "m\(index)", function: choices[draw.below(choices.count)], column: column,
-            admits: draw.below(5) == 0 ? predicate(&draw, depth: 1) : nil)
+            share: [0, 0.5, 0.99, 1][draw.below(4)], admits: draw.below(5) == 0 ? predicate(&draw, depth: 1) : nil)
     }
 
     private static func predicate(_ draw: inout SplitMix, depth: Int) -> Predicate {
