@@ -73,7 +73,8 @@ enum Fingerprint {
         for measure in aggregate.measures {
             let column = measure.column.map { fields[$0].name } ?? ""
             let admits = measure.admits.map { " where \(CanonicalText.predicate($0, fields))" } ?? ""
-            lines.append("measure \(measure.name): \(measure.function.rawValue)(\(column))\(admits)")
+            let share = measure.share.map { ", \($0)" } ?? ""
+            lines.append("measure \(measure.name): \(measure.function.rawValue)(\(column)\(share))\(admits)")
         }
         lines.append("keyed: \(aggregate.isKeyed)")
         var used = Set(aggregate.groupBy)

@@ -106,9 +106,7 @@ extension PlanReader {
 
     // MARK: - Measures
 
-    private static let notBuilt = [
-        "approx_distinct", "exact_distinct", "quantile", "top", "largest", "largest_distinct",
-    ]
+    private static let notBuilt = ["exact_distinct", "top", "largest", "largest_distinct"]
 
     private mutating func measure(_ name: String, _ item: Item) -> MeasurePlan? {
         guard let scalar = item.scalar else { return nil }
@@ -138,11 +136,23 @@ extension PlanReader {
             return nil
         }
         if parsed.arguments.isEmpty, function == .count { return MeasurePlan(name: name, function: .count, admits: admits) }
-        guard parsed.arguments.count == 1 else {
+        let wanted = function == .quantile ? 2 : 1
+        guard parsed.arguments.count == wanted else {
             fault(
-                .expression, parsed.offset, "`\(function.rawValue)` takes one field, not \(parsed.arguments.count)",
-                "write `\(function.rawValue)(field)`")
+                .expression, parsed.offset,
+                "`\(function.rawValue)` takes \(wanted == 1 ? "one field" : "a field and a share"), not \(parsed.arguments.count)",
+                "write `\(function.rawValue)(field\(wanted == 1 ? "" : ", 0.99"))`")
             return nil
+        }
+        var share: Double?
+        if function == .quantile {
+            guard case .number(let text) = parsed.arguments[1].kind, let number = Double(text), (0...1).contains(number) else {
+                fault(
+                    .expression, parsed.arguments[1].offset, "the share of a quantile is a number from 0 to 1",
+                    "write `quantile(field, 0.99)` for the value that 99 % do not exceed")
+                return nil
+            }
+            share = number
         }
         let column = withTyping(item, scalar) { $0.column(parsed.arguments[0], function == .count ? "count" : "a measure") }
         guard let column else { return nil }
@@ -153,7 +163,7 @@ extension PlanReader {
                 "`\(function.rawValue)` can't take `\(fields.plans[column].name)`, which is \(type.words)", function.advice)
             return nil
         }
-        return MeasurePlan(name: name, function: function, column: column, admits: admits)
+        return MeasurePlan(name: name, function: function, column: column, share: share, admits: admits)
     }
 }
 
@@ -161,6 +171,7 @@ extension MeasurePlan.Function {
     fileprivate func takes(_ type: FieldType) -> Bool {
         switch (self, type) {
         case (.count, _): true
+        case (.approxDistinct, _): type != .json
         case (.first, .json), (.last, .json): false
         case (.first, _), (.last, _): true
         case (_, .int), (_, .double): true
@@ -172,7 +183,7 @@ extension MeasurePlan.Function {
     fileprivate var advice: String {
         switch self {
         case .min, .max: "it takes an int, a double, a timestamp or a string"
-        case .first, .last, .count: "it takes any field but json"
+        case .first, .last, .count, .approxDistinct: "it takes any field but json"
         default: "it takes an int or a double"
         }
     }
