@@ -16,6 +16,8 @@ public struct Facts: Equatable, Sendable {
     /// An element per aggregate of the plan, in its order.
     public var outputs: [OutputFacts]
     public var commits = CommitFacts()
+    /// Names of the places where expressions can meet an error, as `Books.expressionErrors` counts them.
+    public var expressionPlaces: [String] = []
     /// nil: the topology does not deduplicate.
     public var dedup: DedupFacts?
     /// What the process may take, client queues included; nil: no bound is set.
@@ -36,6 +38,7 @@ public struct Facts: Equatable, Sendable {
     public init(plan: Plan, version: String) {
         self.init(
             topology: plan.name, version: version, outputs: plan.aggregates.map { OutputFacts(plan: $0, fields: plan.fields) })
+        expressionPlaces = ExpressionPlaces(plan).names
         memoryBudget = plan.state.memory
         if let deduplicate = plan.deduplicate { dedup = DedupFacts(within: deduplicate.within) }
     }
@@ -48,6 +51,12 @@ public struct Facts: Equatable, Sendable {
 
     /// The books of all partitions together (S1).
     public var books: Books { partitions.reduce(Books(outputs: outputs.count)) { $0 + $1.books } }
+
+    /// Of all partitions together, in this process; a place without errors is 0.
+    public var expressionErrors: [(place: String, errors: Int64)] {
+        let counts = books.expressionErrors
+        return expressionPlaces.enumerated().map { ($1, $0 < counts.count ? counts[$0] : 0) }
+    }
 
     /// The newest event time of all partitions; nil: no record had one yet.
     public var newestEventTime: EventTime? { partitions.compactMap(\.newestEventTime).max() }

@@ -55,6 +55,24 @@ public struct Computed: Hashable, Sendable {
     }
 }
 
+extension Computed {
+    /// The columns it reads.
+    public var columns: Set<Int> {
+        var found: Set<Int> = []
+        for case .column(let column) in operands { found.insert(column) }
+        for condition in conditions { found.formUnion(condition.columns) }
+        return found
+    }
+
+    public var conditions: [Predicate] {
+        switch operation {
+        case .choose(let conditions): conditions
+        case .truth(let condition): [condition]
+        default: []
+        }
+    }
+}
+
 /// A part of a calendar date or of a time of day. Weeks begin on Monday.
 public enum DatePart: String, Hashable, Sendable, CaseIterable {
     case millisecond, second, minute, hour, day, week, month, quarter, year

@@ -51,6 +51,9 @@ public struct Books: Equatable, Sendable {
     public var duplicateObserved: Int64 = 0
     /// Entries of the late ledger by output index (S13).
     public var lateRefusals: [Int64]
+    /// Records for which an expression met an error, by `ExpressionPlaces.names`; empty: none did. Counted since the process
+    /// began, and not part of the committed state.
+    public var expressionErrors: [Int64] = []
 
     public init(outputs: Int) { lateRefusals = Array(repeating: 0, count: outputs) }
 
@@ -71,6 +74,9 @@ public struct Books: Equatable, Sendable {
         sum.partlyLate += b.partlyLate
         sum.duplicateObserved += b.duplicateObserved
         for i in b.lateRefusals.indices where i < sum.lateRefusals.count { sum.lateRefusals[i] += b.lateRefusals[i] }
+        let missing = b.expressionErrors.count - sum.expressionErrors.count
+        if missing > 0 { sum.expressionErrors += Array(repeating: 0, count: missing) }
+        for i in b.expressionErrors.indices { sum.expressionErrors[i] += b.expressionErrors[i] }
         return sum
     }
 }

@@ -21,3 +21,26 @@ public enum Comparison: String, Hashable, Sendable {
     case greater = ">"
     case greaterOrEqual = ">="
 }
+
+extension Predicate {
+    /// The columns it reads.
+    public var columns: Set<Int> {
+        switch self {
+        case .compare(let column, _, _), .isIn(let column, _, _), .isNull(let column, _), .truth(let column): [column]
+        case .compareColumns(let a, _, let b): [a, b]
+        case .constant: []
+        case .and(let parts), .or(let parts): parts.reduce(into: []) { $0.formUnion($1.columns) }
+        case .not(let part): part.columns
+        }
+    }
+
+    /// Whether it says something of a null, as `IS NULL` does.
+    public var asksForNull: Bool {
+        switch self {
+        case .isNull: true
+        case .and(let parts), .or(let parts): parts.contains(where: \.asksForNull)
+        case .not(let part): part.asksForNull
+        case .compare, .compareColumns, .isIn, .truth, .constant: false
+        }
+    }
+}

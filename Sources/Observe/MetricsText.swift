@@ -80,6 +80,8 @@ public enum MetricsText {
         text.family("weir_late_refusals_total", .counter, "Records that an output refused because they were late for it.")
         let refusals = facts.books.lateRefusals
         for (index, output) in facts.outputs.enumerated() { text.sample(refusals[index], [("output", output.name)]) }
+        text.family("weir_expression_errors_total", .counter, "Records for which an expression met an error, in this process.")
+        for (place, errors) in facts.expressionErrors { text.sample(errors, [("place", place)]) }
     }
 
     private static func partitions(_ facts: Facts, _ now: WallTime, _ text: inout PrometheusText) {

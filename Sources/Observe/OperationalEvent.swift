@@ -37,6 +37,8 @@ public enum OperationalEvent: Equatable, Sendable {
     /// More records of a partition were late since the last commit than are usual.
     case lateBurst(PartitionID, late: Int64, of: Int64)
     case rejectedBurst(PartitionID, RejectReason, rejected: Int64, of: Int64)
+    /// Told once per place and process; more of them are only counted.
+    case expressionError(PartitionID, place: String, errors: Int64)
     /// What kept a commit from being made is gone; the input is read again.
     case commitBack(after: TimeSpan)
     case memoryBound(used: ByteCount, budget: ByteCount)
@@ -81,6 +83,7 @@ extension OperationalEvent {
         case .diskBack: "disk_back"
         case .lateBurst: "late_burst"
         case .rejectedBurst: "rejected_burst"
+        case .expressionError: "expression_error"
         case .commitBack: "commit_back"
         case .memoryBound: "memory_bound"
         case .outboxStuck: "outbox_stuck"
@@ -100,7 +103,7 @@ extension OperationalEvent {
             .outputAdded,
             .listening:
             .info
-        case .resumed, .slowCommit, .lateBurst, .rejectedBurst: .warning
+        case .resumed, .slowCommit, .lateBurst, .rejectedBurst, .expressionError: .warning
         case .brokerAway, .partitionStopped, .commitFailed, .diskFull, .outboxStuck, .deadLettersFull,
             .memoryBound,
             .failed:
@@ -111,7 +114,7 @@ extension OperationalEvent {
     var partition: PartitionID? {
         switch self {
         case .partitionFound(let id, _), .partitionStopped(let id, _), .idle(let id, _), .speaks(let id), .resumed(let id, _, _),
-            .lateBurst(let id, _, _), .rejectedBurst(let id, _, _, _):
+            .lateBurst(let id, _, _), .rejectedBurst(let id, _, _, _), .expressionError(let id, _, _):
             id
         default: nil
         }
@@ -150,6 +153,7 @@ extension OperationalEvent {
         case .lateBurst(_, let late, let of): [("late", .number(late)), ("of", .number(of))]
         case .rejectedBurst(_, let reason, let rejected, let of):
             [("reason", .text(reason.word)), ("rejected", .number(rejected)), ("of", .number(of))]
+        case .expressionError(_, let place, let errors): [("place", .text(place)), ("errors", .number(errors))]
         case .memoryBound(let used, let budget): [("used", .bytes(used)), ("budget", .bytes(budget))]
         case .outboxStuck(let output, let rows, _): [("output", .text(output)), ("rows", .number(rows))]
         case .outboxBack(let output): [("output", .text(output))]
@@ -182,6 +186,7 @@ extension OperationalEvent {
         case .diskBack: "There is disk space again."
         case .lateBurst: "Many records are late."
         case .rejectedBurst: "Many records are rejected."
+        case .expressionError: "An expression met an error, such as an overflow or a division by zero; it counts as null."
         case .commitBack: "Commits are made again."
         case .memoryBound: "Memory is at its bound: the run stops, and nothing is lost."
         case .outboxStuck: "Rows can't be delivered; they wait in the state."

@@ -18,6 +18,13 @@ public enum StatusJSON {
         text.array(facts.partitions) { partition($1, now, &$0) }
         text.key("books")
         books(facts.books, &text)
+        text.key("expression_errors")
+        text.array(facts.expressionErrors) { text, one in
+            text.beginObject()
+            text.member("place", one.place)
+            text.member("errors", one.errors)
+            text.endObject()
+        }
         text.key("commits")
         commits(facts.commits, &text)
         text.key("dedup")

@@ -6,7 +6,7 @@ public enum StatusText {
     public static func render(_ facts: Facts, at now: WallTime) -> String {
         [
             head(facts, now), outputs(facts, now), watermark(facts), clocks(facts.clocks(at: now)), partitions(facts, now),
-            books(facts.books), commits(facts, now),
+            books(facts), commits(facts, now),
         ].filter { !$0.isEmpty }.joined(separator: "\n")
     }
 
@@ -98,7 +98,8 @@ public enum StatusText {
         }
     }
 
-    private static func books(_ books: Books) -> String {
+    private static func books(_ facts: Facts) -> String {
+        let books = facts.books
         var table = TextTable([("BOOKS", .left), ("RECORDS", .right), ("SHARE", .right)])
         for (word, count) in [
             ("aggregated", books.aggregated), ("filtered", books.filtered), ("duplicate", books.duplicate), ("late", books.late),
@@ -113,6 +114,11 @@ public enum StatusText {
             ("duplicate observed", books.duplicateObserved),
         ].filter { $0.1 > 0 }.map { "\($0.0) \(NumberText.grouped($0.1))" }
         if !beside.isEmpty { table.note("beside: " + beside.joined(separator: ", ")) }
+        let errors = facts.expressionErrors.filter { $0.errors > 0 }
+        if !errors.isEmpty {
+            let told = errors.map { "\($0.place) \(NumberText.grouped($0.errors))" }.joined(separator: ", ")
+            table.note("expression errors, counted as null: \(told)")
+        }
         return table.text
     }
 

@@ -41,6 +41,8 @@ final class Committer: @unchecked Sendable {
     var untoldOffsets: [PartitionID: Int64] = [:]
     private var toldStopped: Set<LaneNumber> = []
     private var booksBefore: [LaneNumber: Books] = [:]
+    /// Places whose first expression error was told.
+    private var toldErrors: Set<Int> = []
     private(set) var rowsEmitted: Int64 = 0
     private(set) var commits: Int64 = 0
     private(set) var lastCommitAt: MonotonicTime?
@@ -307,6 +309,9 @@ final class Committer: @unchecked Sendable {
         for (number, report) in reports {
             let books = report.answer.sealed.books
             let partition = report.answer.sealed.partition
+            for (place, errors) in books.expressionErrors.enumerated() where errors > 0 && toldErrors.insert(place).inserted {
+                onEvent(.expressionError(partition, place: ExpressionPlaces(plan).names[place], errors: errors))
+            }
             defer { booksBefore[number] = books }
             guard let before = booksBefore[number] else { continue }
             let read = books.read - before.read

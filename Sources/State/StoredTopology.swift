@@ -45,7 +45,9 @@ enum TopologyChange {
         var place = ""
         for part in plan.fingerprint {
             let before = parts[part.name]
-            if before == part.text || (before == nil && added.contains(where: { part.name == "aggregate \($0)" })) { continue }
+            // By bytes: Swift's texts are equal where they only look alike.
+            let isSame = before.map { $0.utf8.elementsEqual(part.text.utf8) } ?? false
+            if isSame || (before == nil && added.contains(where: { part.name == "aggregate \($0)" })) { continue }
             if place.isEmpty { place = part.place }
             changes.append(describe(part.name, from: before, to: part.text))
         }

@@ -32,7 +32,7 @@ private let everyEvent: [OperationalEvent] = [
     .slowCommit(number: 8, took: .seconds(2), expected: .milliseconds(250)), .commitFailed(number: 9, away),
     .diskFull(free: ByteCount(1_024)), .diskBack(free: .mebibytes(100), after: .minutes(3)),
     .lateBurst(partition, late: 300, of: 1_000), .rejectedBurst(partition, .futureTime, rejected: 30, of: 1_000),
-    .commitBack(after: .seconds(40)),
+    .expressionError(partition, place: "usage.calls", errors: 2), .commitBack(after: .seconds(40)),
     .memoryBound(used: .mebibytes(500), budget: .mebibytes(512)), .outboxStuck(output: "usage", rows: 12, away),
     .outboxBack(output: "usage"), .outputAdded(name: "usage", since: EventTime(milliseconds: 1_767_225_600_000)),
     .deadLettersFull(.mebibytes(1_024), limit: .mebibytes(1_024)), .failed(away),

@@ -34,6 +34,7 @@ func busyFacts() -> Facts {
     facts.commits.stateBytes = ByteCount(88_342_528)
     facts.commits.walBytes = ByteCount(4_194_304)
     facts.commits.freeDisk = ByteCount(53_687_091_200)
+    facts.expressionPlaces = ["field price", "usage.revenue"]
     facts.dedup = DedupFacts(within: .minutes(15))
     facts.dedup?.keys = 4_512_338
     facts.dedup?.bytes = ByteCount(113_246_208)
@@ -65,6 +66,7 @@ private func busyPartition(_ number: Int32) -> PartitionFacts {
     books.unidentified = 17
     books.partlyLate = 88
     books.lateRefusals = [1_200, 30]
+    books.expressionErrors = [0, 1_500]
     var facts = PartitionFacts(
         id: PartitionID(topic: "telemetry.events", number: number), lane: number, books: books, nextOffset: books.read)
     facts.endOffset = books.read

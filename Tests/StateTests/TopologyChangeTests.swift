@@ -21,6 +21,20 @@ struct TopologyChangeTests {
         var verdict: TopologyChange.Verdict?
     }
 
+    /// One is written with a letter of its own, the other with an accent behind the `e`.
+    @Test func textsThatOnlyLookAlikeAreAChange() {
+        var plan = Plan(
+            name: "t", source: SourcePlan(kind: .files([])), fields: [], eventTime: EventTimePlan(source: .field(0)),
+            aggregates: [])
+        plan.fingerprint = [FingerprintPart(name: "source", text: "key: \u{E9}", place: "t.yaml:3")]
+        #expect(throws: Never.self) {
+            try TopologyChange.judge(parts: ["source": "key: \u{E9}"], outputs: [], plan: plan, accept: false, path: "t.yaml")
+        }
+        #expect(throws: Fault.self) {
+            try TopologyChange.judge(parts: ["source": "key: e\u{301}"], outputs: [], plan: plan, accept: false, path: "t.yaml")
+        }
+    }
+
     static let cases = [
         Case(
             testDescription: "nothing changed", parts: [source, part("aggregate usage")],

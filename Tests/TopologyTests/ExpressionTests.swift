@@ -16,6 +16,15 @@ import Testing
         return (predicate, typing.faults)
     }
 
+    /// One is written with a letter of its own, the other with an accent behind the `e`.
+    @Test func textsThatOnlyLookAlikeAreTwoColumns() throws {
+        var typing = Typing(fields: Self.fields)
+        let text = "s || '\u{E9}' = 'x' OR s || 'e\u{301}' = 'x' OR s || '\u{E9}' = 'y'"
+        _ = typing.predicate(try Parser.condition(text))
+        #expect(typing.faults == [])
+        #expect(typing.fields.plans.count == Self.fields.plans.count + 2)
+    }
+
     private static func no(_ column: Int) -> Predicate { .and([.isNull(column: column, negated: false), .constant(nil)]) }
     private static func yes(_ column: Int) -> Predicate { .or([.isNull(column: column, negated: true), .constant(nil)]) }
     private static let one = Predicate.compare(column: 1, .equal, .int(1))

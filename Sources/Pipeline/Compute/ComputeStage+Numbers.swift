@@ -15,7 +15,7 @@ enum Known {
 
 extension ComputeStage {
     /// `conditions`: what the step's conditions say of each row.
-    func perform(_ step: Step, _ conditions: [UnsafePointer<UInt8>]) {
+    func perform(_ step: Step, _ conditions: UnsafePointer<UnsafePointer<UInt8>>) {
         switch step.operation {
         case .add, .subtract, .multiply, .divide, .remainder, .least, .greatest:
             switch step.to {
@@ -188,9 +188,9 @@ extension ComputeStage {
         }
     }
 
-    private func choose(_ step: Step, _ conditions: [UnsafePointer<UInt8>]) {
-        take(step, step.operands[conditions.count]) { _ in true }
-        for at in conditions.indices.reversed() {
+    private func choose(_ step: Step, _ conditions: UnsafePointer<UnsafePointer<UInt8>>) {
+        take(step, step.operands[step.conditions.count]) { _ in true }
+        for at in step.conditions.indices.reversed() {
             let truth = conditions[at]
             take(step, step.operands[at]) { truth[$0] == Truth.yes }
         }

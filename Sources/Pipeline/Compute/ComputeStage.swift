@@ -13,7 +13,21 @@ final class ComputeStage {
         var result: Int
         var from: ColumnKind
         var to: ColumnKind
-        var conditions: [PredicateProgram]
+        var conditions: [Condition]
+    }
+
+    struct Condition {
+        var program: PredicateProgram
+        /// The computed columns that it reads.
+        var reads: [Int]
+        var asksForNull: Bool
+    }
+
+    private struct ErrorFlags {
+        var isAny = false
+        var isMet = false
+        /// By row; set for columns with conditions.
+        var met: UnsafeMutablePointer<UInt8>?
     }
 
     /// Bytes of text that one batch can hold; what is beyond is an error value. Slices count in 32 bits.
@@ -32,6 +46,12 @@ final class ComputeStage {
     private var capacity = 1 << 12
     private(set) var used = 0
     private var needsArena = false
+    /// By column: rows of the batch in which it is an error; and where conditions inside of it met one.
+    private let erring: UnsafeMutablePointer<ErrorFlags>
+    /// What a step's conditions say of each row, for the longest step.
+    private let truths: UnsafeMutablePointer<UnsafePointer<UInt8>>
+    /// Whether any expression came to an error in the batch.
+    private(set) var sawError = false
     /// Rows of the batch.
     private(set) var count = 0
 
@@ -45,6 +65,9 @@ final class ComputeStage {
                 kinds.append(Self.kind(value))
             }
         }
+        erring = .allocate(capacity: max(kinds.count, 1))
+        erring.initialize(repeating: ErrorFlags(), count: kinds.count)
+        truths = .allocate(capacity: max(fields.map { $0.computed?.conditions.count ?? 0 }.max() ?? 0, 1))
         states = .allocate(capacity: max(kinds.count, 1))
         values = .allocate(capacity: max(kinds.count, 1))
         arena = .allocate(capacity: capacity)
@@ -65,11 +88,10 @@ final class ComputeStage {
                     next += 1
                 }
             }
-            var conditions: [Predicate] = []
-            switch computed.operation {
-            case .choose(let predicates): conditions = predicates
-            case .truth(let predicate): conditions = [predicate]
-            default: break
+            if !computed.conditions.isEmpty {
+                let met = UnsafeMutableRawPointer.allocate(byteCount: PipelineLimits.batchRows, alignment: 64)
+                owned.append(met)
+                erring[result].met = met.assumingMemoryBound(to: UInt8.self)
             }
             // What reads texts needs them beside those that were written, also where it gives a number.
             needsArena = needsArena || kinds[result] == .string || operands.contains { kinds[$0] == .string }
@@ -77,8 +99,11 @@ final class ComputeStage {
                 Step(
                     operation: computed.operation, operands: operands, result: result,
                     from: operands.first.map { kinds[$0] } ?? .int, to: kinds[result],
-                    conditions: conditions.map {
-                        PredicateProgram($0, fields: fields, capacity: PipelineLimits.batchRows)
+                    conditions: computed.conditions.map { condition in
+                        Condition(
+                            program: PredicateProgram(condition, fields: fields, capacity: PipelineLimits.batchRows),
+                            reads: condition.columns.filter { fields[$0].computed != nil }.sorted(),
+                            asksForNull: condition.asksForNull)
                     }))
         }
         needsArena = needsArena || !texts.isEmpty
@@ -86,6 +111,8 @@ final class ComputeStage {
 
     deinit {
         for block in owned { block.deallocate() }
+        erring.deallocate()
+        truths.deallocate()
         states.deallocate()
         values.deallocate()
         arena.deallocate()
@@ -139,12 +166,50 @@ final class ComputeStage {
             self.values[column] = values
         }
         if needsArena { fillArena(native) }
+        sawError = false
         for step in steps {
-            let conditions = step.conditions.map { $0.evaluate(columns(native), count: count) }
-            perform(step, conditions)
+            for at in step.conditions.indices {
+                truths[at] = step.conditions[at].program.evaluate(columns(native), count: count)
+            }
+            perform(step, truths)
+            noteErrors(step)
         }
         return columns(native)
     }
+
+    private func noteErrors(_ step: Step) {
+        let out = state(step.result)
+        var seen: UInt8 = 0
+        for row in 0..<count { seen |= out[row] == FieldState.error.rawValue ? 1 : 0 }
+        erring[step.result].isAny = seen != 0
+        erring[step.result].isMet = false
+        if seen != 0 { sawError = true }
+        guard let met = erring[step.result].met,
+            step.conditions.contains(where: { $0.reads.contains { erring[$0].isAny } })
+        else { return }
+        for row in 0..<count {
+            met[row] = 0
+            for at in step.conditions.indices {
+                let truth = truths[at][row]
+                if truth == Truth.unknown || step.conditions[at].asksForNull {
+                    for column in step.conditions[at].reads where isError(column, row) { met[row] = 1 }
+                }
+                // The conditions behind it are not asked.
+                if truth == Truth.yes { break }
+            }
+            if met[row] != 0 { erring[step.result].isMet = true }
+        }
+    }
+
+    /// Of a computed column, in the batch that was run last.
+    @inline(__always) func isError(_ column: Int, _ row: Int) -> Bool {
+        erring[column].isAny && states[column].unsafelyUnwrapped[row] == FieldState.error.rawValue
+    }
+    /// A condition inside the column's expression took an error for a null.
+    @inline(__always) func isMet(_ column: Int, _ row: Int) -> Bool {
+        erring[column].isMet && erring[column].met.unsafelyUnwrapped[row] != 0
+    }
+    func hasErrors(_ column: Int) -> Bool { erring[column].isAny || erring[column].isMet }
 
     private func columns(_ native: Columns) -> Columns {
         Columns(

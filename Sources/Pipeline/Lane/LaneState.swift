@@ -11,6 +11,7 @@ struct LaneState: ~Copyable {
     let decoder: RecordDecoder
     let scratch = BatchScratch()
     let compute: ComputeStage?
+    let errorPlaces: ErrorPlaces?
     var filter: PredicateProgram?
     let dedup: UnsafeMutablePointer<DedupStage>?
     let outputs: UnsafeMutablePointer<OutputState>
@@ -45,6 +46,7 @@ struct LaneState: ~Copyable {
         eventTime = EventTimeStage(plan.eventTime)
         accumulate = AccumulateStage(partitionOrder: configuration.partitionOrder)
         compute = plan.fields.last?.computed == nil ? nil : ComputeStage(plan.fields)
+        errorPlaces = compute == nil ? nil : ErrorPlaces(plan)
         if let predicate = plan.filter {
             filter = PredicateProgram(predicate, fields: plan.fields, capacity: BatchScratch.rows)
         } else {
@@ -90,6 +92,7 @@ struct LaneState: ~Copyable {
         let columns = compute?.run(decoded) ?? decoded
         let rows = columns.count
         settleOffsets(batch, rows)
+        noteFieldErrors(columns, rows)
         checkFields(columns, rows)
         eventTime.readTimes(
             columns, batch, rows: rows, verdicts: scratch.verdicts, reasons: scratch.reasons, blamed: scratch.blamed,
@@ -213,6 +216,7 @@ struct LaneState: ~Copyable {
         guard filter != nil else { return live }
         let passes = filter!.evaluate(columns, count: rows)
         if reach != nil { noteFilter(passes, live) }
+        if compute != nil { noteErrors(errorPlaces?.filter, passes, live) }
         var kept = 0
         for at in 0..<live {
             let row = Int(scratch.live[at])
@@ -236,6 +240,7 @@ struct LaneState: ~Copyable {
             var admits: UnsafePointer<UInt8>?
             if output.pointee.admits != nil { admits = output.pointee.admits!.evaluate(columns, count: rows) }
             if reach != nil, let admits { noteAdmits(index, admits, live) }
+            if compute != nil, let admits { noteErrors(errorPlaces?.admits[index], admits, live) }
             for program in 0..<output.pointee.programCount {
                 output.pointee.measureResults[program] = (output.pointee.measureAdmits + program).pointee.evaluate(
                     columns, count: rows)
@@ -272,6 +277,7 @@ struct LaneState: ~Copyable {
     private mutating func aggregate(_ columns: borrowing Columns, _ batch: RecordBatch, _ live: Int) {
         for index in 0..<outputCount {
             if reach != nil { noteMeasures(index, live) }
+            if compute != nil { noteMeasureErrors(index, live) }
             (outputs + index).pointee.aggregate(
                 columns, rows: scratch.live, count: live, scratch: scratch, accumulate: accumulate, times: scratch.times,
                 offsets: batch.offsets)

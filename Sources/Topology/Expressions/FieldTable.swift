@@ -6,7 +6,8 @@ struct FieldTable {
     private(set) var names: [String] = []
     private var columns: [String: Int] = [:]
     private var broken: Set<String> = []
-    private var computed: [Computed: Int] = [:]
+    /// Under one key stand texts that only look alike, too: Swift's texts are equal by what they show, ours by their bytes.
+    private var computed: [Computed: [Int]] = [:]
     /// Derived fields that are declared below what is being read.
     var later: Set<String> = []
 
@@ -22,18 +23,22 @@ struct FieldTable {
         columns[plan.name] = plans.count
         names.append(plan.name)
         later.remove(plan.name)
-        if let computed = plan.computed { self.computed[computed] = plans.count }
+        if let computed = plan.computed { self.computed[computed, default: []].append(plans.count) }
         plans.append(plan)
     }
 
     /// The column that holds this, a new one where there is none.
     mutating func hidden(_ computed: Computed, type: FieldType) -> Int {
-        if let column = self.computed[computed], plans[column].type == type { return column }
-        self.computed[computed] = plans.count
+        let name = CanonicalText.computed(computed, type, plans)
+        for column in self.computed[computed] ?? [] where plans[column].type == type {
+            guard let other = plans[column].computed else { continue }
+            if CanonicalText.computed(other, type, plans).utf8.elementsEqual(name.utf8) { return column }
+        }
+        self.computed[computed, default: []].append(plans.count)
         let isPersonal = computed.columns.contains { plans[$0].isPersonal }
         plans.append(
             FieldPlan(
-                name: CanonicalText.computed(computed, type, plans), type: type, path: [], isPersonal: isPersonal,
+                name: name, type: type, path: [], isPersonal: isPersonal,
                 computed: computed, isHidden: true))
         return plans.count - 1
     }

@@ -97,30 +97,3 @@ enum Fingerprint {
         return all.filter { !fields[$0].isHidden }.map { "field: \(CanonicalText.field(fields[$0], fields))" }.sorted()
     }
 }
-
-extension Predicate {
-    /// The columns it reads.
-    var columns: Set<Int> {
-        switch self {
-        case .compare(let column, _, _), .isIn(let column, _, _), .isNull(let column, _), .truth(let column): [column]
-        case .compareColumns(let a, _, let b): [a, b]
-        case .constant: []
-        case .and(let parts), .or(let parts): parts.reduce(into: []) { $0.formUnion($1.columns) }
-        case .not(let part): part.columns
-        }
-    }
-}
-
-extension Computed {
-    /// The columns it reads.
-    var columns: Set<Int> {
-        var found: Set<Int> = []
-        for case .column(let column) in operands { found.insert(column) }
-        switch operation {
-        case .choose(let conditions): for condition in conditions { found.formUnion(condition.columns) }
-        case .truth(let condition): found.formUnion(condition.columns)
-        default: break
-        }
-        return found
-    }
-}
