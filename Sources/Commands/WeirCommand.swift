@@ -27,31 +27,31 @@ public enum WeirCommand {
         }
         let rest = Array(words.dropFirst())
         switch first {
-        case "--help", "-h": return try help(rest, console)
+        case "--help", "-h": return try help(rest, console, asJSON: rest.contains("--json"))
         case "--version": return version(rest, console)
         default: break
         }
         guard let verb = Verbs.all.first(where: { $0.name == first }) else { throw Verbs.unknown(first) }
         let parsed = try Arguments.parse(rest, for: verb)
         if parsed.has("help") {
-            console.out(HelpText.of(verb))
+            console.out(parsed.has("json") ? HelpDocument.of(verb) : HelpText.of(verb))
             return .done
         }
         try verb.check(parsed)
         switch verb.name {
-        case "help": return try help(parsed.operands, console)
+        case "help": return try help(parsed.operands, console, asJSON: parsed.has("json"))
         case "version": return version(rest, console)
         default: return try verb.run(parsed, console)
         }
     }
 
-    private static func help(_ operands: [String], _ console: Console) throws(Fault) -> ExitCode {
+    private static func help(_ operands: [String], _ console: Console, asJSON: Bool) throws(Fault) -> ExitCode {
         guard let name = operands.first(where: { !$0.hasPrefix("-") }) else {
-            console.out(HelpText.page)
+            console.out(asJSON ? HelpDocument.page : HelpText.page)
             return .done
         }
         guard let verb = Verbs.all.first(where: { $0.name == name }) else { throw Verbs.unknown(name) }
-        console.out(HelpText.of(verb))
+        console.out(asJSON ? HelpDocument.of(verb) : HelpText.of(verb))
         return .done
     }
 

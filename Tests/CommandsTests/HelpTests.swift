@@ -13,6 +13,21 @@ func everyCommandsHelpIsAsAgreed(name: String) {
     #expect(help.out.split(separator: "\n").filter { $0.count > CommandsLimits.columns } == [])
 }
 
+@Test func helpIsJSONWhereItIsAskedFor() throws {
+    let page = said("help", "--json")
+    #expect(said("--help", "--json") == page && page.exit == 0)
+    for verb in Verbs.all {
+        let help = said(verb.name, "--help", "--json")
+        #expect(said("help", verb.name, "--json") == help)
+        let usage = verb.usage.isEmpty ? "" : " \(verb.usage)"
+        let lead = #""name":"\#(verb.name)","summary":"\#(verb.summary)","usage":"weir \#(verb.name)\#(usage)""#
+        #expect(page.out.contains("{\(lead)}"))
+        #expect(help.exit == 0 && help.out.hasPrefix("{\(lead),\"options\":["))
+        for option in verb.allOptions { #expect(help.out.contains(#"{"name":"--\#(option.name)","value":"#)) }
+    }
+    #expect(said("help", "nothing", "--json").exit == 2)
+}
+
 @Test func theFirstPageFitsAScreen() {
     let page = said("--help")
     expectGolden(page.out, "help.txt")

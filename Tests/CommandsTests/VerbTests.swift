@@ -3,6 +3,7 @@ import Glibc
 import Model
 import Testing
 import Testkit
+import Topology
 
 @testable import Commands
 
@@ -24,6 +25,21 @@ import Testkit
     #expect(said("check", bad, "\(folder.path)/none.yaml").exit == 2)
     let json = said("check", bad, "--json")
     #expect(json.exit == 3 && json.out.hasPrefix("{\"files\":[{\"file\":\"\(bad)\",\"ok\":false,\"problems\":[{"))
+}
+
+@Test func schemaWritesItsTwoDocuments() throws {
+    let folder = try Folder()
+    #expect(said("schema") == Said(exit: 0, out: Topology.schema, error: ""))
+    #expect(said("schema", "--json").out == Topology.schema)
+    #expect(said("schema", "--markdown").out == Topology.reference)
+    #expect(said("schema", "--markdown", "--json").out.hasPrefix(##"{"markdown":"# The topology file\n"##))
+    let path = "\(folder.path)/topology.schema.json"
+    let bytes = Topology.schema.utf8.count
+    #expect(said("schema", "--out", path) == Said(exit: 0, out: "\(path): \(bytes) bytes\n", error: ""))
+    #expect(read(path) == Topology.schema)
+    #expect(said("schema", "--out", path, "--json").out == "{\"file\":\"\(path)\",\"bytes\":\(bytes)}\n")
+    let nowhere = said("schema", "--out", "\(folder.path)/none/a.json")
+    #expect(nowhere.exit == 2 && nowhere.error.contains("file_unwritable"))
 }
 
 @Test func onlyStrictMakesAWarningAnError() throws {
@@ -100,7 +116,8 @@ import Testkit
 
 @Test(
     arguments: [
-        (["check", "/nonexistent.yaml"], 2), (["run", "/nonexistent.yaml"], 2), (["runn"], 2), (["describe"], 2), (["help"], 0),
+        (["check", "/nonexistent.yaml"], 2), (["run", "/nonexistent.yaml"], 2), (["runn"], 2), (["describe"], 2), (["schema"], 0),
+        (["schema", "x"], 2), (["help"], 0),
         (["generate"], 2), (["status", "--url", "http://127.0.0.1:1"], 1), (["demo", "--seconds", "x"], 2),
     ] as [([String], Int32)])
 func theProcessEndsWithTheDocumentedCode(words: [String], code: Int32) throws {

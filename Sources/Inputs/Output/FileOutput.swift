@@ -1,16 +1,16 @@
 internal import Glibc
-internal import Model
+public import Model
 
 /// A file that is being written. It appears under its name only when it is complete (`finish`); one that was given up leaves
 /// nothing behind. Pipes and devices are written as they are.
-final class FileOutput {
+public final class FileOutput {
     let path: String
     /// Where it is written until it is complete; nil for what is no regular file.
     private let part: String?
     private let descriptor: Int32
     private var isFinished = false
 
-    init(path: String) throws(Fault) {
+    public init(path: String) throws(Fault) {
         self.path = path
         var status = stat()
         part = stat(path, &status) == 0 && status.st_mode & S_IFMT != S_IFREG ? nil : path + ".part"
@@ -36,7 +36,16 @@ final class FileOutput {
         }
     }
 
-    func finish() throws(Fault) {
+    public func write(_ text: String) throws(Fault) {
+        let bytes = Array(text.utf8)
+        var caught: Fault?
+        bytes.withUnsafeBytes { buffer in
+            do throws(Fault) { try write(buffer) } catch { caught = error }
+        }
+        if let caught { throw caught }
+    }
+
+    public func finish() throws(Fault) {
         if let part, rename(part, path) != 0 { throw unwritable(path, errno) }
         isFinished = true
     }
@@ -46,6 +55,6 @@ private func unwritable(_ path: String, _ code: Int32) -> Fault {
     let isFull = code == ENOSPC || code == EDQUOT
     return Fault(
         isFull ? "disk_full" : "file_unwritable", "The file can't be written: \(String(cString: strerror(code))).", place: path,
-        next: isFull ? "Make room, or write fewer events or a compressed file." : "Check the path and its rights.",
+        next: isFull ? "Make room, or write less or to another disk." : "Check the path and its rights.",
         exit: isFull || code == EIO ? .disk : .usage)
 }

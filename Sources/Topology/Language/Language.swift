@@ -11,10 +11,15 @@ enum Language {
         Key("kafka", .section(kafka), default: "{}", "How to reach the brokers."),
         Key("source", .section(source), isRequired: true, "Where records come from."),
         Key(
-            "fields", .named(.section(field), of: "fields", rule: .identifier), isRequired: true, "All that is read of a record."),
-        Key("event_time", .section(eventTime), isRequired: true, "When a record happened."),
+            "fields", .named(.section(field), of: "fields", rule: .identifier), isRequired: true,
+            "All that is read of a record; the rest is skipped and costs nothing."),
+        Key(
+            "event_time", .section(eventTime), isRequired: true,
+            "Where the time of an event stands, and how far out of order events come."),
         Key("filter", .expression, "Records that are taken; the others are `filtered`."),
-        Key("deduplicate", .section(deduplicate), "How copies of an event are recognised."),
+        Key(
+            "deduplicate", .section(deduplicate),
+            "By which fields copies of an event are recognised, and for how long; left out: every record counts."),
         Key(
             "aggregates", .named(.section(aggregate), of: "aggregates", rule: .identifier), isRequired: true,
             "What is computed, an output each."),
@@ -95,7 +100,7 @@ enum Language {
         Key("unit", .words([Word("s"), Word("ms"), Word("us"), Word("ns")]), "A timestamp's unit; default: RFC 3339 text."),
         Key("zone", .text(.zone), "The zone of a timestamp's text that states none."),
         Key("path", .text(.fieldPath), "Where it stands in the record; default: the field's name."),
-        Key("required", .flag, default: "false", "Records without it are rejected."),
+        Key("required", .flag, default: "false", "Records without it, or with null, are rejected."),
         Key("default", .untyped, "Stands in for a missing value or null."),
         Key("class", .words([Word("personal")]), "`personal`: its value never leaves in a rejected record's payload."),
         Key("expr", .expression, "A field computed from others."),
@@ -103,7 +108,7 @@ enum Language {
 
     static let eventTime = Section(
         [
-            Key("field", .text(.reference), "The timestamp field."),
+            Key("field", .text(.reference), "The field of type timestamp that says when it happened."),
             Key("record", .words([Word("timestamp")]), "`timestamp`: the record's own."),
             Key("out_of_orderness", anySpan, default: "0s", "How much older than the newest a record usually is at most."),
             Key("idle_after", someSpan, default: "30s", "A partition silent for so long holds nothing back."),
@@ -112,9 +117,11 @@ enum Language {
 
     static let deduplicate = Section([
         Key("key", .list(.text(.reference), of: "fields"), isRequired: true, "The fields by which copies are recognised."),
-        Key("within", someSpan, isRequired: true, "How long a key is remembered."),
+        Key(
+            "within", someSpan, isRequired: true,
+            "How long a key is remembered, in event time: longer takes more memory, shorter lets late copies through."),
         Key("bucket", someSpan, "The grain of forgetting; default: within/16, at least 1s."),
-        Key("observe", .flag, default: "false", "Copies are counted but pass."),
+        Key("observe", .flag, default: "false", "Copies are counted as duplicates but pass, to try a key out."),
         Key(
             "scope",
             .words([Word("partition"), Word("topic", notBuilt: "leave it out and key the producers' messages by the dedup key")]),
@@ -130,8 +137,10 @@ enum Language {
 
     static let aggregate = Section([
         Key("window", .section(window), isRequired: true, "The stretches of event time."),
-        Key("allowed_lateness", anySpan, default: "0s", "How long after its end a window takes records."),
-        Key("where", .expression, "Records that this aggregate takes."),
+        Key(
+            "allowed_lateness", anySpan, default: "0s",
+            "How long after its end a window still takes records and corrects its row."),
+        Key("where", .expression, "Records that this aggregate takes; default: all that pass the filter."),
         Key(
             "group_by", .list(.text(.reference), of: "fields"), "A row for each combination of values; default: one row a window."
         ),
@@ -198,7 +207,11 @@ enum Language {
         Key("limit", .size((1 << 20)...(1 << 50)), default: "1GiB", "At this size input stops with the cause."),
     ])
 
-    static let commit = Section([Key("every", .span(10...60_000), default: "250ms", "The time between two commits.")])
+    static let commit = Section([
+        Key(
+            "every", .span(10...60_000), default: "250ms",
+            "The time between two commits: shorter makes results earlier, longer costs less.")
+    ])
     static let state = Section([
         Key("directory", .text(.path), default: "./state", "Where state.db and results.db are."),
         Key("memory", .size(0...(1 << 50)), default: "512MiB", "What the process may take, client queues included."),
