@@ -6,6 +6,8 @@ public enum Topology {
     public struct Reading: Sendable {
         public var plan: Plan?
         public var problems: [Problem]
+        /// The plan as one file again, every declared default in it and marked; empty without a plan.
+        public var spelled = ""
         public init(plan: Plan?, problems: [Problem]) {
             self.plan = plan
             self.problems = problems
@@ -71,12 +73,14 @@ public enum Topology {
         _ problems: ProblemList, isStrict strict: Bool, _ surroundings: Surroundings
     ) -> Reading {
         var plan: Plan?
+        var spelled = ""
         // A file that is missing would make errors of keys that only it has.
         if isWhole, let merged {
             let section = DeclarationReader(problems: problems).section(Language.topology, merged, path: "")
             if let section {
                 var reader = PlanReader(problems: problems, source: { sources[$0] }, zone: surroundings.zone, isStrict: strict)
                 plan = reader.plan(section, at: merged.place)
+                if plan != nil { spelled = SpelledFile.text(section) }
                 problems.settleWarnings(accepted: section.section("check")?["accept"], isStrict: strict, isComplete: plan != nil)
             }
         }
@@ -88,6 +92,8 @@ public enum Topology {
             shown.sourceLine = isHidden || line.map { Secrets.mayStand(in: $0) } ?? true ? nil : line
             return shown
         }
-        return Reading(plan: plan, problems: sorted)
+        var reading = Reading(plan: plan, problems: sorted)
+        if plan != nil { reading.spelled = spelled }
+        return reading
     }
 }

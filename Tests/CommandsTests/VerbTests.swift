@@ -42,6 +42,23 @@ import Topology
     #expect(nowhere.exit == 2 && nowhere.error.contains("file_unwritable"))
 }
 
+@Test(arguments: ["demo", "product-usage", "reference"])
+func aPlanIsDescribedAsAgreed(name: String) {
+    let file = "\(packageFolder)/topologies/\(name).yaml"
+    let answer = said("describe", file)
+    #expect(answer.exit == 0 && answer.error == "")
+    expectGolden(answer.out, "describe-\(name).txt")
+    expectGolden(said("describe", file, "--json").out, "describe-\(name).json")
+}
+
+@Test func aWrongTopologyIsDescribedAsCheckTellsIt() throws {
+    let folder = try Folder()
+    let bad = try folder.file("bad.yaml", BuiltInTopologies.reference + "typo: 1\n")
+    #expect(said("describe", bad) == said("check", bad))
+    let none = said("describe", "\(folder.path)/none.yaml")
+    #expect(none.exit == 2 && none.out.contains("unreadable_file"))
+}
+
 @Test func onlyStrictMakesAWarningAnError() throws {
     let folder = try Folder()
     let text = BuiltInTopologies.reference.split(separator: "\ncheck:")[0] + "\n"

@@ -92,7 +92,9 @@ struct DeclarationReader {
                 wrongKind(shape, node, path)
                 return nil
             }
-            return item(self.scalar(shape, scalar, node.place, path))
+            var item = item(self.scalar(shape, scalar, node.place, path))
+            item?.written = scalar.written
+            return item
         }
     }
 

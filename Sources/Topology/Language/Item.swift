@@ -27,6 +27,8 @@ struct Item {
     var keyPlace: Place
     /// The declaration's default, not the file's word.
     var isDefault: Bool
+    /// A single value as it was written, before substitution.
+    var written = ""
 
     var text: String? {
         switch content {
