@@ -4,7 +4,7 @@ internal import Model
 enum HelpText {
     static var page: String {
         var text = "weir – exact windows over event streams: duplicates dropped, freshness told\n\n"
-        text += "usage: weir COMMAND [option…]\n\n"
+        text += "usage: weir COMMAND [option…]      a first look: weir demo\n\n"
         let width = Verbs.all.map(\.name.count).max() ?? 0
         for verb in Verbs.all { text += "  \(padded(verb.name, width))  \(verb.summary)\n" }
         text += """
@@ -13,8 +13,6 @@ enum HelpText {
             progress and logs to stderr; colours only on a terminal, never with NO_COLOR.
 
             \(exitCodes)
-
-            A first look: weir demo
 
             """
         return text
