@@ -14,6 +14,7 @@ public struct Plan: Equatable, Sendable {
     public var aggregates: [AggregatePlan]
     public var late: LatePlan
     public var deadLetters: DeadLetterPlan
+    public var delivery: Delivery
     public var commitEvery: TimeSpan
     public var state: StatePlan
     public var http: HTTPPlan?
@@ -24,7 +25,8 @@ public struct Plan: Equatable, Sendable {
         name: String, owner: String? = nil, description: String? = nil, kafka: KafkaPlan = KafkaPlan(), source: SourcePlan,
         fields: [FieldPlan], eventTime: EventTimePlan, filter: Predicate? = nil, deduplicate: DeduplicatePlan? = nil,
         aggregates: [AggregatePlan], late: LatePlan = .ledger(keep: .days(30)), deadLetters: DeadLetterPlan = .standard,
-        commitEvery: TimeSpan = .milliseconds(250), state: StatePlan = StatePlan(), http: HTTPPlan? = nil,
+        delivery: Delivery = .embedded, commitEvery: TimeSpan = .milliseconds(250), state: StatePlan = StatePlan(),
+        http: HTTPPlan? = nil,
         fingerprint: [FingerprintPart] = []
     ) {
         self.name = name
@@ -39,11 +41,24 @@ public struct Plan: Equatable, Sendable {
         self.aggregates = aggregates
         self.late = late
         self.deadLetters = deadLetters
+        self.delivery = delivery
         self.commitEvery = commitEvery
         self.state = state
         self.http = http
         self.fingerprint = fingerprint
     }
+}
+
+/// Which commit is the truth, and what readers of the outputs see after a crash (S20–S22).
+public enum Delivery: Equatable, Sendable {
+    /// One SQLite transaction; this process reads all partitions.
+    case embedded
+    /// A Kafka transaction with the rows in it; instances share the partitions.
+    case exactlyOnce
+    /// A Kafka transaction; rows are sent after it and again after a crash.
+    case atLeastOnce
+    /// Instances form a consumer group.
+    public var isGroup: Bool { self != .embedded }
 }
 
 /// One part of a topology's fingerprint: `source`, `deduplicate` or `aggregate NAME`. Words, places, pace and memory are in none.

@@ -1,0 +1,61 @@
+/// How a consumer group cuts its work: an input lane for each input partition, a merge lane for each partition of the partials
+/// topic. A unit's lane number is its partition of the changelog, so that every instance finds the same one (S20).
+public struct GroupLayout: Equatable, Sendable {
+    public struct Topics: Equatable, Sendable {
+        public var changelog: String
+        public var partials: String
+        public var watermarks: String
+        public var results: String
+        public init(group: String, name: String) {
+            let prefix = "\(group).weir.\(name)"
+            changelog = "\(prefix).changelog"
+            partials = "\(prefix).partials"
+            watermarks = "\(prefix).watermarks"
+            results = "\(prefix).results"
+        }
+    }
+
+    public var topics: Topics
+    /// Sorted; the index is the lane number.
+    public var inputs: [PartitionID]
+    /// 0 where every aggregate is merged in its own partition (S14).
+    public var mergeLanes: Int
+
+    public init(plan: Plan, group: String, inputs: [PartitionID]) {
+        topics = Topics(group: group, name: plan.name)
+        self.inputs = inputs.sorted()
+        mergeLanes = plan.aggregates.allSatisfy(\.isKeyed) ? 0 : inputs.count
+    }
+
+    /// Units, and so partitions of the changelog.
+    public var units: Int { inputs.count + mergeLanes }
+
+    public func isMerge(_ lane: LaneNumber) -> Bool { lane >= inputs.count }
+
+    /// What the unit reads.
+    public func partition(of lane: LaneNumber) -> PartitionID {
+        isMerge(lane) ? PartitionID(topic: topics.partials, number: lane - Int32(inputs.count)) : inputs[Int(lane)]
+    }
+
+    /// nil: the group has no such unit.
+    public func lane(of partition: PartitionID) -> LaneNumber? {
+        if partition.topic == topics.partials {
+            return partition.number >= 0 && partition.number < mergeLanes ? Int32(inputs.count) + partition.number : nil
+        }
+        return inputs.firstIndex(of: partition).map(LaneNumber.init)
+    }
+
+    public func changelog(of lane: LaneNumber) -> PartitionID { PartitionID(topic: topics.changelog, number: lane) }
+
+    /// Where tables' rows of a unit go: merge lane m and input lane m share one.
+    public func results(of lane: LaneNumber) -> PartitionID {
+        PartitionID(topic: topics.results, number: lane % Int32(inputs.count))
+    }
+
+    public var watermarks: PartitionID { PartitionID(topic: topics.watermarks, number: 0) }
+
+    /// Which merge lane's partition takes partials with this key. The same for every lane, so that a group meets in one place.
+    public func mergePartition(ofKey key: UnsafeRawBufferPointer) -> Int32 {
+        Int32(truncatingIfNeeded: Hash64.of(key) % UInt64(mergeLanes))
+    }
+}
