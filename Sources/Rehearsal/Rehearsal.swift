@@ -197,18 +197,11 @@ public final class Rehearsal {
 
     private func tick(ending: Bool = false) throws(Fault) {
         if store.head.time.ended { return }
-        let now = clock.monotonic()
         let idle = cycle.time.idle
-        let due = cycle.dueOutputs(now: now)
-        let request = SealRequest(due: due, floor: cycle.time.watermark, closesAll: ending)
-        let answers = lanes.map { $0.seal(request, isIdle: idle.contains($0.number)) }
-        let leaving = ending ? [] : cycle.candidates(with: answers, now: now)
         let commit = cycle.form(
-            answers: answers, leaving: leaving.sorted(), granted: [], ending: ending, now: now, wall: clock.wall(),
-            ship: { number, watermark in
-                let request = SealRequest(due: plan.aggregates.map { _ in false }, floor: watermark)
-                return lanes.first { $0.number == number }?.seal(request, isIdle: true)
-            })
+            ending: ending, now: clock.monotonic(), wall: { clock.wall() },
+            seal: { request in lanes.map { $0.seal(request, isIdle: idle.contains($0.number)) } },
+            ship: { number, request in lanes.first { $0.number == number }?.seal(request, isIdle: true) })
         guard let commit else { return }
         try store.commit(commit)
         try results.catchUp()

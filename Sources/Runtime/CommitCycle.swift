@@ -63,42 +63,30 @@ public struct CommitCycle {
     /// A choice that the next commit records.
     public mutating func record(_ decision: Decision) { pending.append(decision) }
 
-    /// Which outputs show early rows in the commit that begins now (S15): asked once a commit, before the lanes are sealed.
-    public mutating func dueOutputs(now: MonotonicTime) -> [Bool] {
-        plan.aggregates.indices.map { index in
-            switch plan.aggregates[index].emit {
-            case .everyCommit: return true
-            case .every(let pace):
-                if let next = nextEarly[index], now < next { return false }
-                nextEarly[index] = now + pace
-                return true
-            case .final, .onTime: return false
-            }
-        }
-    }
-
-    /// Lanes that have been silent long enough to be left out, by what they said last. Each is asked whether it still is
-    /// before `form` is told that it leaves.
-    public func candidates(with answers: [LaneAnswer], now: MonotonicTime) -> [LaneNumber] {
-        var known = reports
-        for answer in answers { known[answer.sealed.lane] = Self.report(answer) }
-        return timekeeper.candidates(Array(known.values), now: now)
-    }
-
     /// When silence alone would change something; nil: only records can.
     public var nextDecision: MonotonicTime? { timekeeper.nextDecision(Array(reports.values)) }
 
     /// By output: when early rows are due next (S15, `every`); nil: at once, or never.
     public var earlyRowsDue: [MonotonicTime?] { nextEarly }
 
-    /// The commit, or nil where nothing happened that needs one. `granted`: idle lanes that may have taken records, or that
-    /// can't be asked now; the watermark waits for them. `ship` asks an idle lane for what it holds up to the combined watermark;
-    /// idle lanes take no records, so it answers at once. `ending`: the bounded input is over and the
-    /// lanes were sealed with `closesAll`.
+    /// One commit, in the order that everyone shares who drives lanes: they are sealed, the silent ones leave, and what is due
+    /// is formed. nil where nothing happened that needs one.
+    ///
+    /// `seal` asks the lanes for their deltas; one that does not answer keeps its own for the next commit. The request's floor
+    /// is for idle lanes. `leave` is asked which of the lanes that could be left out, in ascending order, take nothing from now
+    /// on. `holding` names the idle lanes that may have taken records, or that can't be asked now; the watermark waits for them.
+    /// `ship` asks an idle lane for what it holds up to the combined watermark; idle lanes take no records, so it answers at
+    /// once. None of them may touch this value. `ending`: the bounded input is over, so lanes close all and nothing is idle.
     public mutating func form(
-        answers: [LaneAnswer], leaving: [LaneNumber], granted: Set<LaneNumber>, ending: Bool, now: MonotonicTime, wall: WallTime,
-        ship: (LaneNumber, EventTime) -> LaneAnswer?
+        ending: Bool, now: MonotonicTime, wall: () -> WallTime,
+        seal: (SealRequest) -> [LaneAnswer],
+        leave: (_ candidates: [LaneNumber], _ answers: [LaneAnswer]) -> [LaneNumber] = { candidates, _ in candidates },
+        holding: () -> Set<LaneNumber> = { [] },
+        ship: (LaneNumber, SealRequest) -> LaneAnswer?
     ) -> Commit? {
+        let answers = seal(SealRequest(due: dueOutputs(now), floor: timekeeper.time.watermark, closesAll: ending))
+        let leaving = ending ? [] : leave(candidates(answers, now), answers)
+        let granted = holding()
         var sealed = answers.map(\.sealed)
         let changedBefore = answers.contains { !isQuiet($0.sealed) }
         for answer in answers { note(answer) }
@@ -114,9 +102,11 @@ public struct CommitCycle {
             asOf = timekeeper.end(Array(reports.values))
             decisions.append(.ended)
         } else if let combined = timekeeper.time.watermark, combined != watermarkBefore || !leaving.isEmpty {
+            // Early rows were asked for already.
+            let request = SealRequest(due: plan.aggregates.map { _ in false }, floor: combined)
             for lane in timekeeper.time.idle.sorted()
             where (openCloses[lane] ?? EventTime(milliseconds: .min)) > EventTime(milliseconds: .min) {
-                guard let answer = ship(lane, combined) else { continue }
+                guard let answer = ship(lane, request) else { continue }
                 note(answer)
                 sealed.append(answer.sealed)
             }
@@ -127,9 +117,30 @@ public struct CommitCycle {
         guard changedBefore || !decisions.isEmpty || !step.rows.isEmpty || !step.changes.isEmpty else { return nil }
         number += 1
         return Commit(
-            number: number, at: wall, lanes: sealed, merge: step.changes, rows: step.rows, decisions: decisions,
+            number: number, at: wall(), lanes: sealed, merge: step.changes, rows: step.rows, decisions: decisions,
             time: timekeeper.time,
             progress: step.progress)
+    }
+
+    /// Which outputs show early rows in the commit that begins now (S15): asked once a commit.
+    private mutating func dueOutputs(_ now: MonotonicTime) -> [Bool] {
+        plan.aggregates.indices.map { index in
+            switch plan.aggregates[index].emit {
+            case .everyCommit: return true
+            case .every(let pace):
+                if let next = nextEarly[index], now < next { return false }
+                nextEarly[index] = now + pace
+                return true
+            case .final, .onTime: return false
+            }
+        }
+    }
+
+    /// Lanes that have been silent long enough to be left out, by what they said last.
+    private func candidates(_ answers: [LaneAnswer], _ now: MonotonicTime) -> [LaneNumber] {
+        var known = reports
+        for answer in answers { known[answer.sealed.lane] = Self.report(answer) }
+        return timekeeper.candidates(Array(known.values), now: now).sorted()
     }
 
     private mutating func note(_ answer: LaneAnswer) {

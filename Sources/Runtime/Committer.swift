@@ -140,17 +140,14 @@ final class Committer: @unchecked Sendable {
     /// One commit, if there is anything to commit.
     private func tick(last: Bool, ending: Bool) throws(Fault) {
         let now = clock.monotonic()
-        let answers = seal(
-            SealRequest(due: cycle.dueOutputs(now: now), floor: cycle.time.watermark, closesAll: ending),
-            // The first commit says where each partition begins: nobody should be missing.
-            wait: last || cycle.number == 0)
-        let leaving = ending || !takesIdleDecisions ? [] : leave(answers, now)
+        // The first commit says where each partition begins: nobody should be missing.
+        let wait = last || cycle.number == 0
         let before = cycle.time
-        // An idle lane that did not answer can't be asked for its windows: the watermark must not pass them without it.
-        let holding = granted.union(before.idle.intersection(outstanding))
         let commit = cycle.form(
-            answers: answers, leaving: leaving, granted: holding, ending: ending, now: now, wall: clock.wall(),
-            ship: { lane, watermark in ship(lane, watermark) })
+            ending: ending, now: now, wall: { clock.wall() }, seal: { seal($0, wait: wait) },
+            leave: { takesIdleDecisions ? leave($0, $1) : [] },
+            // An idle lane that did not answer can't be asked for its windows: the watermark must not pass them without it.
+            holding: { granted.union(before.idle.intersection(outstanding)) }, ship: { ship($0, $1) })
         if let commit {
             try makeDurable(commit)
             tellDecisions(commit, before)
@@ -219,9 +216,9 @@ final class Committer: @unchecked Sendable {
     }
 
     /// Of the lanes that could be left out, those that confirm that they still are silent; they take nothing from now on.
-    private func leave(_ answers: [CommitCycle.LaneAnswer], _ now: MonotonicTime) -> [LaneNumber] {
+    private func leave(_ candidates: [LaneNumber], _ answers: [CommitCycle.LaneAnswer]) -> [LaneNumber] {
         let answered = Dictionary(uniqueKeysWithValues: answers.map { ($0.sealed.lane, $0.silentSince) })
-        return cycle.candidates(with: answers, now: now).filter { number in
+        return candidates.filter { number in
             guard let since = answered[number], let lane = lanes[number] else { return false }
             return ask(lane) { lane in
                 guard lane.isStillSilent(since: since) else { return false }
@@ -231,9 +228,8 @@ final class Committer: @unchecked Sendable {
         }
     }
 
-    private func ship(_ number: LaneNumber, _ watermark: EventTime) -> CommitCycle.LaneAnswer? {
+    private func ship(_ number: LaneNumber, _ request: SealRequest) -> CommitCycle.LaneAnswer? {
         guard let lane = lanes[number], !outstanding.contains(number) else { return nil }
-        let request = SealRequest(due: plan.aggregates.map { _ in false }, floor: watermark)
         let report = ask(lane) { $0.seal(request) }
         reports[number]?.answer = report.answer
         return report.answer

@@ -121,17 +121,18 @@ public final class LaneBench {
     @discardableResult public func end() -> Commit? { form(ending: true) }
 
     private func form(ending: Bool) -> Commit? {
-        let due = cycle.dueOutputs(now: now)
         let idle = cycle.time.idle
-        let combined = cycle.time.watermark
-        let answers = cores.indices.filter { !late.contains(LaneNumber($0)) }.map { at in
-            answer(at, SealRequest(due: due, floor: idle.contains(LaneNumber(at)) ? combined : nil, closesAll: ending))
-        }
-        let leaving = ending ? [] : cycle.candidates(with: answers, now: now)
         let commit = cycle.form(
-            answers: answers, leaving: leaving.sorted(), granted: idle.intersection(late), ending: ending, now: now,
-            wall: WallTime(milliseconds: now.nanoseconds / 1_000_000),
-            ship: { lane, floor in late.contains(lane) ? nil : answer(Int(lane), SealRequest(due: due, floor: floor)) })
+            ending: ending, now: now, wall: { WallTime(milliseconds: now.nanoseconds / 1_000_000) },
+            seal: { request in
+                cores.indices.filter { !late.contains(LaneNumber($0)) }.map { at in
+                    var request = request
+                    if !idle.contains(LaneNumber(at)) { request.floor = nil }
+                    return answer(at, request)
+                }
+            },
+            holding: { idle.intersection(late) },
+            ship: { lane, request in late.contains(lane) ? nil : answer(Int(lane), request) })
         if let commit { apply(commit) }
         return commit
     }

@@ -66,7 +66,7 @@ enum RawClient {
     }
 
     /// Writes one record in a transaction and runs `body` before the transaction is committed.
-    static func whileOpen(_ value: String, in topic: String, _ cluster: KafkaCluster, _ body: () throws -> Void) throws {
+    static func whileOpen<T>(_ value: String, in topic: String, _ cluster: KafkaCluster, _ body: () throws -> T) throws -> T {
         let producer = try handle(
             RD_KAFKA_PRODUCER, ["bootstrap.servers": cluster.bootstrap, "transactional.id": "\(topic)-writer"])
         defer { rd_kafka_destroy(producer) }
@@ -78,8 +78,9 @@ enum RawClient {
         let code = weir_produce(producer, into, 0, -1, nil, 0, &bytes, bytes.count, nil, nil, nil, nil, 0)
         guard code == RD_KAFKA_RESP_ERR_NO_ERROR else { throw Failed(what: "not sent") }
         rd_kafka_flush(producer, 20_000)
-        try body()
+        let result = try body()
         try check(rd_kafka_commit_transaction(producer, 20_000))
+        return result
     }
 
     private static func text(_ bytes: UnsafeMutableRawPointer?, _ count: Int) -> String? {
