@@ -59,6 +59,10 @@ public final class KafkaConsumer: @unchecked Sendable {
         }
     }
 
+    /// Ends a partition that another process takes over, so that it can be opened anew later. Its lane must have closed it. Waits for
+    /// librdkafka's thread.
+    public func release(_ id: PartitionID) { state.withLock { $0.partitions.removeValue(forKey: id) }?.retire() }
+
     /// Asks for the topics' partitions and makes them known to this client, so that a new one can be opened at once. Call it at
     /// most every 30 s, never on a lane's queue.
     public func discover(_ topics: [String], within limit: TimeSpan) throws(Fault) -> [PartitionID] {

@@ -22,20 +22,13 @@ final class Committer: @unchecked Sendable {
     let board: FactsBoard
     let onEvent: @Sendable (OperationalEvent) -> Void
     let publisher: RowPublisher?
-    private let watch: EndWatch
     /// A replay takes none (S6).
     private let takesIdleDecisions: Bool
     var cycle: CommitCycle
 
-    private(set) var lanes: [LaneNumber: Lane] = [:]
-    private var reports: [LaneNumber: LaneReport] = [:]
-    private let mailbox = Mutex<[LaneReport]>([])
-    private var outstanding: Set<LaneNumber> = []
-    private var granted: Set<LaneNumber> = []
-    private var isPaused = false
+    let crew: LaneCrew
     private var lastTick: MonotonicTime?
     private var nextMeasure: MonotonicTime?
-    private var nextNudge: MonotonicTime?
     var nextGroupCommit: MonotonicTime?
     /// Committed here, not yet told to the group.
     var untoldOffsets: [PartitionID: Int64] = [:]
@@ -67,7 +60,7 @@ final class Committer: @unchecked Sendable {
         self.board = board
         self.clock = clock
         self.onEvent = onEvent
-        watch = EndWatch(source)
+        crew = LaneCrew(source: source, idleAfter: plan.eventTime.idleAfter, clock: clock)
     }
 
     // MARK: From any thread
@@ -85,7 +78,7 @@ final class Committer: @unchecked Sendable {
     // MARK: The run
 
     func add(_ lane: Lane, watermark: EventTime?, newestEventTime: EventTime?, committedOffset: Int64?, redelivered: Int64) {
-        lanes[lane.number] = lane
+        crew.add(lane)
         cycle.add(
             lane: lane.number, watermark: watermark, newestEventTime: newestEventTime, nextOffset: committedOffset,
             silentSince: clock.monotonic(), redelivered: redelivered)
@@ -103,7 +96,7 @@ final class Committer: @unchecked Sendable {
             }
             try tick(last: false, ending: false)
             if !isBounded {
-                let found = watch.newPartitions(known: Set(lanes.values.map(\.partition)), now: clock.monotonic())
+                let found = crew.newPartitions()
                 do throws(Fault) {
                     if !found.isEmpty { try addFound(found) }
                 } catch {
@@ -111,9 +104,7 @@ final class Committer: @unchecked Sendable {
                     if !error.isTransient { throw error }
                 }
             }
-            guard reports.count == lanes.count, outstanding.isEmpty,
-                reports.values.allSatisfy({ $0.isFinished || $0.fault != nil })
-            else { continue }
+            guard crew.isOver else { continue }
             let isWhole = reports.values.allSatisfy { $0.fault == nil }
             if isBounded, isWhole, until != .now {
                 try tick(last: true, ending: true)
@@ -144,10 +135,10 @@ final class Committer: @unchecked Sendable {
         let wait = last || cycle.number == 0
         let before = cycle.time
         let commit = cycle.form(
-            ending: ending, now: now, wall: { clock.wall() }, seal: { seal($0, wait: wait) },
-            leave: { takesIdleDecisions ? leave($0, $1) : [] },
+            ending: ending, now: now, wall: { clock.wall() }, seal: { request in crew.seal(wait: wait) { _ in request } },
+            leave: { takesIdleDecisions ? crew.leave($0, $1) : [] },
             // An idle lane that did not answer can't be asked for its windows: the watermark must not pass them without it.
-            holding: { granted.union(before.idle.intersection(outstanding)) }, ship: { ship($0, $1) })
+            holding: { crew.granted.union(before.idle.intersection(crew.outstanding)) }, ship: { crew.ship($0, $1) })
         if let commit {
             try makeDurable(commit)
             tellDecisions(commit, before)
@@ -156,107 +147,8 @@ final class Committer: @unchecked Sendable {
         }
         try handOn(commit, last: last)
         if commit != nil { lastCommitAt = clock.monotonic() }
-        grantTurns()
+        for lane in crew.waiting where cycle.time.idle.contains(lane) { crew.grant(lane, cycle.time.watermark) }
         try look(commit, now)
-    }
-
-    // MARK: Lanes
-
-    /// Asks every lane for its delta and waits a moment; a lane that is late keeps its partials, watermark and offsets until
-    /// the next commit.
-    private func seal(_ request: SealRequest, wait: Bool) -> [CommitCycle.LaneAnswer] {
-        let group = DispatchGroup()
-        for (number, lane) in lanes where !outstanding.contains(number) {
-            outstanding.insert(number)
-            group.enter()
-            lane.run { lane in
-                let report = lane.seal(request)
-                self.mailbox.withLock { $0.append(report) }
-                group.leave()
-            }
-        }
-        if request.closesAll {
-            // Nothing comes after the end, so nobody may be missing.
-            group.wait()
-        } else {
-            let limit = wait ? RuntimeLimits.lastSealWait : RuntimeLimits.sealWait
-            _ = group.wait(timeout: .now() + .milliseconds(Int(limit.milliseconds)))
-        }
-        let arrived = mailbox.withLock { box in
-            defer { box = [] }
-            return box
-        }
-        var silent: [(lane: LaneNumber, partition: PartitionID, silence: MonotonicTime)] = []
-        let now = clock.monotonic()
-        for report in arrived {
-            let sealed = report.answer.sealed
-            outstanding.remove(sealed.lane)
-            granted.remove(sealed.lane)
-            if let end = report.confirmedEnd, end >= sealed.nextOffset,
-                now - report.answer.silentSince >= plan.eventTime.idleAfter
-            {
-                silent.append((sealed.lane, sealed.partition, report.answer.silentSince))
-            }
-        }
-        let confirmed = source.grows ? watch.confirmations(of: silent, now: now) : nil
-        return arrived.map { report in
-            var report = report
-            let lane = report.answer.sealed.lane
-            if silent.contains(where: { $0.lane == lane }) {
-                if let confirmed {
-                    report.answer.isFullyRead = confirmed[lane].map { $0 <= report.confirmedEnd ?? .min } ?? false
-                    if confirmed[lane] != nil, !report.answer.isFullyRead { watch.forget(lane) }
-                } else {
-                    report.answer.isFullyRead = true
-                }
-            }
-            reports[lane] = report
-            return report.answer
-        }
-    }
-
-    /// Of the lanes that could be left out, those that confirm that they still are silent; they take nothing from now on.
-    private func leave(_ candidates: [LaneNumber], _ answers: [CommitCycle.LaneAnswer]) -> [LaneNumber] {
-        let answered = Dictionary(uniqueKeysWithValues: answers.map { ($0.sealed.lane, $0.silentSince) })
-        return candidates.filter { number in
-            guard let since = answered[number], let lane = lanes[number] else { return false }
-            return ask(lane) { lane in
-                guard lane.isStillSilent(since: since) else { return false }
-                lane.becomeIdle()
-                return true
-            }
-        }
-    }
-
-    private func ship(_ number: LaneNumber, _ request: SealRequest) -> CommitCycle.LaneAnswer? {
-        guard let lane = lanes[number], !outstanding.contains(number) else { return nil }
-        let report = ask(lane) { $0.seal(request) }
-        reports[number]?.answer = report.answer
-        return report.answer
-    }
-
-    /// Asks a lane something that it answers between two turns. A lane waits for nothing, so this can't take long.
-    private func ask<T: Sendable>(_ lane: Lane, _ body: @escaping @Sendable (isolated Lane) -> T) -> T {
-        let reply = Reply<T>()
-        lane.run { reply.give(body($0)) }
-        return reply.wait()
-    }
-
-    private func grantTurns() {
-        let idle = cycle.time.idle
-        for (number, report) in reports where report.wantsTurn && idle.contains(number) && !outstanding.contains(number) {
-            guard let lane = lanes[number] else { continue }
-            let watermark = cycle.time.watermark
-            granted.insert(number)
-            reports[number]!.wantsTurn = false
-            lane.run { $0.grant(watermark) }
-        }
-    }
-
-    func pause(_ yes: Bool) {
-        guard yes != isPaused else { return }
-        isPaused = yes
-        for lane in lanes.values { lane.run { $0.pause(yes) } }
     }
 
     // MARK: Telling
@@ -270,7 +162,7 @@ final class Committer: @unchecked Sendable {
             case .speaks(let lane, _):
                 if let report = reports[lane] { onEvent(.speaks(report.answer.sealed.partition)) }
             case .resumed(let lane, let from, let to):
-                if let lane = lanes[lane] { onEvent(.resumed(lane.partition, from: from, to: to)) }
+                if let lane = crew.lanes[lane] { onEvent(.resumed(lane.partition, from: from, to: to)) }
             case .advanced, .ended: break
             }
         }
@@ -282,16 +174,13 @@ final class Committer: @unchecked Sendable {
             toldStopped.insert(number)
             onEvent(.partitionStopped(report.answer.sealed.partition, fault))
         }
-        if nextNudge.map({ now >= $0 }) ?? true {
-            nextNudge = now + RuntimeLimits.nudgeEvery
-            for lane in lanes.values { lane.run { $0.nudge() } }
-        }
+        crew.nudge(now)
         let isMeasured = nextMeasure.map { now >= $0 } ?? true
         if isMeasured { nextMeasure = now + RuntimeLimits.measureEvery }
         let measured = isMeasured ? try store.measurements() : nil
         if isMeasured { tellBursts() }
         // Paused lanes give no reason to commit, so it is looked for here whether the outbox has emptied.
-        if isPaused, let measured, measured.outboxBytes <= StateLimits.outboxBytes { pause(false) }
+        if crew.isPaused, let measured, measured.outboxBytes <= StateLimits.outboxBytes { crew.pause(false) }
         board.update(
             reports: reports, time: cycle.time, commit: commit, measured: measured,
             freeDisk: isMeasured ? directory.freeBytes : nil,
@@ -338,42 +227,14 @@ final class Committer: @unchecked Sendable {
     }
 
     func close() {
-        let group = DispatchGroup()
-        for lane in lanes.values {
-            group.enter()
-            lane.run {
-                $0.close()
-                group.leave()
-            }
-        }
-        _ = group.wait(timeout: .now() + .milliseconds(Int(RuntimeLimits.closeLimit.milliseconds)))
+        crew.close()
         publisher?.close()
     }
 
-    var firstRecordAt: MonotonicTime? { reports.values.compactMap(\.firstTakenAt).min() }
-    var turnWaits: Histogram {
-        reports.values.reduce(into: Histogram()) { $0.merge($1.turnWaits) }
-    }
+    var reports: [LaneNumber: LaneReport] { crew.reports }
+    var lanes: [LaneNumber: Lane] { crew.lanes }
+    var firstRecordAt: MonotonicTime? { crew.firstRecordAt }
+    var turnWaits: Histogram { crew.turnWaits }
     var books: Books { reports.values.reduce(Books(outputs: plan.aggregates.count)) { $0 + $1.answer.sealed.books } }
-    var stopped: [PartitionID: Fault] {
-        Dictionary(uniqueKeysWithValues: reports.values.compactMap { r in r.fault.map { (r.answer.sealed.partition, $0) } })
-    }
-}
-
-/// One answer from another queue.
-private final class Reply<T: Sendable>: Sendable {
-    private let value = Mutex<T?>(nil)
-    private let done = DispatchSemaphore(value: 0)
-
-    func give(_ answer: T) {
-        value.withLock { $0 = answer }
-        done.signal()
-    }
-
-    func wait() -> T {
-        while true {
-            done.wait()
-            if let answer = value.withLock({ $0 }) { return answer }
-        }
-    }
+    var stopped: [PartitionID: Fault] { crew.stopped }
 }

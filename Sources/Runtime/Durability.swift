@@ -16,7 +16,7 @@ extension Committer {
             do throws(Fault) {
                 let receipt = try store.commit(commit)
                 if let failedAt { recovered(since: failedAt, wasDisk: wasDisk) }
-                pause(receipt.holdInput)
+                crew.pause(receipt.holdInput)
                 tellSlow(commit, receipt)
                 return
             } catch {
@@ -33,7 +33,7 @@ extension Committer {
     }
 
     private func stuck(_ fault: Fault, _ number: Int64) {
-        pause(true)
+        crew.pause(true)
         board.set(state: .waiting(fault))
         switch fault.code {
         case "disk_full": onEvent(.diskFull(free: ByteCount(directory.freeBytes ?? 0)))
@@ -54,7 +54,7 @@ extension Committer {
         let after = clock.monotonic() - failedAt
         onEvent(wasDisk ? .diskBack(free: ByteCount(directory.freeBytes ?? 0), after: after) : .commitBack(after: after))
         board.set(state: .running)
-        pause(false)
+        crew.pause(false)
     }
 
     private func tellSlow(_ commit: Commit, _ receipt: CommitReceipt) {

@@ -1,0 +1,191 @@
+import Dispatch
+import Freshness
+import Model
+import Pipeline
+import Synchronization
+
+/// The lanes of one process as whoever commits sees them: asks them for their deltas and notes what they said. Everything is called
+/// on the committer's queue.
+///
+/// `@unchecked Sendable` is true because: the run's queue is the only one to touch what changes; the mailbox is behind a `Mutex`.
+final class LaneCrew: @unchecked Sendable {
+    private let source: any Source
+    private let idleAfter: TimeSpan
+    private let clock: any Clock
+    private let watch: EndWatch
+    private let mailbox = Mutex<[LaneReport]>([])
+    private(set) var lanes: [LaneNumber: Lane] = [:]
+    private(set) var reports: [LaneNumber: LaneReport] = [:]
+    /// Asked, and not answered yet.
+    private(set) var outstanding: Set<LaneNumber> = []
+    /// Idle lanes that may take records.
+    private(set) var granted: Set<LaneNumber> = []
+    private(set) var isPaused = false
+    private var nextNudge: MonotonicTime?
+
+    init(source: any Source, idleAfter: TimeSpan, clock: any Clock) {
+        self.source = source
+        self.idleAfter = idleAfter
+        self.clock = clock
+        watch = EndWatch(source)
+    }
+
+    func add(_ lane: Lane) { lanes[lane.number] = lane }
+
+    /// Partitions that appeared since the last look.
+    func newPartitions() -> [PartitionID] {
+        watch.newPartitions(known: Set(lanes.values.map(\.partition)), now: clock.monotonic())
+    }
+
+    /// Every lane has said that it takes nothing more.
+    var isOver: Bool {
+        reports.count == lanes.count && outstanding.isEmpty && reports.values.allSatisfy { $0.isFinished || $0.fault != nil }
+    }
+
+    // MARK: Commits
+
+    /// Asks every lane for its delta and waits a moment; a lane that is late keeps its partials, watermark and offsets until
+    /// the next commit.
+    func seal(wait: Bool, _ request: (LaneNumber) -> SealRequest) -> [CommitCycle.LaneAnswer] {
+        let group = DispatchGroup()
+        var closesAll = false
+        for (number, lane) in lanes where !outstanding.contains(number) {
+            outstanding.insert(number)
+            let request = request(number)
+            closesAll = closesAll || request.closesAll
+            group.enter()
+            lane.run { lane in
+                let report = lane.seal(request)
+                self.mailbox.withLock { $0.append(report) }
+                group.leave()
+            }
+        }
+        if closesAll {
+            // Nothing comes after the end, so nobody may be missing.
+            group.wait()
+        } else {
+            let limit = wait ? RuntimeLimits.lastSealWait : RuntimeLimits.sealWait
+            _ = group.wait(timeout: .now() + .milliseconds(Int(limit.milliseconds)))
+        }
+        let arrived = mailbox.withLock { box in
+            defer { box = [] }
+            return box
+        }
+        var silent: [(lane: LaneNumber, partition: PartitionID, silence: MonotonicTime)] = []
+        let now = clock.monotonic()
+        for report in arrived {
+            let sealed = report.answer.sealed
+            outstanding.remove(sealed.lane)
+            granted.remove(sealed.lane)
+            if let end = report.confirmedEnd, end >= sealed.nextOffset, now - report.answer.silentSince >= idleAfter {
+                silent.append((sealed.lane, sealed.partition, report.answer.silentSince))
+            }
+        }
+        let confirmed = source.grows ? watch.confirmations(of: silent, now: now) : nil
+        return arrived.map { report in
+            var report = report
+            let lane = report.answer.sealed.lane
+            if silent.contains(where: { $0.lane == lane }) {
+                if let confirmed {
+                    report.answer.isFullyRead = confirmed[lane].map { $0 <= report.confirmedEnd ?? .min } ?? false
+                    if confirmed[lane] != nil, !report.answer.isFullyRead { watch.forget(lane) }
+                } else {
+                    report.answer.isFullyRead = true
+                }
+            }
+            reports[lane] = report
+            return report.answer
+        }
+    }
+
+    /// Of the lanes that could be left out, those that confirm that they still are silent; they take nothing from now on.
+    func leave(_ candidates: [LaneNumber], _ answers: [CommitCycle.LaneAnswer]) -> [LaneNumber] {
+        let answered = Dictionary(uniqueKeysWithValues: answers.map { ($0.sealed.lane, $0.silentSince) })
+        return candidates.filter { number in
+            guard let since = answered[number], let lane = lanes[number] else { return false }
+            return ask(lane) { lane in
+                guard lane.isStillSilent(since: since) else { return false }
+                lane.becomeIdle()
+                return true
+            }
+        }
+    }
+
+    func ship(_ number: LaneNumber, _ request: SealRequest) -> CommitCycle.LaneAnswer? {
+        guard let lane = lanes[number], !outstanding.contains(number) else { return nil }
+        let report = ask(lane) { $0.seal(request) }
+        reports[number]?.answer = report.answer
+        return report.answer
+    }
+
+    /// Idle lanes with a record that waits to be taken.
+    var waiting: [LaneNumber] { reports.filter { $0.value.wantsTurn && !outstanding.contains($0.key) }.map(\.key).sorted() }
+
+    /// Lets an idle lane take records, from `watermark` on (S6).
+    func grant(_ number: LaneNumber, _ watermark: EventTime?) {
+        guard let lane = lanes[number] else { return }
+        granted.insert(number)
+        reports[number]?.wantsTurn = false
+        lane.run { $0.grant(watermark) }
+    }
+
+    // MARK: All at once
+
+    func pause(_ yes: Bool) {
+        guard yes != isPaused else { return }
+        isPaused = yes
+        for lane in lanes.values { lane.run { $0.pause(yes) } }
+    }
+
+    /// Lets lanes look again where a wake-up may have been lost.
+    func nudge(_ now: MonotonicTime) {
+        guard nextNudge.map({ now >= $0 }) ?? true else { return }
+        nextNudge = now + RuntimeLimits.nudgeEvery
+        for lane in lanes.values { lane.run { $0.nudge() } }
+    }
+
+    func close() {
+        let group = DispatchGroup()
+        for lane in lanes.values {
+            group.enter()
+            lane.run {
+                $0.close()
+                group.leave()
+            }
+        }
+        _ = group.wait(timeout: .now() + .milliseconds(Int(RuntimeLimits.closeLimit.milliseconds)))
+    }
+
+    // MARK: What they said
+
+    var firstRecordAt: MonotonicTime? { reports.values.compactMap(\.firstTakenAt).min() }
+    var turnWaits: Histogram { reports.values.reduce(into: Histogram()) { $0.merge($1.turnWaits) } }
+    var stopped: [PartitionID: Fault] {
+        Dictionary(uniqueKeysWithValues: reports.values.compactMap { r in r.fault.map { (r.answer.sealed.partition, $0) } })
+    }
+
+    /// Asks a lane something that it answers between two turns. A lane waits for nothing, so this can't take long.
+    private func ask<T: Sendable>(_ lane: Lane, _ body: @escaping @Sendable (isolated Lane) -> T) -> T {
+        let reply = Reply<T>()
+        lane.run { reply.give(body($0)) }
+        return reply.wait()
+    }
+}
+
+/// One answer from another queue.
+private final class Reply<T: Sendable>: Sendable {
+    private let value = Mutex<T?>(nil)
+    private let done = DispatchSemaphore(value: 0)
+
+    func give(_ answer: T) {
+        value.withLock { $0 = answer }
+        done.signal()
+    }
+
+    func wait() -> T {
+        while true {
+            done.wait()
+            if let answer = value.withLock({ $0 }) { return answer }
+        }
+    }
+}
