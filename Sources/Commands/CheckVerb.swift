@@ -40,20 +40,28 @@ extension Verbs {
             }
             console.out(TopologyInput.summary(file, reading) + "\n")
         }
-        if arguments.has("json") { console.out("{\"files\":[\(documents.joined(separator: ","))]}\n") }
+        var fault: Fault?
         if let sarif {
             let text = Problem.sarif(found, version: Version.text) + "\n"
-            if isTextWanted { try write(text, to: sarif) } else { console.out(text) }
+            if isTextWanted { fault = failure(of: text, to: sarif) } else { console.out(text) }
         }
-        return exit
+        if arguments.has("json") {
+            // One document on stdout, whatever happened to the log.
+            let error = fault.map { ",\(FaultText.json($0).dropFirst().dropLast(2))" } ?? ""
+            console.out("{\"files\":[\(documents.joined(separator: ","))]\(error)}\n")
+        } else if let fault {
+            throw fault
+        }
+        return fault?.exit ?? exit
     }
 
-    private static func write(_ text: String, to path: String) throws(Fault) {
+    /// Writes the log; nil: it is written.
+    private static func failure(of text: String, to path: String) -> Fault? {
         let file = fopen(path, "w")
         var isWritten = file.map { fputs(text, $0) >= 0 } ?? false
         if let file, fclose(file) != 0 { isWritten = false }
-        guard !isWritten else { return }
-        throw Fault(
+        guard !isWritten else { return nil }
+        return Fault(
             "sarif_unwritable", "the SARIF log can't be written", place: path, next: "Check the path and its permissions.",
             exit: .usage)
     }

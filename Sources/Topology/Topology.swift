@@ -6,8 +6,12 @@ public enum Topology {
     public struct Reading: Sendable {
         public var plan: Plan?
         public var problems: [Problem]
-        /// The plan as one file again, every declared default in it and marked; empty without a plan.
+        /// The plan as one file again, every default in it and marked; empty without a plan. It reads back to the same plan.
         public var spelled = ""
+        /// The same as one JSON object, without the marks.
+        public var spelledJSON = ""
+        /// What the file left out: paths with the value that holds, or in words what does.
+        public var defaults: [(path: String, value: String)] = []
         public init(plan: Plan?, problems: [Problem]) {
             self.plan = plan
             self.problems = problems
@@ -73,14 +77,14 @@ public enum Topology {
         _ problems: ProblemList, isStrict strict: Bool, _ surroundings: Surroundings
     ) -> Reading {
         var plan: Plan?
-        var spelled = ""
+        var whole: SectionItem?
         // A file that is missing would make errors of keys that only it has.
         if isWhole, let merged {
             let section = DeclarationReader(problems: problems).section(Language.topology, merged, path: "")
             if let section {
                 var reader = PlanReader(problems: problems, source: { sources[$0] }, zone: surroundings.zone, isStrict: strict)
                 plan = reader.plan(section, at: merged.place)
-                if plan != nil { spelled = SpelledFile.text(section) }
+                whole = plan.map { WorkedOut(plan: $0).added(to: section) }
                 problems.settleWarnings(accepted: section.section("check")?["accept"], isStrict: strict, isComplete: plan != nil)
             }
         }
@@ -93,7 +97,11 @@ public enum Topology {
             return shown
         }
         var reading = Reading(plan: plan, problems: sorted)
-        if plan != nil { reading.spelled = spelled }
+        if plan != nil, let whole {
+            reading.spelled = SpelledFile.text(whole)
+            reading.spelledJSON = SpelledFile.json(whole)
+            reading.defaults = SpelledFile.defaults(whole)
+        }
         return reading
     }
 }

@@ -94,6 +94,11 @@ func aPlanIsDescribedAsAgreed(name: String) {
     let nowhere = try WeirProcess(["check", good, "--sarif", "\(folder.path)/none/log.sarif"]).end(within: 10)
     #expect(nowhere.exit == 2 && nowhere.error.contains("the SARIF log can't be written"))
     #expect(nowhere.error.contains("\(folder.path)/none/log.sarif"))
+    // With --json one document tells both.
+    let told = try WeirProcess(["check", good, "--json", "--sarif", "\(folder.path)/none/log.sarif"]).end(within: 10)
+    let parsed = try #require(try JSONSerialization.jsonObject(with: Data(told.out.utf8)) as? [String: Any])
+    #expect(told.exit == 2 && told.error == "" && (parsed["files"] as? [[String: Any]])?.first?["ok"] as? Bool == true)
+    #expect((parsed["error"] as? [String: Any])?["code"] as? String == "sarif_unwritable")
     let both = try WeirProcess(["check", good, "--json", "--sarif", "-"]).end(within: 10)
     #expect(both.exit == 2 && both.out.contains("--json and --sarif - both write to stdout"))
 }

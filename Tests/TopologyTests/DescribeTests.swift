@@ -3,13 +3,19 @@ import Testing
 
 @testable import Topology
 
-/// Whether what `weir describe` spells reads back to the same plan, places apart.
-private func readsBack(_ text: String, variables: [String: String] = [:]) {
-    let first = read(text, variables: variables)
-    let again = read(first.spelled, variables: variables)
+/// Whether what `weir describe` spells, as YAML and as JSON, reads back to the same plan, places apart.
+func readsBack(_ text: String, with overlays: [String: String] = [:], variables: [String: String] = [:]) {
+    let first = read(text, with: overlays, variables: variables)
     #expect(first.plan != nil, "\(texts(first))")
-    #expect(again.plan.map(placeless) == first.plan.map(placeless), "\(first.spelled)\(texts(again))")
-    #expect(again.spelled.replacing("  # default", with: "") == first.spelled.replacing("  # default", with: ""))
+    for spelled in [first.spelled, first.spelledJSON] {
+        let again = read(spelled, variables: variables)
+        #expect(again.plan.map(placeless) == first.plan.map(placeless), "\(spelled)\(texts(again))")
+        #expect(again.spelled.replacing("  # default", with: "") == first.spelled.replacing("  # default", with: ""))
+        #expect(again.spelledJSON == first.spelledJSON)
+        // All is written now; what has no words in the language is left out still.
+        #expect(again.defaults.count == first.spelled.split(separator: "\n").count { $0.drop { $0 == " " }.hasPrefix("#") })
+    }
+    #expect(first.defaults.count == first.spelled.split(separator: "\n").count { $0.hasSuffix("  # default") })
 }
 
 private func placeless(_ plan: Plan) -> Plan {
@@ -50,4 +56,29 @@ func whatIsSpelledReadsBackToTheSamePlan(more: String) {
     let uses = Description(plan).fields.map { "\($0.field): \($0.usedBy.joined(separator: ", "))" }
     #expect(
         uses == ["ts: event_time", "id: deduplicate", "s: a group_by", "i: filter", "d: filter", "b: a where", "j: "])
+}
+
+@Test func everyDefaultIsShownAlsoWhereTheReaderWorksItOut() throws {
+    let fields = "p: {type: string, class: personal}\nup: {expr: upper(p)}\nat: {type: timestamp}"
+    let reading = read(small(fields: fields, more: "deduplicate: {key: [id], within: 16m}\ncheck: {accept: [unused_field]}"))
+    let defaults = reading.defaults.map { "\($0.path): \($0.value)" }
+    for wanted in [
+        "kafka.tls: no encryption", "source.group: small", "source.start: earliest", "fields.s.path: s", "fields.up.type: string",
+        "fields.up.class: personal", "fields.at.unit: RFC 3339 text", "filter: every record", "deduplicate.bucket: 1m",
+        "aggregates.a.window.offset: 0s", "aggregates.a.where: all that pass the filter",
+        "aggregates.a.group_by: one row a window",
+        "aggregates.a.to[0].table: a", "aggregates.a.freshness: none", "http: none", "commit.every: 250ms",
+    ] { #expect(defaults.contains(wanted), "\(wanted)") }
+    for absent in ["fields.up.path", "fields.p.type", "fields.p.class", "fields.s.unit", "name", "source.topics"] {
+        #expect(!reading.defaults.contains { $0.path == absent }, "\(absent)")
+    }
+}
+
+/// A default that is worked out from a variable would hold in one environment only.
+@Test func whatHangsOnAVariableIsNotWrittenOut() {
+    let text = small(more: "deduplicate: {key: [id], within: '${W:-16m}'}").replacing("name: small", with: "name: '${N}'")
+    readsBack(text, variables: ["N": "n", "W": "32m"])
+    let spelled = read(text, variables: ["N": "inner"]).spelled
+    #expect(!spelled.contains("inner") && spelled.contains("group: \"${N}\"  # default"))
+    #expect(spelled.contains("  # bucket: within/16, at least 1s  # default\n"))
 }

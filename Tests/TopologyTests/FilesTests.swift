@@ -114,6 +114,49 @@ import Testing
         #expect(wrong?.hasSuffix("\n  1 | nmae: x\n    | ^") == true)
     }
 
+    /// Lines are those of editors: a mark of byte order is no column, and only `\n`, `\r` and `\r\n` end a line.
+    @Test(arguments: ["", "\u{feff}"], ["\n", "\r\n", "\r"])
+    func aProblemStandsInItsLineAndColumn(mark: String, lineEnd: String) {
+        let lines = ["name: n", "sourcee: {topics: [in]}", "fields:", "  ts: {type: timestamp, größe: 1}", "x: [1"]
+        let text = mark + lines.prefix(4).joined(separator: lineEnd) + lineEnd
+        let places = read(text).problems.filter { $0.code == .unknownKey }.map { "\($0.place.line):\($0.place.column)" }
+        #expect(places == ["2:1", "4:25"])
+        // libyaml ends lines at these too, but a text goes on behind them.
+        let exotic = read(mark + "owner: \"x\u{2028}y\u{85}z\"\nnmae: n").problems.first { $0.code == .unknownKey }
+        #expect(exotic?.place.description == "t.yaml:2:1")
+        #expect(read(mark + "nmae: n").problems.first { $0.code == .unknownKey }?.place.column == 1)
+        #expect(read(mark + "a: \u{1}").problems.map(\.place.description) == ["t.yaml:1:4"])
+        #expect(read(text + lines[4]).problems.map { "\($0.place.line):\($0.code)" }.last == "5:yaml")
+        let bytes = Array(mark.utf8) + Array("ä: ".utf8) + [0xff]
+        #expect(read(bytes: ["t.yaml": bytes], order: ["t.yaml"]).problems.map(\.place.description) == ["t.yaml:1:4"])
+    }
+
+    @Test(arguments: [
+        ("&f i > x", "19:16"), ("&f\n  # words\n  i >\n  x", "22:3"), ("! &f \"i > x\"", "19:19"), ("&f |\n  i > x", "20:7"),
+    ])
+    func insideAnExpressionBehindAnAnchorThePlaceIsRight(written: String, place: String) {
+        let reading = read(small(more: "filter: \(written)\n"))
+        #expect(reading.problems.map { "\($0.place.line):\($0.place.column) \($0.code)" } == ["\(place) unknownField"])
+    }
+
+    /// A promise stands where its value stands, in whichever file that is.
+    @Test func aPromiseThatCannotBeKeptIsToldAtItsValue() {
+        let promise = "freshness: {objective: 99%, within: 1m}"
+        func places(_ reading: Topology.Reading) -> [String] {
+            reading.problems.filter { $0.code == .freshnessUnmet }.map { "\($0.place) \($0.path)" }
+        }
+        let late = "event_time: {out_of_orderness: 20m}"
+        let path = "aggregates.a.freshness.within"
+        for mark in ["", "\u{feff}"] {
+            #expect(places(read(mark + small(aggregate: promise), with: ["o.yaml": late])) == ["t.yaml:18:41 \(path)"])
+        }
+        let overlay = "# ü\naggregates: {a: {freshness: {within: 1m}}}\n" + late
+        #expect(places(read(small(), with: ["o.yaml": "\u{feff}" + overlay])) == ["o.yaml:2:38 \(path)"])
+        // Of an alias it is the value that the anchor holds.
+        let aliased = small(aggregate: "freshness: {within: *w}").replacing("{tumbling: 1m}", with: "{tumbling: &w 1m}")
+        #expect(places(read(aliased, with: ["o.yaml": late])) == ["t.yaml:16:27 \(path)"])
+    }
+
     @Test(
         arguments: [
             ([], .yaml, "the file is empty"), (Array("# words\n".utf8), .yaml, "the file is empty"),
@@ -134,6 +177,64 @@ import Testing
         #expect(texts(reading) == [])
         #expect(reading.plan?.aggregates.first?.groupBy == [5])
         #expect(reading.plan?.aggregates.first?.targets == [.table(name: "z", keep: nil)])
+    }
+
+    /// What excludes another key takes its place, and what says nothing without that one goes with it.
+    @Test(arguments: [
+        ("source: {generator: {rate: 9/s}}", "source: {generator: {rate: 9/s}}"),
+        ("source: {files: [a.json]}", "source: {files: [a.json], max_record: 2MiB}"),
+        ("source: {topics: [other]}", "source: {topics: [other], group: g, max_record: 2MiB}"),
+        ("source: {start: latest}", "source: {topics: [in], group: g, start: latest, max_record: 2MiB}"),
+    ])
+    func anOverlaysAlternativeTakesThePlaceOfTheOther(over: String, same: String) {
+        let base = small(source: "{topics: [in], group: g, max_record: 2MiB}")
+        let reading = read(base, with: ["o.yaml": over])
+        let wanted = read(base.replacing("source: {topics: [in], group: g, max_record: 2MiB}", with: same))
+        #expect(texts(reading) == [])
+        var kind = wanted.plan?.source
+        if over.contains("generator") { kind?.maxRecord = .mebibytes(2) }
+        #expect(reading.plan?.source == kind)
+    }
+
+    @Test func anOverlayChoosesOfWindowsTargetsTimesAndLedgersToo() {
+        let reading = read(
+            small(aggregate: "to: [{table: x}]", more: "dead_letters: {table: {keep: 1d}}\nlate: ledger")
+                .replacing("{tumbling: 1m}", with: "{hopping: 2m, every: 1m, offset: 5s}"),
+            with: [
+                "o.yaml":
+                    "aggregates: {a: {window: {tumbling: 1h}, to: [{kafka: {topic: y}}]}}\ndead_letters: {topic: d}\n"
+                    + "late: {ledger: {keep: 1d}}\nevent_time: {record: timestamp}\n"
+            ])
+        #expect(texts(reading) == [])
+        #expect(reading.plan?.aggregates.first?.window == .tumbling(size: .hours(1), offset: .seconds(5)))
+        #expect(reading.plan?.aggregates.first?.targets == [.kafka(topic: "y")])
+        #expect(reading.plan?.deadLetters == .topic("d"))
+        #expect(reading.plan?.late == .ledger(keep: .days(1)))
+        #expect(reading.plan?.eventTime.source == .recordTimestamp)
+    }
+
+    /// Every key of the language: an overlay can replace all that a topology says.
+    @Test func anOverlayMaySetEveryKey() throws {
+        let whole = read(small(more: "deduplicate: {key: [id], within: 1h}\nowner: we\nfilter: i > 1"))
+        let other = read(
+            small(source: "{generator: {}}", fields: "z: {type: int}", aggregate: "group_by: [z]", more: "late: count\nhttp: {}")
+                .replacing("name: small", with: "name: other"))
+        let over = read(whole.spelled, with: ["o.yaml": other.spelled])
+        let plan = try #require(over.plan)
+        let wanted = try #require(other.plan)
+        #expect(plan.name == "other" && plan.source.kind == wanted.source.kind && plan.late == .count && plan.http == wanted.http)
+        #expect(plan.aggregates.map(\.groupBy) == wanted.aggregates.map(\.groupBy) && plan.fields == wanted.fields)
+        // What only the file below says stays.
+        #expect(plan.deduplicate == whole.plan?.deduplicate && plan.owner == "we" && plan.filter == whole.plan?.filter)
+    }
+
+    @Test func twoAlternativesInOneFileStillExcludeEachOther() {
+        let both = "source: {topics: [x], files: [y]}"
+        #expect(read(small(), with: ["o.yaml": both]).problems.map(\.code) == [.contradiction])
+        #expect(
+            read(small(source: "{topics: [x], files: [y]}"), with: ["o.yaml": "owner: a"]).problems.map(\.code) == [
+                .contradiction
+            ])
     }
 
     @Test(arguments: ["${PW}", "\"${PW}\"", "${file:pw}"])

@@ -23,6 +23,7 @@ import Testing
             #expect(Set(names).isSuperset(of: section.oneOf), "\(path)")
             for key in section.keys {
                 #expect(key.doc.hasSuffix(".") && key.doc.count > 10, "\(path).\(key.name)")
+                #expect(!key.doc.contains("default:") && !(key.fallback != nil && key.absent.words != nil), "\(path).\(key.name)")
                 #expect(key.goesWith.map(names.contains) ?? true, "\(path).\(key.name)")
                 #expect(!(key.isRequired && key.fallback != nil), "\(path).\(key.name)")
                 #expect(!(key.notBuilt != nil && (key.isRequired || key.fallback != nil)), "\(path).\(key.name)")
@@ -36,6 +37,8 @@ import Testing
         for (path, section) in Self.all {
             for key in section.keys where key.fallback != nil {
                 let problems = ProblemList()
+                var key = key
+                key.goesWith = nil
                 let alone = Section([key])
                 let item = DeclarationReader(problems: problems).section(
                     alone, Node(content: .map([]), place: Place(file: "f", line: 1, column: 1)), path: path)

@@ -22,6 +22,38 @@ private func expectDocument(_ text: String, _ path: String) throws {
     try expectDocument(Topology.reference, "docs/topology.md")
 }
 
+/// Each stands at its place and can be laid over the first, which is a topology by itself.
+@Test func everySectionOfTheReferenceHasAnExampleThatCanBeRead() throws {
+    let sections = Topology.reference.components(separatedBy: "\n## ").dropFirst()
+    let examples = sections.compactMap { section -> (path: String, text: String)? in
+        let parts = section.components(separatedBy: "```")
+        guard parts.count == 3, parts[1].hasPrefix("yaml\n") else { return nil }
+        return (section.components(separatedBy: "\n")[0].replacing("`", with: ""), String(parts[1].dropFirst(5)))
+    }
+    #expect(examples.count == sections.count && examples.first?.path == "The file")
+    let first = try #require(examples.first?.text)
+    #expect(texts(read(first)) == [])
+    let schema = try SchemaValidator(Topology.schema)
+    #expect(try schema.problems(yaml: first) == [])
+    for (path, text) in examples.dropFirst() {
+        let reading = read(first, with: ["o.yaml": text], variables: ["KAFKA_PASSWORD": "p"])
+        #expect(texts(reading) == [], "\(path)")
+        let node = try #require(Topology.document("o.yaml", from: surroundings(text)).root)
+        #expect(holds(node, path.replacing("[]", with: ".NAME").split(separator: ".")[...]), "\(path)")
+    }
+}
+
+/// Whether something stands at the path; `NAME` is any key or place of a list.
+private func holds(_ node: Node, _ path: ArraySlice<Substring>) -> Bool {
+    guard let first = path.first else { return true }
+    switch node.content {
+    case .map(let entries):
+        return entries.contains { (first == "NAME" || $0.key == first) && holds($0.value, path.dropFirst()) }
+    case .list(let items): return first == "NAME" && items.contains { holds($0, path.dropFirst()) }
+    case .scalar: return false
+    }
+}
+
 @Test func whatCanBeRunIsAcceptedByTheSchema() throws {
     let schema = try SchemaValidator(Topology.schema)
     let folder = package.appending(path: "topologies")

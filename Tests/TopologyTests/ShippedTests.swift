@@ -22,3 +22,18 @@ private let shipped = ((try? FileManager.default.contentsOfDirectory(atPath: fol
     let reading = Topology.read(files: [folder.appending(path: "product-usage.yaml").path], strict: true)
     #expect(texts(reading) == [])
 }
+
+/// With the places of production laid over it too.
+@Test func everyShippedTopologyReadsBackFromItsDescription() throws {
+    let overlay = """
+        kafka: {bootstrap: "b:1", tls: {}, sasl: {mechanism: plain, user: u, password: "${PASSWORD}"}}
+        commit: {every: 1s}
+        state: {directory: /var/lib/weir, memory: 8GiB}
+        http: {listen: 0.0.0.0:9090}
+        """
+    for name in shipped {
+        let text = try String(contentsOf: folder.appending(path: name), encoding: .utf8)
+        readsBack(text)
+        readsBack(text, with: ["o.yaml": overlay], variables: ["PASSWORD": "geheim"])
+    }
+}

@@ -14,20 +14,24 @@ func read(
 func read(
     bytes: [String: [UInt8]], order: [String], variables: [String: String] = [:], strict: Bool = false
 ) -> Topology.Reading {
-    Topology.read(
-        files: order, strict: strict,
-        from: Topology.Surroundings(
-            bytes: { path throws(Fault) in
-                guard let found = bytes[path] else {
-                    throw Fault("unreadable_file", "the file can't be read", place: path, next: "check the path", exit: .usage)
-                }
-                return found
-            },
-            environment: { variables[$0] },
-            zone: { name throws(Fault) in
-                guard name == berlin.name else { throw Fault("zone_unknown", "unknown", next: "none", exit: .topology) }
-                return berlin
-            }))
+    Topology.read(files: order, strict: strict, from: surroundings(bytes, variables))
+}
+
+func surroundings(_ text: String) -> Topology.Surroundings { surroundings(["o.yaml": Array(text.utf8)], [:]) }
+
+private func surroundings(_ bytes: [String: [UInt8]], _ variables: [String: String]) -> Topology.Surroundings {
+    Topology.Surroundings(
+        bytes: { path throws(Fault) in
+            guard let found = bytes[path] else {
+                throw Fault("unreadable_file", "the file can't be read", place: path, next: "check the path", exit: .usage)
+            }
+            return found
+        },
+        environment: { variables[$0] },
+        zone: { name throws(Fault) in
+            guard name == berlin.name else { throw Fault("zone_unknown", "unknown", next: "none", exit: .topology) }
+            return berlin
+        })
 }
 
 let berlin = Zone(name: "Europe/Berlin", transitions: [], offsets: [3_600])

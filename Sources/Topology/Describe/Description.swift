@@ -80,13 +80,13 @@ public struct Description: Sendable {
     private static func users(of column: Int, _ plan: Plan) -> [String] {
         var users: [String] = []
         if case .field(column) = plan.eventTime.source { users.append("event_time") }
-        if plan.filter?.usedColumns.contains(column) ?? false { users.append("filter") }
+        if plan.filter?.columns.contains(column) ?? false { users.append("filter") }
         if plan.deduplicate?.key.contains(column) ?? false { users.append("deduplicate") }
         for aggregate in plan.aggregates {
-            if aggregate.admits?.usedColumns.contains(column) ?? false { users.append("\(aggregate.name) where") }
+            if aggregate.admits?.columns.contains(column) ?? false { users.append("\(aggregate.name) where") }
             if aggregate.groupBy.contains(column) { users.append("\(aggregate.name) group_by") }
             for measure in aggregate.measures
-            where measure.column == column || measure.admits?.usedColumns.contains(column) ?? false {
+            where measure.column == column || measure.admits?.columns.contains(column) ?? false {
                 users.append("\(aggregate.name).\(measure.name)")
             }
         }
@@ -109,18 +109,5 @@ public struct Description: Sendable {
         if case .topic(let topic) = plan.deadLetters { touch("writes", "topic", topic) }
         for file in ["state.db", "results.db"] { touch("writes", "state", "\(plan.state.directory)/\(file)") }
         if let http = plan.http { touch("listens", "address", "\(http.host):\(http.port)") }
-    }
-}
-
-extension Predicate {
-    /// The columns it looks at.
-    fileprivate var usedColumns: Set<Int> {
-        switch self {
-        case .compare(let column, _, _), .isIn(let column, _, _), .isNull(let column, _), .truth(let column): [column]
-        case .compareColumns(let one, _, let other): [one, other]
-        case .constant: []
-        case .and(let parts), .or(let parts): parts.reduce(into: []) { $0.formUnion($1.usedColumns) }
-        case .not(let part): part.usedColumns
-        }
     }
 }

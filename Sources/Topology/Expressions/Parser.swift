@@ -24,9 +24,18 @@ struct Parser {
     ]
 
     static func condition(_ text: String) throws(ExpressionFault) -> Expression {
+        try whole(text, "join conditions with AND or OR")
+    }
+
+    /// What `expr` takes: a value of any type.
+    static func value(_ text: String) throws(ExpressionFault) -> Expression {
+        try whole(text, "join values with an operator such as `+`")
+    }
+
+    private static func whole(_ text: String, _ next: String) throws(ExpressionFault) -> Expression {
         var parser = Parser(tokens: try Lexer.tokens(text))
         let expression = try parser.expression(0)
-        try parser.expectEnd()
+        try parser.expectEnd(next)
         return expression
     }
 
@@ -203,8 +212,8 @@ struct Parser {
         return values
     }
 
-    private func expectEnd() throws(ExpressionFault) {
-        if current.kind != .end { throw unexpected(current, "join conditions with AND or OR") }
+    private func expectEnd(_ next: String = "join conditions with AND or OR") throws(ExpressionFault) {
+        if current.kind != .end { throw unexpected(current, next) }
     }
 
     private func unexpected(_ token: Token, _ next: String) -> ExpressionFault {

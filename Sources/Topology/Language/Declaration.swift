@@ -15,6 +15,9 @@ indirect enum Shape: Sendable {
     case listen
     /// A scalar whose type another key tells (a field's `default`).
     case untyped
+    /// True or false of a record.
+    case condition
+    /// A value computed from fields.
     case expression
     case measure
     /// One or more, no two the same; `of` says of what in messages.
@@ -40,7 +43,8 @@ indirect enum Shape: Sendable {
         case .instant: "an instant such as `2026-01-31T08:00:00Z`"
         case .listen: "an address `host:port`"
         case .untyped: "a single value"
-        case .expression: "a condition such as `country = 'DE'`"
+        case .condition: "a condition such as `country = 'DE'`"
+        case .expression: "an expression such as `duration_ms / 1000`"
         case .measure: "a measure such as `sum(duration_ms)`"
         case .list(_, let what): "a list of \(what)"
         case .named(_, let what, _): "a map of \(what)"
@@ -66,15 +70,34 @@ struct Section: Sendable {
     var keys: [Key]
     /// Exactly one of these must stand.
     var oneOf: [String] = []
+    /// The section at its place in a file, for the reference page; what is left out of it may stand in another file.
+    var example: String
 
-    init(_ keys: [Key], oneOf: [String] = []) {
+    init(_ keys: [Key], oneOf: [String] = [], example: String = "") {
         self.keys = keys
         self.oneOf = oneOf
+        self.example = example
     }
 
     var words: String {
         let names = (oneOf.isEmpty ? keys : keys.filter { oneOf.contains($0.name) }).filter { $0.notBuilt == nil }.map(\.name)
         return "a map with " + Spelling.list(names)
+    }
+}
+
+/// What holds where a key without a default of its own is left out.
+enum Absent: Sendable {
+    case nothing
+    /// No value that could be written says it. The condition tells where it holds.
+    case words(String, when: @Sendable (SectionItem) -> Bool = { _ in true })
+    /// The plan's reader works a value out, which can be written: `WorkedOut` knows how.
+    case workedOut(String)
+
+    var words: String? {
+        switch self {
+        case .nothing: nil
+        case .words(let words, _), .workedOut(let words): words
+        }
     }
 }
 
@@ -84,8 +107,9 @@ struct Key: Sendable {
     var shape: Shape
     /// What the language calls the unit of a bare number; empty where the value carries its own.
     var unit: String
-    /// The default as it would be written; nil: there is none.
+    /// The default as it would be written; nil: there is none. Where the key goes with a sibling, it holds beside that alone.
     var fallback: String?
+    var absent: Absent
     var isRequired: Bool
     /// A literal value is refused.
     var isSecret: Bool
@@ -96,13 +120,15 @@ struct Key: Sendable {
     var doc: String
 
     init(
-        _ name: String, _ shape: Shape, default fallback: String? = nil, isRequired: Bool = false, isSecret: Bool = false,
+        _ name: String, _ shape: Shape, default fallback: String? = nil, absent: Absent = .nothing,
+        isRequired: Bool = false, isSecret: Bool = false,
         unit: String = "", with goesWith: String? = nil, notBuilt: String? = nil, _ doc: String
     ) {
         self.name = name
         self.shape = shape
         self.unit = unit
         self.fallback = fallback
+        self.absent = absent
         self.isRequired = isRequired
         self.isSecret = isSecret
         self.goesWith = goesWith

@@ -31,6 +31,7 @@ struct DeclarationReader {
         let present = Set(result.items.keys).union(result.broken)
         for key in section.keys where !present.contains(key.name) {
             if let fallback = key.fallback {
+                if let partner = key.goesWith, !present.contains(partner) { continue }
                 result.items[key.name] = read(
                     key.shape, Self.fallback(fallback, at: node.place), path: path.key(key.name), keyPlace: node.place,
                     isDefault: true)
@@ -194,7 +195,7 @@ struct DeclarationReader {
             }
             return instant.isFiner ? bad("instants are whole milliseconds") : .instant(instant.milliseconds)
         case .listen: return Scalars.listen(text).map { .listen(host: $0.host, port: $0.port) } ?? bad()
-        case .untyped, .expression, .measure: return .scalar(scalar)
+        case .untyped, .condition, .expression, .measure: return .scalar(scalar)
         case .list, .named, .section, .short: return nil
         }
     }

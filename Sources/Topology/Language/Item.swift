@@ -54,6 +54,8 @@ struct SectionItem {
     var items: [String: Item] = [:]
     /// Keys that stand in the file and were not readable: their absence is no news.
     var broken: Set<String> = []
+    /// What holds where a key is left out, in words, if its value hangs on what is not in the file.
+    var notes: [String: String] = [:]
 
     subscript(_ name: String) -> Item? { items[name] }
     func section(_ name: String) -> SectionItem? { items[name]?.section }

@@ -4,61 +4,69 @@ enum Language {
     private static let anySpan = Shape.span(0...longest)
     private static let someSpan = Shape.span(1...longest)
 
-    static let topology = Section([
-        Key("name", .text(.name), isRequired: true, "The topology's name; state and consumer group are kept under it."),
-        Key("owner", .text(.any), "Who is told when something is wrong."),
-        Key("description", .text(.any), "One sentence about the topology."),
-        Key("kafka", .section(kafka), default: "{}", "How to reach the brokers."),
-        Key("source", .section(source), isRequired: true, "Where records come from."),
-        Key(
-            "fields", .named(.section(field), of: "fields", rule: .identifier), isRequired: true,
-            "All that is read of a record; the rest is skipped and costs nothing."),
-        Key(
-            "event_time", .section(eventTime), isRequired: true,
-            "Where the time of an event stands, and how far out of order events come."),
-        Key("filter", .expression, "Records that are taken; the others are `filtered`."),
-        Key(
-            "deduplicate", .section(deduplicate),
-            "By which fields copies of an event are recognised, and for how long; left out: every record counts."),
-        Key(
-            "aggregates", .named(.section(aggregate), of: "aggregates", rule: .identifier), isRequired: true,
-            "What is computed, an output each."),
-        Key("late", .short(late, long: lateLong), default: "ledger", "What is kept about records that came too late."),
-        Key("dead_letters", .section(deadLetters), default: "{table: {}}", "Where rejected records go."),
-        Key(
-            "delivery",
-            .words([
-                Word(
-                    "exactly_once",
-                    notBuilt: "leave `delivery` out: state and tables are exactly once, rows in Kafka at least once"),
-                Word(
-                    "at_least_once",
-                    notBuilt: "leave `delivery` out: state and tables are exactly once, rows in Kafka at least once"),
-            ]), "How rows reach Kafka; left out: the embedded commit."),
-        Key("commit", .section(commit), default: "{}", "When progress is made durable."),
-        Key("state", .section(state), default: "{}", "Where state lives and what it may take."),
-        Key("http", .section(http), "The status page, metrics and probes; left out: none."),
-        Key("check", .section(check), default: "{}", "What `weir check` is told."),
-    ])
+    static let topology = Section(
+        [
+            Key("name", .text(.name), isRequired: true, "The topology's name; state and consumer group are kept under it."),
+            Key("owner", .text(.any), "Who is told when something is wrong."),
+            Key("description", .text(.any), "One sentence about the topology."),
+            Key("kafka", .section(kafka), default: "{}", "How to reach the brokers."),
+            Key("source", .section(source), isRequired: true, "Where records come from."),
+            Key(
+                "fields", .named(.section(field), of: "fields", rule: .identifier), isRequired: true,
+                "All that is read of a record; the rest is skipped and costs nothing."),
+            Key(
+                "event_time", .section(eventTime), isRequired: true,
+                "Where the time of an event stands, and how far out of order events come."),
+            Key("filter", .condition, absent: .words("every record"), "Records that are taken; the others are `filtered`."),
+            Key(
+                "deduplicate", .section(deduplicate), absent: .words("copies count too"),
+                "By which fields copies of an event are recognised, and for how long."),
+            Key(
+                "aggregates", .named(.section(aggregate), of: "aggregates", rule: .identifier), isRequired: true,
+                "What is computed, an output each."),
+            Key("late", .short(late, long: lateLong), default: "ledger", "What is kept about records that came too late."),
+            Key("dead_letters", .section(deadLetters), default: "{table: {}}", "Where rejected records go."),
+            Key(
+                "delivery",
+                .words([
+                    Word(
+                        "exactly_once",
+                        notBuilt: "leave `delivery` out: state and tables are exactly once, rows in Kafka at least once"),
+                    Word(
+                        "at_least_once",
+                        notBuilt: "leave `delivery` out: state and tables are exactly once, rows in Kafka at least once"),
+                ]), "How rows reach Kafka; left out: the embedded commit."),
+            Key("commit", .section(commit), default: "{}", "When progress is made durable."),
+            Key("state", .section(state), default: "{}", "Where state lives and what it may take."),
+            Key("http", .section(http), absent: .words("none"), "The status page, metrics and probes."),
+            Key("check", .section(check), default: "{}", "What `weir check` is told."),
+        ], example: Example.topology)
 
-    static let kafka = Section([
-        Key("bootstrap", .text(.bootstrap), default: "localhost:9092", "The first brokers to ask."),
-        Key("tls", .section(tls), "Encrypts the connections; `{}` uses the system's certificates."),
-        Key("sasl", .section(sasl), "Who connects."),
-        Key("client", .section(Section(ClientSettings.keys)), "Settings of librdkafka, by its own names."),
-    ])
-    static let tls = Section([
-        Key("ca", .text(.path), "The file with the certificates to trust."),
-        Key("certificate", .text(.path), with: "key", "The client's certificate."),
-        Key("key", .text(.path), with: "certificate", "The client's private key."),
-    ])
-    static let sasl = Section([
-        Key(
-            "mechanism", .words([Word("plain"), Word("scram-sha-256"), Word("scram-sha-512")]), isRequired: true,
-            "How the password is proved."),
-        Key("user", .text(.any), isRequired: true, "The user's name."),
-        Key("password", .text(.any), isRequired: true, isSecret: true, "The password, as ${NAME} or ${file:PATH}."),
-    ])
+    static let kafka = Section(
+        [
+            Key("bootstrap", .text(.bootstrap), default: "localhost:9092", "The first brokers to ask."),
+            Key(
+                "tls", .section(tls), absent: .words("no encryption"),
+                "Encrypts the connections; `{}` uses the system's certificates."),
+            Key("sasl", .section(sasl), absent: .words("no login"), "Who connects."),
+            Key(
+                "client", .section(Section(ClientSettings.keys, example: Example.client)),
+                "Settings of librdkafka, by its own names."),
+        ], example: Example.kafka)
+    static let tls = Section(
+        [
+            Key("ca", .text(.path), "The file with the certificates to trust."),
+            Key("certificate", .text(.path), with: "key", "The client's certificate."),
+            Key("key", .text(.path), with: "certificate", "The client's private key."),
+        ], example: Example.tls)
+    static let sasl = Section(
+        [
+            Key(
+                "mechanism", .words([Word("plain"), Word("scram-sha-256"), Word("scram-sha-512")]), isRequired: true,
+                "How the password is proved."),
+            Key("user", .text(.any), isRequired: true, "The user's name."),
+            Key("password", .text(.any), isRequired: true, isSecret: true, "The password, as ${NAME} or ${file:PATH}."),
+        ], example: Example.sasl)
 
     static let source = Section(
         [
@@ -67,10 +75,12 @@ enum Language {
                 "files", .list(.text(.path), of: "paths"),
                 "Files of NDJSON, also .gz and .zst; `*` and `?` stand for any characters."),
             Key("generator", .section(generator), "Made-up telemetry, the same for the same seed."),
-            Key("group", .text(.name), with: "topics", "The consumer group, for lag tools; default: the topology's name."),
             Key(
-                "start", .words([Word("earliest"), Word("latest")], else: .instant), with: "topics",
-                "Where to begin a partition of which no position is known; default: earliest."),
+                "group", .text(.name), absent: .workedOut("the topology's name"), with: "topics",
+                "The consumer group, for lag tools."),
+            Key(
+                "start", .words([Word("earliest"), Word("latest")], else: .instant), default: "earliest", with: "topics",
+                "Where to begin a partition of which no position is known."),
             Key("max_record", .size(1...(1 << 30)), default: "1MiB", "Larger records are rejected."),
             Key("keyed_by", .list(.text(.reference), of: "fields"), "Fields that the producers promise to use as message key."),
             Key(
@@ -82,29 +92,36 @@ enum Language {
                     [Word("json")] + ["avro", "protobuf", "debezium"].map { Word($0, notBuilt: "records must be JSON for now") }),
                 default: "json", "How records are written."),
             Key("registry", .untyped, notBuilt: "records must be JSON for now", "Where schemas are."),
-        ], oneOf: ["topics", "files", "generator"])
-    static let generator = Section([
-        Key("rate", .rate, default: "5000/s", "Events per second of event time."),
-        Key("seed", .integer(0...Int64.max), default: "1", "The same seed makes the same events."),
-        Key("events", .integer(1...Int64.max), "How many events in all; default: without end."),
-        Key("partitions", .integer(1...1_024), default: "8", "How many partitions."),
-        Key("start", .instant, "The event time of the first event; default: now."),
-        Key("unpaced", .flag, default: "false", "As fast as possible instead of in real time."),
-    ])
+        ], oneOf: ["topics", "files", "generator"], example: Example.source)
+    static let generator = Section(
+        [
+            Key("rate", .rate, default: "5000/s", "Events per second of event time."),
+            Key("seed", .integer(0...Int64.max), default: "1", "The same seed makes the same events."),
+            Key("events", .integer(1...Int64.max), absent: .words("without end"), "How many events in all."),
+            Key("partitions", .integer(1...1_024), default: "8", "How many partitions."),
+            Key("start", .instant, absent: .words("now"), "The event time of the first event."),
+            Key("unpaced", .flag, default: "false", "As fast as possible instead of in real time."),
+        ], example: Example.generator)
 
-    static let field = Section([
-        Key(
-            "type",
-            .words(["string", "int", "double", "bool", "uuid", "timestamp", "json"].map { Word($0) }),
-            "What the field holds."),
-        Key("unit", .words([Word("s"), Word("ms"), Word("us"), Word("ns")]), "A timestamp's unit; default: RFC 3339 text."),
-        Key("zone", .text(.zone), "The zone of a timestamp's text that states none."),
-        Key("path", .text(.fieldPath), "Where it stands in the record; default: the field's name."),
-        Key("required", .flag, default: "false", "Records without it, or with null, are rejected."),
-        Key("default", .untyped, "Stands in for a missing value or null."),
-        Key("class", .words([Word("personal")]), "`personal`: its value never leaves in a rejected record's payload."),
-        Key("expr", .expression, "A field computed from others."),
-    ])
+    static let field = Section(
+        [
+            Key(
+                "type",
+                .words(["string", "int", "double", "bool", "uuid", "timestamp", "json"].map { Word($0) }),
+                absent: .workedOut("with `expr` what it gives"), "What the field holds."),
+            Key(
+                "unit", .words([Word("s"), Word("ms"), Word("us"), Word("ns")]),
+                absent: .words("RFC 3339 text", when: { $0["type"]?.word == "timestamp" && $0["expr"] == nil }),
+                "The unit of a timestamp that is a number."),
+            Key("zone", .text(.zone), "The zone of a timestamp's text that states none."),
+            Key("path", .text(.fieldPath), absent: .workedOut("the field's name"), "Where it stands in the record."),
+            Key("required", .flag, default: "false", "Records without it, or with null, are rejected."),
+            Key("default", .untyped, "Stands in for a missing value or null."),
+            Key(
+                "class", .words([Word("personal")]), absent: .workedOut("with `expr` as the fields in it"),
+                "`personal`: its value never leaves in a rejected record's payload."),
+            Key("expr", .expression, "A field computed from others."),
+        ], example: Example.field)
 
     static let eventTime = Section(
         [
@@ -113,51 +130,62 @@ enum Language {
             Key("out_of_orderness", anySpan, default: "0s", "How much older than the newest a record usually is at most."),
             Key("idle_after", someSpan, default: "30s", "A partition silent for so long holds nothing back."),
             Key("max_future", anySpan, default: "10m", "Event times further past the record's timestamp are rejected."),
-        ], oneOf: ["field", "record"])
+        ], oneOf: ["field", "record"], example: Example.eventTime)
 
-    static let deduplicate = Section([
-        Key("key", .list(.text(.reference), of: "fields"), isRequired: true, "The fields by which copies are recognised."),
-        Key(
-            "within", someSpan, isRequired: true,
-            "How long a key is remembered, in event time: longer takes more memory, shorter lets late copies through."),
-        Key("bucket", someSpan, "The grain of forgetting; default: within/16, at least 1s."),
-        Key("observe", .flag, default: "false", "Copies are counted as duplicates but pass, to try a key out."),
-        Key(
-            "scope",
-            .words([Word("partition"), Word("topic", notBuilt: "leave it out and key the producers' messages by the dedup key")]),
-            default: "partition", "Where copies meet."),
-        Key("compare", .untyped, notBuilt: "leave it out", "Tells exact, retimed and conflicting copies apart."),
-        Key(
-            "duplicates",
-            .short(
-                .words([Word("count"), Word("ledger", notBuilt: "duplicates are counted")]),
-                long: Section([Key("topic", .text(.topic), notBuilt: "duplicates are counted", "A topic for duplicates.")])),
-            default: "count", "What is kept about copies."),
-    ])
+    static let deduplicate = Section(
+        [
+            Key("key", .list(.text(.reference), of: "fields"), isRequired: true, "The fields by which copies are recognised."),
+            Key(
+                "within", someSpan, isRequired: true,
+                "How long a key is remembered, in event time: longer takes more memory, shorter lets late copies through."),
+            Key("bucket", someSpan, absent: .workedOut("`within`/16, at least 1s"), "The grain of forgetting."),
+            Key("observe", .flag, default: "false", "Copies are counted as duplicates but pass, to try a key out."),
+            Key(
+                "scope",
+                .words([
+                    Word("partition"), Word("topic", notBuilt: "leave it out and key the producers' messages by the dedup key"),
+                ]),
+                default: "partition", "Where copies meet."),
+            Key("compare", .untyped, notBuilt: "leave it out", "Tells exact, retimed and conflicting copies apart."),
+            Key(
+                "duplicates",
+                .short(
+                    .words([Word("count"), Word("ledger", notBuilt: "duplicates are counted")]),
+                    long: Section([Key("topic", .text(.topic), notBuilt: "duplicates are counted", "A topic for duplicates.")])),
+                default: "count", "What is kept about copies."),
+        ], example: Example.deduplicate)
 
-    static let aggregate = Section([
-        Key("window", .section(window), isRequired: true, "The stretches of event time."),
-        Key(
-            "allowed_lateness", anySpan, default: "0s",
-            "How long after its end a window still takes records and corrects its row."),
-        Key("where", .expression, "Records that this aggregate takes; default: all that pass the filter."),
-        Key(
-            "group_by", .list(.text(.reference), of: "fields"), "A row for each combination of values; default: one row a window."
-        ),
-        Key("measures", .named(.measure, of: "measures", rule: .identifier), isRequired: true, "What is computed in each row."),
-        Key(
-            "emit",
-            .short(
-                .words([Word("final"), Word("on_time")]),
-                long: Section([
-                    Key("every", .words([Word("commit")], else: someSpan), isRequired: true, "The pace of early rows.")
-                ])),
-            default: "final", "When rows come."),
-        Key("to", .list(.section(target), of: "targets"), "Where rows go; default: a table with the aggregate's name."),
-        Key("freshness", .section(freshness), "The promise to readers."),
-        Key(
-            "from", .text(.reference), notBuilt: "aggregate the records themselves", "Another aggregate whose results are taken."),
-    ])
+    static let aggregate = Section(
+        [
+            Key("window", .section(window), isRequired: true, "The stretches of event time."),
+            Key(
+                "allowed_lateness", anySpan, default: "0s",
+                "How long after its end a window still takes records and corrects its row."),
+            Key(
+                "where", .condition, absent: .words("all that pass the filter"), "Records that this aggregate takes."),
+            Key(
+                "group_by", .list(.text(.reference), of: "fields"), absent: .words("one row a window"),
+                "A row for each combination of values."),
+            Key(
+                "measures", .named(.measure, of: "measures", rule: .identifier), isRequired: true, "What is computed in each row."
+            ),
+            Key(
+                "emit",
+                .short(
+                    .words([Word("final"), Word("on_time")]),
+                    long: Section(
+                        [
+                            Key("every", .words([Word("commit")], else: someSpan), isRequired: true, "The pace of early rows.")
+                        ], example: Example.emit)),
+                default: "final", "When rows come."),
+            Key(
+                "to", .list(.section(target), of: "targets"), absent: .workedOut("a table with the aggregate's name"),
+                "Where rows go."),
+            Key("freshness", .section(freshness), absent: .words("none"), "The promise to readers."),
+            Key(
+                "from", .text(.reference), notBuilt: "aggregate the records themselves",
+                "Another aggregate whose results are taken."),
+        ], example: Example.aggregate)
     static let window = Section(
         [
             Key("tumbling", someSpan, "Windows of this size, side by side."),
@@ -169,59 +197,72 @@ enum Language {
             Key("step", .untyped, notBuilt: "use `tumbling` or `hopping`", "The step of cumulative windows."),
             Key("calendar", .untyped, notBuilt: "use `tumbling` or `hopping`", "Windows of a calendar."),
             Key("zone", .untyped, notBuilt: "use `tumbling` with an `offset`", "The calendar's time zone."),
-        ], oneOf: ["tumbling", "hopping", "session", "cumulative", "calendar"])
+        ], oneOf: ["tumbling", "hopping", "session", "cumulative", "calendar"], example: Example.window)
     static let target = Section(
         [
             Key(
-                "kafka", .section(Section([Key("topic", .text(.topic), isRequired: true, "The topic that rows go to.")])),
+                "kafka",
+                .section(
+                    Section(
+                        [Key("topic", .text(.topic), isRequired: true, "The topic that rows go to.")],
+                        example: Example.kafkaTarget)),
                 "Rows to a Kafka topic."),
             Key(
                 "table",
                 .short(
                     .text(.identifier),
-                    long: Section([
-                        Key("name", .text(.identifier), isRequired: true, "The table's name."),
-                        Key("keep", someSpan, "Rows whose window ended longer ago are deleted; default: kept."),
-                    ])), "Rows to a table in results.db."),
-        ], oneOf: ["kafka", "table"])
-    static let freshness = Section([
-        Key("within", someSpan, isRequired: true, "How old the results may be."),
-        Key("objective", .percent, "The share of time in which they are."),
-        Key("hours", .text(.hours), "The hours that count; default: always."),
-    ])
+                    long: Section(
+                        [
+                            Key("name", .text(.identifier), isRequired: true, "The table's name."),
+                            Key("keep", someSpan, absent: .words("for ever"), "Rows whose window ended longer ago are deleted."),
+                        ], example: Example.tableTarget)), "Rows to a table in results.db."),
+        ], oneOf: ["kafka", "table"], example: Example.target)
+    static let freshness = Section(
+        [
+            Key("within", someSpan, isRequired: true, "How old the results may be."),
+            Key("objective", .percent, absent: .words("none"), "The share of time in which they are."),
+            Key("hours", .text(.hours), absent: .words("always"), "The hours that count."),
+        ], example: Example.freshness)
 
     static let late = Shape.words([Word("count"), Word("ledger")])
     static let lateLong = Section(
         [
             Key("ledger", .section(ledger), "An entry for each refusal."),
             Key("topic", .text(.topic), notBuilt: "use `ledger`", "A topic for late records."),
-        ], oneOf: ["ledger", "topic"])
-    static let ledger = Section([Key("keep", someSpan, default: "30d", "Older entries are deleted.")])
+        ], oneOf: ["ledger", "topic"], example: Example.late)
+    static let ledger = Section([Key("keep", someSpan, default: "30d", "Older entries are deleted.")], example: Example.ledger)
     static let deadLetters = Section(
         [
             Key("topic", .text(.topic), "A Kafka topic for them."),
             Key("table", .section(deadTable), "A table in results.db."),
-        ], oneOf: ["topic", "table"])
-    static let deadTable = Section([
-        Key("keep", someSpan, default: "30d", "Older entries are deleted."),
-        Key("limit", .size((1 << 20)...(1 << 50)), default: "1GiB", "At this size input stops with the cause."),
-    ])
+        ], oneOf: ["topic", "table"], example: Example.deadLetters)
+    static let deadTable = Section(
+        [
+            Key("keep", someSpan, default: "30d", "Older entries are deleted."),
+            Key("limit", .size((1 << 20)...(1 << 50)), default: "1GiB", "At this size input stops with the cause."),
+        ], example: Example.deadTable)
 
-    static let commit = Section([
-        Key(
-            "every", .span(10...60_000), default: "250ms",
-            "The time between two commits: shorter makes results earlier, longer costs less.")
-    ])
-    static let state = Section([
-        Key("directory", .text(.path), default: "./state", "Where state.db and results.db are."),
-        Key("memory", .size(0...(1 << 50)), default: "512MiB", "What the process may take, client queues included."),
-        Key("instance", .untyped, notBuilt: "leave it out: one process reads all partitions", "This instance's name in a group."),
-        Key("keep_closed", .untyped, notBuilt: "leave it out", "How long closed windows stay for re-applied records."),
-    ])
-    static let http = Section([Key("listen", .listen, default: "127.0.0.1:8080", "The address to listen on.")])
-    static let check = Section([
-        Key(
-            "accept", .list(.words(Problem.Code.acceptable.map { Word($0.rawValue) }), of: "warnings"),
-            "Warnings that are meant to be so.")
-    ])
+    static let commit = Section(
+        [
+            Key(
+                "every", .span(10...60_000), default: "250ms",
+                "The time between two commits: shorter makes results earlier, longer costs less.")
+        ], example: Example.commit)
+    static let state = Section(
+        [
+            Key("directory", .text(.path), default: "./state", "Where state.db and results.db are."),
+            Key("memory", .size(0...(1 << 50)), default: "512MiB", "What the process may take, client queues included."),
+            Key(
+                "instance", .untyped, notBuilt: "leave it out: one process reads all partitions",
+                "This instance's name in a group."),
+            Key("keep_closed", .untyped, notBuilt: "leave it out", "How long closed windows stay for re-applied records."),
+        ], example: Example.state)
+    static let http = Section(
+        [Key("listen", .listen, default: "127.0.0.1:8080", "The address to listen on.")], example: Example.http)
+    static let check = Section(
+        [
+            Key(
+                "accept", .list(.words(Problem.Code.acceptable.map { Word($0.rawValue) }), of: "warnings"),
+                "Warnings that are meant to be so.")
+        ], example: Example.check)
 }

@@ -11,11 +11,12 @@ enum ReferencePage {
             page += "| key | value | default | meaning |\n|---|---|---|---|\n"
             for key in section.keys where key.isOffered {
                 let below = path.isEmpty ? key.name : "\(path).\(key.name)"
-                let fallback = key.isRequired ? "**required**" : key.fallback.map { "`\($0)`" } ?? "–"
-                page += "| `\(key.name)` | \(cell(value(key))) | \(fallback) | \(cell(key.doc)) |\n"
+                let fallback = key.isRequired ? "**required**" : key.fallback.map { "`\($0)`" } ?? key.absent.words ?? "–"
+                page += "| `\(key.name)` | \(cell(value(key))) | \(cell(fallback)) | \(cell(key.doc)) |\n"
                 inner += sections(key.shape, below)
             }
             waiting = inner + waiting
+            if !section.example.isEmpty { page += "\n```yaml\n\(section.example)\n```\n" }
             let missing = section.keys.filter { !$0.isOffered }
             if !missing.isEmpty { page += "\nNot built yet: " + missing.map { "`\($0.name)`" }.joined(separator: ", ") + ".\n" }
         }
@@ -33,7 +34,11 @@ enum ReferencePage {
           one in `B`, `KiB`, `MiB`, `GiB` or `TiB`. An instant is RFC 3339 with its zone, in whole milliseconds.
         - **`${NAME}`**, `${NAME:-default}` and `${file:PATH}` may stand in every value. Where this page says *secret*, only
           `${NAME}` or `${file:PATH}` may: a password in the file itself is refused.
-        - **Overlays.** `--with FILE` lays a second file over the first: maps are joined key by key, all else is replaced.
+        - **Overlays.** `--with FILE` lays a second file over the first. It may set every key of this page: maps are joined key by
+          key; a value or a list takes the place of the one below as a whole. Where exactly one of several keys stands, such as
+          `topics`, `files` and `generator`, the overlay's takes the place of the other, and what goes with that one alone
+          (`group`, `start`) goes too. No other key can be taken away. Variables are put in, and literal secrets refused, in each
+          file by itself. `weir test` takes no overlay: it looks at neither `kafka`, `state` nor `http`.
         - An unknown key is an error with the nearest known name. Anchors and aliases are allowed, keys that stand twice and
           merge keys (`<<`) are not.
         - The least that a topology needs: `name`, `source`, `fields`, `event_time`, `aggregates`.

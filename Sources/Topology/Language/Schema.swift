@@ -42,6 +42,7 @@ enum Schema {
     private static func key(_ key: Key) -> [(String, SchemaTree)] {
         var doc = key.doc
         if !key.unit.isEmpty { doc += " Unit: \(key.unit)." }
+        if let absent = key.absent.words { doc += " Left out: \(absent)." }
         var members: [(String, SchemaTree)] = [("description", .text(doc))]
         members +=
             key.isSecret ? [("type", .text("string")), ("pattern", .text(#"^\$\{(file:[^}$]+|[^}$:]+)\}$"#))] : shape(key.shape)
@@ -85,7 +86,7 @@ enum Schema {
                 #"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]+)?([Zz]|[+-][0-9]{2}:[0-9]{2})"#)
         case .listen: string(#"(\[[0-9A-Za-z:.%]+\]|[A-Za-z0-9._-]+):\#(whole)"#)
         case .untyped: [("type", .texts(["string", "number", "boolean", "null"]))]
-        case .expression, .measure: scalar(pattern: nil)
+        case .condition, .expression, .measure: scalar(pattern: nil)
         case .list(let item, _):
             [("type", .text("array")), ("items", .object(self.shape(item))), ("minItems", .integer(1))]
         case .named(let item, _, let rule):

@@ -30,7 +30,7 @@ extension PlanReader {
         }
         guard let scalar = item.scalar else { return nil }
         let expression: Expression
-        do { expression = try Parser.condition(scalar.text) } catch {
+        do { expression = try Parser.value(scalar.text) } catch {
             report(error, item, scalar)
             return nil
         }

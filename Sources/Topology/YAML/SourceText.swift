@@ -1,19 +1,25 @@
 /// The lines of one file, to show them and to find a place inside a scalar.
 struct SourceText: Sendable {
     private var lines: [[Unicode.Scalar]]
+    /// By line: how many scalars stand before it, line ends counted and the mark of byte order not.
+    private var starts: [Int] = [0]
 
     init(_ text: String) {
         lines = [[]]
+        var read = text.unicodeScalars.first == "\u{feff}" ? -1 : 0
         var scalars = text.unicodeScalars.makeIterator()
         var afterReturn = false
         while let scalar = scalars.next() {
+            read += 1
             if scalar == "\n", afterReturn {
                 afterReturn = false
+                starts[starts.count - 1] = read
                 continue
             }
             afterReturn = scalar == "\r"
             if scalar == "\n" || scalar == "\r" {
                 lines.append([])
+                starts.append(read)
             } else {
                 lines[lines.count - 1].append(scalar)
             }
@@ -27,6 +33,38 @@ struct SourceText: Sendable {
         var view = String.UnicodeScalarView()
         view.append(contentsOf: lines[number - 1])
         return String(view)
+    }
+
+    /// The place of the scalar with this number, counted from 0 behind a mark of byte order. libyaml's own lines won't do: it
+    /// ends a line at characters (U+0085, U+2028, U+2029) at which editors end none.
+    func place(at index: Int, in file: String) -> Place {
+        var low = 0
+        var high = starts.count - 1
+        while low < high {
+            let middle = (low + high + 1) / 2
+            if starts[middle] <= index { low = middle } else { high = middle - 1 }
+        }
+        return Place(file: file, line: low + 1, column: index - starts[low] + 1)
+    }
+
+    /// The value itself, where an anchor or a tag stands before it.
+    func behindProperties(_ start: Place) -> Place {
+        var line = start.line - 1
+        var column = start.column - 1
+        while line < lines.count {
+            let rest = lines[line].dropFirst(column)
+            let blanks = rest.prefix { $0 == " " || $0 == "\t" }.count
+            guard let first = rest.dropFirst(blanks).first, first != "#" else {
+                line += 1
+                column = 0
+                continue
+            }
+            guard first == "&" || first == "!" else {
+                return Place(file: start.file, line: line + 1, column: column + blanks + 1)
+            }
+            column += blanks + rest.dropFirst(blanks).prefix { $0 != " " && $0 != "\t" }.count
+        }
+        return start
     }
 
     /// Where the character at `offset` of the scalar's text stands in the file: walks text and file side by side, over

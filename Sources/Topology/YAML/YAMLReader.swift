@@ -4,7 +4,9 @@ import CYAML
 struct YAMLReader {
     private let file: String
     private let problems: ProblemList
-    private let bytes: [UInt8]
+    /// Without the mark of byte order.
+    private let bytes: ArraySlice<UInt8>
+    private let source: SourceText
     private var parser: UnsafeMutablePointer<yaml_parser_t>
     private var anchors: [String: (node: Node, count: Int)] = [:]
     private var nodes = 0
@@ -25,28 +27,32 @@ struct YAMLReader {
                 next: "keep it under \(TopologyLimits.fileBytes) bytes")
             return nil
         }
+        // libyaml looks for the mark of byte order only where it guesses the encoding.
+        let body = bytes.starts(with: [0xef, 0xbb, 0xbf]) ? bytes.dropFirst(3) : bytes[...]
         guard let text = String(validating: bytes, as: UTF8.self) else {
-            problems.error(.encoding, at: firstBad(bytes, file), "", "the file is not UTF-8", next: "save it as UTF-8")
+            problems.error(.encoding, at: firstBad(body, file), "", "the file is not UTF-8", next: "save it as UTF-8")
             return nil
         }
         let parser = UnsafeMutablePointer<yaml_parser_t>.allocate(capacity: 1)
         defer { parser.deallocate() }
         guard yaml_parser_initialize(parser) == 1 else { return nil }
         defer { yaml_parser_delete(parser) }
-        var reader = YAMLReader(file: file, problems: problems, bytes: bytes, parser: parser, limit: limit)
-        // libyaml looks for the mark of byte order only where it guesses the encoding.
-        let marked = bytes.starts(with: [0xef, 0xbb, 0xbf]) ? 3 : 0
-        let root = bytes.withUnsafeBufferPointer { whole in
-            let buffer = UnsafeBufferPointer(rebasing: whole[marked...])
+        let source = SourceText(text)
+        var reader = YAMLReader(file: file, problems: problems, bytes: body, source: source, parser: parser, limit: limit)
+        let root = body.withUnsafeBufferPointer { buffer in
             yaml_parser_set_input_string(parser, buffer.baseAddress, buffer.count)
             yaml_parser_set_encoding(parser, YAML_UTF8_ENCODING)
             return try? reader.document()
         }
-        return (root, SourceText(text))
+        return (root, source)
     }
 
-    private init(file: String, problems: ProblemList, bytes: [UInt8], parser: UnsafeMutablePointer<yaml_parser_t>, limit: Int) {
+    private init(
+        file: String, problems: ProblemList, bytes: ArraySlice<UInt8>, source: SourceText,
+        parser: UnsafeMutablePointer<yaml_parser_t>, limit: Int
+    ) {
         self.limit = limit
+        self.source = source
         self.file = file
         self.problems = problems
         self.bytes = bytes
@@ -96,8 +102,10 @@ struct YAMLReader {
             anchor = data.anchor.map { Self.text($0) }
             refuseTag(data.tag, at: place)
             let bytes = UnsafeBufferPointer(start: data.value, count: data.length)
+            let isBare = data.anchor == nil && data.tag == nil
             result = Node(
-                content: .scalar(Scalar(String(decoding: bytes, as: UTF8.self), style: Self.style(data.style))), place: place)
+                content: .scalar(Scalar(String(decoding: bytes, as: UTF8.self), style: Self.style(data.style))),
+                place: isBare ? place : source.behindProperties(place))
         case YAML_SEQUENCE_START_EVENT:
             anchor = event.data.sequence_start.anchor.map { Self.text($0) }
             refuseTag(event.data.sequence_start.tag, at: place)
@@ -170,14 +178,14 @@ struct YAMLReader {
         let mark = parser.pointee.problem_mark
         let what = parser.pointee.problem.map { String(cString: $0) } ?? "unknown"
         let context = parser.pointee.context.map {
-            " \(String(cString: $0)) that begins in line \(parser.pointee.context_mark.line + 1)"
+            " \(String(cString: $0)) that begins in line \(source.place(at: parser.pointee.context_mark.index, in: file).line)"
         }
         // Errors of libyaml's own reader have an offset in bytes instead of a mark.
         let isUnreadable = parser.pointee.error == YAML_READER_ERROR
         let at =
             isUnreadable
             ? Self.place(after: bytes.prefix(parser.pointee.problem_offset), file)
-            : Place(file: file, line: mark.line + 1, column: mark.column + 1)
+            : source.place(at: mark.index, in: file)
         return try stop(
             .yaml, at: at,
             "this is not YAML: \(what)\(context ?? "")",
@@ -192,7 +200,7 @@ struct YAMLReader {
     }
 
     private func place(_ event: yaml_event_t) -> Place {
-        Place(file: file, line: event.start_mark.line + 1, column: event.start_mark.column + 1)
+        source.place(at: event.start_mark.index, in: file)
     }
 
     private static func text(_ pointer: UnsafeMutablePointer<UInt8>) -> String { String(cString: UnsafePointer(pointer)) }
@@ -207,18 +215,18 @@ struct YAMLReader {
         }
     }
 
-    private static func firstBad(_ bytes: [UInt8], _ file: String) -> Place {
+    private static func firstBad(_ bytes: ArraySlice<UInt8>, _ file: String) -> Place {
         // Half the bytes are bad or good as a whole: bisect for the longest valid beginning.
-        var low = 0
-        var high = bytes.count
+        var low = bytes.startIndex
+        var high = bytes.endIndex
         while low < high {
             let middle = (low + high + 1) / 2
             let isGood = (0..<4).contains { cut in
-                middle >= cut && String(validating: bytes[..<(middle - cut)], as: UTF8.self) != nil
+                middle >= bytes.startIndex + cut && String(validating: bytes[..<(middle - cut)], as: UTF8.self) != nil
             }
             if isGood { low = middle } else { high = middle - 1 }
         }
-        return place(after: bytes[..<max(0, low - 1)], file)
+        return place(after: bytes[..<max(bytes.startIndex, low - 1)], file)
     }
 
     private static func place(after good: ArraySlice<UInt8>, _ file: String) -> Place {
