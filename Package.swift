@@ -15,8 +15,10 @@ func debian(_ name: String, _ pkgConfig: String?, apt: String) -> Target {
     .systemLibrary(name: name, path: "Sources/\(name)", pkgConfig: pkgConfig, providers: [.apt([apt])])
 }
 
-func part(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
-    .target(name: name, dependencies: dependencies, swiftSettings: strict)
+/// `debug`: a condition that holds in debug builds only.
+func part(_ name: String, _ dependencies: [Target.Dependency], debug: String? = nil) -> Target {
+    let conditional = debug.map { [SwiftSetting.define($0, .when(configuration: .debug))] } ?? []
+    return .target(name: name, dependencies: dependencies, swiftSettings: strict + conditional)
 }
 
 /// `goldens`: the folder of expected texts beside the tests, which read it where it lies.
@@ -42,7 +44,8 @@ let package = Package(
             cxxSettings: [.unsafeFlags(["-O2"])],
             linkerSettings: [.linkedLibrary("simdjson")]),
 
-        part("Model", []),
+        // Debug builds can be ended at named moments and told to make mistakes (FaultPoint, Mutant); release builds can not.
+        part("Model", [], debug: "FAULT_POINTS"),
         part("Topology", ["Model", "CYAML"]),
         part("Pipeline", ["Model", "CDecode"]),
         part("Freshness", ["Model"]),
