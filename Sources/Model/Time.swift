@@ -27,8 +27,13 @@ public struct WallTime: Hashable, Comparable, Sendable {
     public var milliseconds: Int64
     public init(milliseconds: Int64) { self.milliseconds = milliseconds }
     public static func < (a: WallTime, b: WallTime) -> Bool { a.milliseconds < b.milliseconds }
-    public static func - (a: WallTime, b: EventTime) -> TimeSpan { TimeSpan(milliseconds: a.milliseconds - b.milliseconds) }
-    public static func - (a: WallTime, b: WallTime) -> TimeSpan { TimeSpan(milliseconds: a.milliseconds - b.milliseconds) }
+    /// Saturates: a record's timestamp is whatever its producer wrote.
+    public static func - (a: WallTime, b: EventTime) -> TimeSpan { a - WallTime(milliseconds: b.milliseconds) }
+    /// Saturates: a record's timestamp is whatever its producer wrote.
+    public static func - (a: WallTime, b: WallTime) -> TimeSpan {
+        let (span, overflow) = a.milliseconds.subtractingReportingOverflow(b.milliseconds)
+        return TimeSpan(milliseconds: overflow ? (b.milliseconds < 0 ? .max : .min) : span)
+    }
 }
 
 /// A clock that never goes back, in nanoseconds from an origin of its own. Silences and paces are measured with it (S6).

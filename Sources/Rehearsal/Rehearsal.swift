@@ -28,7 +28,7 @@ public final class Rehearsal {
     /// (S5, S6); one of which a feed is the first that is heard was added to the topic at that moment.
     public init(plan: Plan, partitions: Int?, appearing: [FedRecord] = []) throws(Fault) {
         self.plan = plan
-        if case .kafka(let names, _, _) = plan.source.kind { topics = names } else { topics = ["input"] }
+        topics = Self.topics(of: plan)
         told = Told(plan)
         directory = try StateDirectory(inMemory: "rehearsal")
         probe = try EventTimeProbe(plan)
@@ -41,6 +41,11 @@ public final class Rehearsal {
             })
         if partitions == nil { ids.formUnion(appearing.map(partition)) }
         try add(ids.sorted())
+    }
+
+    /// The names of what is read, as ledgers tell them: those of its topics, or one for all else.
+    static func topics(of plan: Plan) -> [String] {
+        if case .kafka(let names, _, _) = plan.source.kind { names } else { ["input"] }
     }
 
     // MARK: Steps

@@ -108,7 +108,9 @@ final class FactsBoard: Sendable {
             facts.outputs[row.output].rowsEmitted += 1
             facts.outputs[row.output].latencyFromEvent.record(
                 (wall - min(row.windowEnd, newestEvent ?? row.windowEnd)).milliseconds)
-            if let newest { facts.outputs[row.output].latencyFromRecord.record(wall.milliseconds - newest) }
+            if let newest {
+                facts.outputs[row.output].latencyFromRecord.record((wall - WallTime(milliseconds: newest)).milliseconds)
+            }
         }
         if !commit.rows.isEmpty {
             facts.latestRows = Array(

@@ -230,3 +230,15 @@ private let broken = Fault("offset_out_of_range", "the position is gone", next: 
         #expect(facts.dedup == DedupFacts(within: .minutes(15)) && facts.state == .starting)
     }
 }
+
+/// A producer can write any timestamp.
+@Test func agesOfTheStrangestTimestampsSaturate() {
+    for (timestamp, age) in [(Int64.min, Int64.max), (.min + 1, .max), (.max, now.milliseconds - .max)] {
+        var fact = partition(0)
+        fact.oldestUncommitted = WallTime(milliseconds: timestamp)
+        #expect(fact.queueAge(at: now) == .milliseconds(age))
+        #expect(facts([fact]).clocks(at: now).queueAge == .milliseconds(age))
+        #expect(now - EventTime(milliseconds: timestamp) == .milliseconds(age))
+    }
+    #expect(WallTime(milliseconds: -2) - WallTime(milliseconds: .max) == .milliseconds(.min))
+}

@@ -3,28 +3,10 @@ internal import Topology
 
 extension TestFileReader {
     private static let subjects = ["rows", "latest", "outcomes", "late", "dead_letters", "watermark", "freshness"]
-    private static let outcomes = [
-        "read", "aggregated", "duplicate", "late", "filtered", "rejected", "partly_late", "unidentified",
-        "duplicate_observed", "redelivered",
-    ]
+    /// What each `expect` begins anew.
+    static let lists = ["rows", "late", "dead_letters"]
     /// Kinds of duplicates that comparing their content would tell.
     private static let plannedOutcomes = ["exact", "retimed", "conflicting"]
-    private static let rowWords = ["revision", "final", "as_of"]
-    private static let lateColumns = [
-        "output", "topic", "partition", "offset", "window_start", "window_end", "watermark", "late_by",
-    ]
-    private static let deadColumns = ["topic", "partition", "offset", "reason", "field"]
-
-    private enum Kind {
-        case whole, instant, span
-        var example: String {
-            switch self {
-            case .whole: "a whole number of at least 0"
-            case .instant: "RFC 3339 with its zone, milliseconds, or null"
-            case .span: "a span such as 45s, or null"
-            }
-        }
-    }
 
     mutating func expectation(_ node: Node, _ path: String) -> Expected? {
         guard let keys = keys(node, path, Self.subjects, required: []) else { return nil }
@@ -35,31 +17,25 @@ extension TestFileReader {
             return nil
         }
         var expectation = Expected()
-        if let rows = keys["rows"] { expectation.rows = self.rows(rows, "\(path).rows") }
-        if let rows = keys["latest"] { expectation.latest = self.rows(rows, "\(path).latest") }
-        if let late = keys["late"] {
-            expectation.late = lines(late, "\(path).late") { _ in Self.lateColumns }
-            settleLate(&expectation.late, "\(path).late")
+        let rows = plan.map(ExpectedColumn.rows) ?? []
+        if let node = keys["rows"] { expectation.rows = lines(node, "\(path).rows", rows) }
+        if let node = keys["latest"] { expectation.latest = lines(node, "\(path).latest", rows) }
+        if let node = keys["late"] { expectation.late = late(node, "\(path).late") }
+        if let node = keys["dead_letters"] {
+            expectation.deadLetters = lines(node, "\(path).dead_letters", plan.map { [ExpectedColumn.deadLetters($0)] } ?? [])
         }
-        if let dead = keys["dead_letters"] {
-            expectation.deadLetters = lines(dead, "\(path).dead_letters") { _ in Self.deadColumns }
-            for row in expectation.deadLetters ?? [] {
-                guard let reason = row["reason"]?.text else { continue }
-                let words = RejectReason.allCases.map(\.word)
-                if !words.contains(reason) {
-                    unknown(.badValue, row.place, "\(path).dead_letters", "`\(reason)` is no reason", reason, words)
-                }
+        if let node = keys["outcomes"] {
+            let built = refusePlanned(node, "\(path).outcomes")
+            expectation.outcomes = cells(built, "\(path).outcomes", ExpectedColumn.outcomes)
+        }
+        if let node = keys["watermark"] {
+            expectation.watermark = expected(node, "\(path).watermark")
+            if let value = expectation.watermark {
+                let column = ExpectedColumn(name: "watermark", kind: .instant, canBeNull: true)
+                if !column.takes(value) { refuse(value, column, node.place, "\(path).watermark") }
             }
         }
-        if let outcomes = keys["outcomes"] {
-            let built = refusePlanned(outcomes, "\(path).outcomes")
-            expectation.outcomes = cells(built, "\(path).outcomes", Self.outcomes, .whole)
-        }
-        if let watermark = keys["watermark"] {
-            expectation.watermark = expected(watermark, "\(path).watermark")
-            if let value = expectation.watermark { demand(value, .instant, watermark.place, "\(path).watermark") }
-        }
-        if let freshness = keys["freshness"] { self.freshness(freshness, "\(path).freshness", &expectation) }
+        if let node = keys["freshness"] { freshness(node, "\(path).freshness", &expectation) }
         return expectation
     }
 
@@ -79,14 +55,14 @@ extension TestFileReader {
     }
 
     private mutating func freshness(_ node: Node, _ path: String, _ expectation: inout Expected) {
-        let clocks = ["watermark_lag", "event_lag", "queue_age"]
+        let clocks = ExpectedColumn.clocks.map(\.name)
         guard let keys = keys(node, path, clocks + ["outputs"], required: []) else { return }
         if keys.isEmpty { error(.badValue, node.place, path, "nothing is named", next: "name \(Spelling.list(clocks))") }
         var clockNode = node
         if case .map(let entries) = node.content {
             clockNode.content = .map(entries.filter { clocks.contains($0.key) })
             if entries.contains(where: { clocks.contains($0.key) }) {
-                expectation.freshness = cells(clockNode, path, clocks, .span)
+                expectation.freshness = cells(clockNode, path, ExpectedColumn.clocks)
             }
         }
         guard let outputs = keys["outputs"] else { return }
@@ -95,75 +71,57 @@ extension TestFileReader {
         }
         for entry in entries {
             let inner = "\(path).outputs.\(entry.key)"
-            checkOutput(entry.key, entry.keyPlace, inner)
-            let found = cells(entry.value, inner, ["complete_through", "final_through"], .instant)
-            expectation.outputs.append((entry.key, found))
+            if let names = plan?.aggregates.map(\.name), !names.contains(entry.key) {
+                unknown(.badValue, entry.keyPlace, inner, "there is no output `\(entry.key)`", entry.key, names)
+            }
+            expectation.outputs.append((entry.key, cells(entry.value, inner, ExpectedColumn.progress)))
         }
     }
 
-    /// A map of named values of one kind; one that names nothing is refused.
-    private mutating func cells(_ node: Node, _ path: String, _ names: [String], _ kind: Kind) -> [ExpectedCell] {
+    /// A map of named values; one that names nothing is refused.
+    private mutating func cells(_ node: Node, _ path: String, _ columns: [ExpectedColumn]) -> [ExpectedCell] {
+        let names = columns.map(\.name)
         guard keys(node, path, names, required: []) != nil, case .map(let entries) = node.content else { return [] }
         if entries.isEmpty { error(.badValue, node.place, path, "nothing is named", next: "name \(Spelling.list(names))") }
         var cells: [ExpectedCell] = []
-        for entry in entries where names.contains(entry.key) {
-            guard let value = expected(entry.value, "\(path).\(entry.key)") else { continue }
-            demand(value, kind, entry.value.place, "\(path).\(entry.key)")
+        for entry in entries {
+            guard let column = columns.first(where: { $0.name == entry.key }),
+                let value = expected(entry.value, "\(path).\(entry.key)")
+            else { continue }
+            if !column.takes(value) { refuse(value, column, entry.value.place, "\(path).\(entry.key)") }
             cells.append(ExpectedCell(name: entry.key, value: value))
         }
         return cells
     }
 
-    private mutating func demand(_ value: ExpectedValue, _ kind: Kind, _ place: Place, _ path: String) {
-        let isGood =
-            switch kind {
-            case .whole: !value.isNull && (value.number.map { $0 >= 0 && $0 == $0.rounded() } ?? false)
-            case .instant: value.isNull || value.instant != nil
-            case .span: value.isNull || value.span != nil
-            }
-        if !isGood { error(.badValue, place, path, "`\(value.shown)` can't be expected here", next: "write \(kind.example)") }
+    private mutating func refuse(_ value: ExpectedValue, _ column: ExpectedColumn, _ place: Place, _ path: String) {
+        if case .name(let names, let what) = column.kind, !value.isNull {
+            return unknown(.badValue, place, path, "there is no \(what) `\(value.text)`", value.text, names)
+        }
+        error(
+            .badValue, place, path, "`\(value.shown)` can't be expected here: `\(column.name)` never is",
+            next: "write \(column.advice)")
     }
 
-    private mutating func settleLate(_ rows: inout [ExpectedRow]?, _ path: String) {
+    private mutating func late(_ node: Node, _ path: String) -> [ExpectedRow]? {
+        if case .count? = plan?.late {
+            error(
+                .contradiction, node.place, path, "this topology only counts late records, so there are no entries to compare",
+                next: "write `late: ledger` there, or expect `outcomes: {late: …}`")
+        }
+        var rows = lines(node, path, plan.map(ExpectedColumn.late) ?? [])
         for row in rows?.indices ?? 0..<0 {
             for cell in rows?[row].cells.indices ?? 0..<0 where rows?[row].cells[cell].name == "late_by" {
-                guard let value = rows?[row].cells[cell].value, let place = rows?[row].place else { continue }
-                if let span = value.span {
-                    // Both sides are compared as the same text.
-                    rows?[row].cells[cell].value.text = span.exactText
-                } else {
-                    demand(value, .span, place, "\(path).late_by")
-                }
+                // Both sides are compared as the same text.
+                if let span = rows?[row].cells[cell].value.span { rows?[row].cells[cell].value.text = span.exactText }
             }
-            if let output = rows?[row]["output"]?.text, let place = rows?[row].place { checkOutput(output, place, path) }
-        }
-    }
-
-    private mutating func checkOutput(_ name: String, _ place: Place, _ path: String) {
-        guard let names = plan?.aggregates.map(\.name), !names.contains(name) else { return }
-        unknown(.badValue, place, path, "there is no output `\(name)`", name, names)
-    }
-
-    private mutating func rows(_ node: Node, _ path: String) -> [ExpectedRow]? {
-        let outputs = plan?.aggregates ?? []
-        let columns = outputs.map { output in
-            ["output", "window_start", "window_end"] + output.groupBy.compactMap { plan?.fields[$0].name }
-                + output.measures.map(\.name) + Self.rowWords
-        }
-        let rows = lines(node, path) { name in
-            // Without a topology nothing is known of its columns.
-            if outputs.isEmpty { return nil }
-            if let name { return outputs.firstIndex { $0.name == name }.map { columns[$0] } }
-            return Array(Set(columns.joined())).sorted()
-        }
-        for row in rows ?? [] {
-            if let output = row["output"]?.text { checkOutput(output, row.place, path) }
         }
         return rows
     }
 
-    /// A list of rows. `columns` has the names that a row of this output may use; nil: any.
-    private mutating func lines(_ node: Node, _ path: String, columns: (_ output: String?) -> [String]?) -> [ExpectedRow]? {
+    /// A list of rows, each of which must be one that some of the `candidates` can have. Without a topology nothing is known of
+    /// them.
+    private mutating func lines(_ node: Node, _ path: String, _ candidates: [[ExpectedColumn]]) -> [ExpectedRow]? {
         guard let items = list(node, path) else { return nil }
         var rows: [ExpectedRow] = []
         for (index, item) in items.enumerated() {
@@ -173,17 +131,54 @@ extension TestFileReader {
                 continue
             }
             var row = ExpectedRow(place: item.place, cells: [])
+            var places: [Place] = []
             for entry in entries {
                 guard let value = expected(entry.value, "\(inner).\(entry.key)") else { continue }
                 row.cells.append(ExpectedCell(name: entry.key, value: value))
+                places.append(entry.value.place)
             }
-            if let names = columns(row["output"]?.text) {
-                for entry in entries where !names.contains(entry.key) {
-                    unknown(.unknownField, entry.keyPlace, inner, "there is no column `\(entry.key)`", entry.key, names)
-                }
-            }
+            if !candidates.isEmpty, row.cells.count == entries.count { check(row, places, entries, inner, candidates) }
             rows.append(row)
         }
         return rows
+    }
+
+    private mutating func check(
+        _ row: ExpectedRow, _ places: [Place], _ entries: [Node.Entry], _ path: String, _ candidates: [[ExpectedColumn]]
+    ) {
+        var fitting = candidates
+        if let at = row.cells.firstIndex(where: { $0.name == "output" }) {
+            let outputs = candidates.filter { $0.first { $0.name == "output" }?.takes(row.cells[at].value) ?? true }
+            if outputs.isEmpty {
+                let names = plan?.aggregates.map(\.name) ?? []
+                let column = ExpectedColumn(name: "output", kind: .name(names, what: "output"))
+                return refuse(row.cells[at].value, column, places[at], "\(path).output")
+            }
+            fitting = outputs
+        }
+        let known = Set(fitting.joined().map(\.name))
+        let strangers = entries.filter { !known.contains($0.key) }
+        for entry in strangers {
+            unknown(
+                .unknownField, entry.keyPlace, path, "there is no column `\(entry.key)`", entry.key,
+                fitting.count == 1 ? fitting[0].map(\.name) : known.sorted())
+        }
+        if !strangers.isEmpty { return }
+        let complete = fitting.filter { columns in row.cells.allSatisfy { cell in columns.contains { $0.name == cell.name } } }
+        guard !complete.isEmpty else {
+            return error(
+                .unknownField, row.place, path, "no output has all of these columns", next: "name the columns of one output")
+        }
+        let wrong = complete.map { misfits(row, $0) }.min { $0.count < $1.count } ?? []
+        for (at, column) in wrong { refuse(row.cells[at].value, column, places[at], "\(path).\(column.name)") }
+    }
+
+    /// The cells that rows of these columns never have.
+    private func misfits(_ row: ExpectedRow, _ columns: [ExpectedColumn]) -> [(at: Int, column: ExpectedColumn)] {
+        let start = row["window_start"]?.instant
+        return row.cells.indices.compactMap { at in
+            guard let column = columns.first(where: { $0.name == row.cells[at].name }) else { return nil }
+            return column.takes(row.cells[at].value, start: start) ? nil : (at, column)
+        }
     }
 }

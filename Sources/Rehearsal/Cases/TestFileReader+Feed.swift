@@ -26,15 +26,15 @@ extension TestFileReader {
         }
         var record = FedRecord(payload: nil)
         if let value = keys["value"], !JSONValue.isNull(value) { record.payload = JSONValue.bytes(value) }
-        if let raw = keys["raw"] { record.payload = text(raw, "\(path).raw").map { Array($0.utf8) } }
+        if let raw = keys["raw"] { record.payload = self.raw(raw, "\(path).raw") }
         if let key = keys["key"], !JSONValue.isNull(key) { record.key = text(key, "\(path).key").map { Array($0.utf8) } }
         if let partition = keys["partition"] {
             record.partition = Int32(whole(partition, "\(path).partition", 0...Int64(RehearsalCaseLimits.partitions - 1)) ?? 0)
         }
-        if let offset = keys["offset"] { record.offset = whole(offset, "\(path).offset", 0...(Int64.max - 1)) }
+        if let offset = keys["offset"] { record.offset = whole(offset, "\(path).offset", 0...RehearsalCaseLimits.offset) }
         if let topic = keys["topic"] {
             record.topic = text(topic, "\(path).topic")
-            if let name = record.topic, case .kafka(let topics, _, _) = plan?.source.kind, !topics.contains(name) {
+            if let name = record.topic, let topics = plan.map(Rehearsal.topics), !topics.contains(name) {
                 unknown(.badValue, topic.place, "\(path).topic", "the source has no topic `\(name)`", name, topics)
             }
         }
@@ -48,5 +48,33 @@ extension TestFileReader {
             }
         }
         return problems.count == before ? record : nil
+    }
+
+    /// The bytes of `raw`: text as UTF-8, or `{hex: …}` for any.
+    private mutating func raw(_ node: Node, _ path: String) -> [UInt8]? {
+        guard case .map = node.content else { return text(node, path).map { Array($0.utf8) } }
+        guard let hex = keys(node, path, ["hex"], required: ["hex"])?["hex"], let text = text(hex, "\(path).hex") else {
+            return nil
+        }
+        let digits = text.utf8.filter { $0 != 0x20 && $0 != 0x0a }
+        var bytes: [UInt8] = []
+        for at in stride(from: 0, to: digits.count, by: 2) {
+            guard at + 1 < digits.count, let high = Self.digit(digits[at]), let low = Self.digit(digits[at + 1]) else { break }
+            bytes.append(high << 4 | low)
+        }
+        if bytes.count * 2 == digits.count { return bytes }
+        error(
+            .badValue, hex.place, "\(path).hex", "`\(text)` is no row of bytes",
+            next: "write two hex digits a byte, such as 7b ff 7d")
+        return nil
+    }
+
+    private static func digit(_ byte: UInt8) -> UInt8? {
+        switch byte {
+        case 0x30...0x39: byte - 0x30
+        case 0x41...0x46: byte - 0x37
+        case 0x61...0x66: byte - 0x57
+        default: nil
+        }
     }
 }

@@ -8,8 +8,8 @@ extension ExpectedValue {
         switch value {
         case .null: return false
         case .bool(let flag): return text == (flag ? "true" : "false")
-        case .int(let number): return isWhole(Int128(number))
-        case .wide(let number): return isWhole(number)
+        case .int(let number): return whole == Int128(number)
+        case .wide(let number): return whole == number
         case .double(let number): return isNear(number)
         // By bytes: two spellings of an accent are two strings.
         case .string(let string): return text.utf8.elementsEqual(string.utf8)
@@ -20,7 +20,7 @@ extension ExpectedValue {
 
     /// RFC 3339 or whole milliseconds; nil: neither, or finer than a millisecond.
     var instant: Int64? {
-        if let number = Int64(text) { return number }
+        if let number = Int64(text) { return RehearsalCaseLimits.instants.contains(number) ? number : nil }
         guard let instant = Instant.parse(text), !instant.isFiner else { return nil }
         return instant.milliseconds
     }
@@ -38,16 +38,15 @@ extension ExpectedValue {
         return Double(text)
     }
 
-    /// By value, exactly: 6 = 6.0. Fractions of zeros are cut off as text, so that 2^53 + 1 is not its neighbour.
-    private func isWhole(_ value: Int128) -> Bool {
-        if let whole = Int128(text) { return whole == value }
+    /// A whole number, exactly: 6 = 6.0; nil: none. Fractions of zeros are cut off as text, so that 2^53 + 1 is not its
+    /// neighbour.
+    var whole: Int128? {
+        if let whole = Int128(text) { return whole }
         let parts = text.split(separator: ".", omittingEmptySubsequences: false)
-        if parts.count == 2, !parts[1].isEmpty, parts[1].utf8.allSatisfy({ $0 == 0x30 }), let whole = Int128(parts[0]) {
-            return whole == value
-        }
+        if parts.count == 2, !parts[1].isEmpty, parts[1].utf8.allSatisfy({ $0 == 0x30 }) { return Int128(parts[0]) }
         // With an exponent: exact as far as a double is.
-        guard let number, number.magnitude < 0x1p53, let whole = Int128(exactly: number) else { return false }
-        return text.utf8.contains(where: { $0 | 0x20 == 0x65 }) && whole == value
+        guard text.utf8.contains(where: { $0 | 0x20 == 0x65 }), let number, number.magnitude < 0x1p53 else { return nil }
+        return Int128(exactly: number)
     }
 
     /// Within 1e-9 relative of the larger one.
@@ -56,6 +55,12 @@ extension ExpectedValue {
         if number == value { return true }
         guard number.isFinite, value.isFinite else { return false }
         return (number - value).magnitude <= 1e-9 * max(number.magnitude, value.magnitude)
+    }
+
+    /// As `matches` compares it.
+    var isUUID: Bool {
+        let groups = text.split(separator: "-", omittingEmptySubsequences: false)
+        return groups.map(\.utf8.count) == [8, 4, 4, 4, 12] && groups.joined().allSatisfy { $0.isASCII && $0.isHexDigit }
     }
 
     private static func uuid(_ high: UInt64, _ low: UInt64) -> String {
