@@ -87,6 +87,7 @@ let package = Package(
         tests(
             "EndToEnd",
             ["Testkit", "Model", "Topology", "Runtime", "Kafka", "Inputs", "Observe", "Freshness", "CSQLite", "CRdKafka", "CSys"]),
+        tests("Chaos", ["Model", "Kafka", "Runtime", "Testkit", "CRdKafka", "CSQLite", "CSys"]),
         tests("Tidy", []),
     ],
     swiftLanguageModes: [.v6],

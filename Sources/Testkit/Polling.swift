@@ -14,4 +14,4 @@ struct Waited: Error, CustomStringConvertible {
 }
 
 /// Between two looks at something that takes its time; never for an outcome.
-func rest(milliseconds: UInt32) { usleep(milliseconds * 1_000) }
+public func rest(milliseconds: UInt32) { usleep(milliseconds * 1_000) }

@@ -1,0 +1,188 @@
+import CRdKafka
+import CSQLite
+import Dispatch
+import Model
+import Runtime
+import Synchronization
+import Testkit
+
+/// Runs a scenario and judges what came of it.
+enum Run {
+    /// Never throws for what the product did wrong: that stands in the figures.
+    static func run(_ scenario: Scenario, on cluster: KafkaCluster) -> Figures {
+        do {
+            let fleet = try Fleet(scenario, cluster)
+            do {
+                try go(fleet)
+                try judge(fleet)
+            } catch {
+                fleet.note { $0.problems.append("\(error)") }
+            }
+            fleet.note { $0.seconds = Int(fleet.elapsed / 1_000) }
+            return fleet.figures
+        } catch {
+            var figures = Figures()
+            figures.name = scenario.name
+            figures.problems = ["\(error)"]
+            return figures
+        }
+    }
+
+    private static func go(_ fleet: Fleet) throws {
+        let (scenario, topics) = (fleet.scenario, fleet.topics)
+        try fleet.cluster.create(topics.input, partitions: scenario.job.partitions)
+        for topic in [topics.minute, topics.hop, topics.dead] {
+            try fleet.cluster.create(topic, partitions: Job.Topics.outputs)
+        }
+        let feeder = try Feeder(
+            bootstrap: fleet.cluster.bootstrap, topic: topics.input,
+            traffic: Traffic(seed: scenario.seed, partitions: scenario.job.partitions), perSecond: scenario.perSecond)
+        let length = Int64(scenario.seconds) * 1_000
+        if scenario.feeding == .before {
+            feeder.feed(elapsed: length)
+            try feeder.flush()
+        }
+        let probe = try Probe(fleet)
+        defer { probe.stop() }
+        let began = fleet.elapsed
+        try fleet.startAll()
+        _ = try eventually("the scenario's end", within: Double(scenario.seconds * 3)) { () -> Bool? in
+            let elapsed = fleet.elapsed - began
+            if scenario.feeding == .along { feeder.feed(elapsed: min(elapsed, length)) }
+            try fleet.tick()
+            return elapsed >= length || fleet.isDone ? true : nil
+        }
+        try fleet.calm()
+        try feeder.flush()
+        if scenario.feeding == .along { try fleet.end() }
+        probe.stop()
+        fleet.note { $0.stall = probe.longest }
+        for (index, order) in scenario.orders where order.mustDie {
+            let instance = fleet.members[index]
+            if !instance.ownEnds.contains(128 + 9) {
+                fleet.note {
+                    $0.problems.append("\(instance.name) was to end at \(order.variables) and did not: \(instance.words())")
+                }
+            }
+        }
+        try fleet.drain()
+    }
+
+    private static func judge(_ fleet: Fleet) throws {
+        let (scenario, topics) = (fleet.scenario, fleet.topics)
+        let reader = LogReader(bootstrap: fleet.cluster.bootstrap)
+        let log = try reader.read(topics.input, partitions: scenario.job.partitions, .committed)
+        let subject = scenario.job.subject
+        let expected = Expectation(subject, log: log)
+        var judgement = Judgement(subject, expected)
+        var aborted = 0
+        for (topic, output) in [(topics.minute, "minute"), (topics.hop, "hop"), (topics.dead, nil as String?)] {
+            let committed = try reader.read(topic, partitions: Job.Topics.outputs, .committed)
+            aborted += try reader.read(topic, partitions: Job.Topics.outputs, .uncommitted).count - committed.count
+            if let output { judgement.rows(of: output, committed) } else { judgement.letters(committed) }
+        }
+        if scenario.job.delivery != .embedded {
+            // Nothing of the partials topic is ever compacted away.
+            let count = scenario.job.partitions
+            if !scenario.job.isKeyed {
+                aborted +=
+                    try reader.read(topics.partials, partitions: count, .uncommitted).count
+                    - reader.read(topics.partials, partitions: count, .committed).count
+            }
+        }
+        judgement.books(try StoredBooks.read(fleet.directories, topic: topics.input))
+        if scenario.mustAbort, aborted == 0 { judgement.say("no aborted record was seen: the faults struck nothing") }
+        let ends = fleet.all.flatMap(\.ownEnds)
+        fleet.note { figures in
+            figures.records = log.count
+            figures.rows = judgement.rows
+            figures.copies = judgement.copies
+            figures.aborted = aborted
+            figures.rebalances = fleet.told("\"assigned\"")
+            figures.ownEnds = ends
+            figures.problems += judgement.problems
+        }
+    }
+}
+
+/// The books as any SQLite tool finds them. Of a partition that several instances owned one after the other, the furthest count.
+enum StoredBooks {
+    static func read(_ directories: [String], topic: String) throws -> [Int32: Ledger] {
+        var found: [Int32: Ledger] = [:]
+        for directory in directories {
+            for (partition, ledger) in try read("\(directory)/state.db", topic)
+            where ledger["read"] >= found[partition]?["read"] ?? 0 {
+                found[partition] = ledger
+            }
+        }
+        return found
+    }
+
+    private static func read(_ file: String, _ topic: String) throws -> [(Int32, Ledger)] {
+        var handle: OpaquePointer?
+        defer { sqlite3_close(handle) }
+        guard sqlite3_open_v2(file, &handle, SQLITE_OPEN_READONLY, nil) == SQLITE_OK else { return [] }
+        sqlite3_busy_timeout(handle, 5_000)
+        var statement: OpaquePointer?
+        defer { sqlite3_finalize(statement) }
+        guard sqlite3_prepare_v2(handle, "SELECT * FROM books WHERE topic = '\(topic)'", -1, &statement, nil) == SQLITE_OK else {
+            return []
+        }
+        var found: [(Int32, Ledger)] = []
+        while sqlite3_step(statement) == SQLITE_ROW {
+            var (partition, ledger): (Int32, Ledger) = (-1, Ledger())
+            for column in 0..<sqlite3_column_count(statement) {
+                let name = String(cString: sqlite3_column_name(statement, column))
+                let number = Int(sqlite3_column_int64(statement, column))
+                switch name {
+                case "partition": partition = Int32(number)
+                case "read", "aggregated", "filtered", "duplicate", "late", "unidentified": ledger[name] = number
+                case "partly_late": ledger["partly late"] = number
+                default:
+                    if name.hasPrefix("rejected_") { ledger["rejected \(name.dropFirst("rejected_".count))"] = number }
+                }
+            }
+            found.append((partition, ledger))
+        }
+        return found
+    }
+}
+
+/// Looks at the ends of the outputs from a thread of its own: the longest time in which no reader of committed rows saw anything new.
+final class Probe: Sendable {
+    private let isStopping = Mutex(false)
+    private let most = Mutex<Int64>(0)
+    private let done = DispatchSemaphore(value: 0)
+
+    init(_ fleet: Fleet) throws {
+        let client = try LogReader(bootstrap: fleet.cluster.bootstrap).client(.committed)
+        let topic = fleet.topics.minute
+        DispatchQueue.global().async { [self] in
+            let clock = SystemClock()
+            var (last, since): ([Int64], MonotonicTime) = ([], clock.monotonic())
+            while !isStopping.withLock({ $0 }) {
+                if let ends = client.ends(topic, partitions: Job.Topics.outputs, within: 500), ends != last {
+                    // Until the first row the instances only start.
+                    if last.contains(where: { $0 > 0 }) { keep(clock.monotonic() - since) }
+                    (last, since) = (ends, clock.monotonic())
+                }
+                rest(milliseconds: 100)
+            }
+            if last.contains(where: { $0 > 0 }) { keep(clock.monotonic() - since) }
+            done.signal()
+        }
+    }
+
+    /// Milliseconds.
+    var longest: Int64 { most.withLock { $0 } }
+
+    private func keep(_ span: TimeSpan) { most.withLock { $0 = max($0, span.milliseconds) } }
+
+    func stop() {
+        let isFirst = isStopping.withLock { stopping in
+            defer { stopping = true }
+            return !stopping
+        }
+        if isFirst { done.wait() }
+    }
+}

@@ -1,0 +1,187 @@
+/// The answer of one undisturbed run, computed from the log alone: record by record, with dictionaries, in the words of the contract
+/// (docs/semantics.md). It shares no code with the engine and is as slow as it likes.
+struct Expectation: Sendable {
+    var books: [Int32: Ledger] = [:]
+    /// By the output's name: the measures of each row's last revision.
+    var rows: [String: [RowName: [String: JSON]]] = [:]
+    var letters: Set<Letter> = []
+    /// The newest event time that passed the stage event time.
+    var newest: Int64?
+
+    /// `log`: each partition's records in the order of their offsets.
+    init(_ subject: Subject, log: [Logged]) {
+        var cells: [String: [RowName: [Int32: [Total]]]] = [:]
+        let partitions = Dictionary(grouping: log, by: \.partition)
+        for partition in partitions.keys.sorted() {
+            walk(subject, partition, partitions[partition] ?? [], &cells)
+        }
+        for output in subject.outputs {
+            rows[output.name] = (cells[output.name] ?? [:]).mapValues { Self.merged($0, output) }
+        }
+    }
+
+    private mutating func walk(
+        _ subject: Subject, _ partition: Int32, _ log: [Logged], _ cells: inout [String: [RowName: [Int32: [Total]]]]
+    ) {
+        var ledger = Ledger()
+        var watermark: Int64?
+        var remembered: [String: Int64] = [:]
+        for record in log {
+            ledger["read"] += 1
+            let fields: JSON
+            let time: Int64
+            switch Self.read(record, subject) {
+            case .rejected(let reason):
+                ledger["rejected \(reason)"] += 1
+                letters.insert(Letter(partition: partition, offset: record.offset, reason: reason))
+                continue
+            case .event(let found, let moment): (fields, time) = (found, moment)
+            }
+            newest = max(newest ?? time, time)
+            let before = watermark
+            watermark = max(watermark ?? .min, time - subject.outOfOrderness)
+            if let skips = subject.skips, fields[skips.field]?.text == nil || fields[skips.field]?.text == skips.text {
+                ledger["filtered"] += 1
+                continue
+            }
+            let name = subject.identity.flatMap { fields[$0]?.text }.flatMap { $0.isEmpty ? nil : $0 }
+            if subject.identity != nil, name == nil { ledger["unidentified"] += 1 }
+            if let name, let until = remembered[name], before.map({ $0 < until }) ?? true {
+                ledger["duplicate"] += 1
+                continue
+            }
+            let outcome = put(subject, fields, time, before, partition, &cells)
+            ledger[outcome.word] += 1
+            if outcome.isPartlyLate { ledger["partly late"] += 1 }
+            if let name, outcome.word != "late" {
+                let bucket = max(subject.within / 16, 1_000)
+                let least = max(time, before ?? .min) + subject.within
+                remembered[name] = (least + bucket - 1) / bucket * bucket
+            }
+        }
+        books[partition] = ledger
+    }
+
+    private enum Reading {
+        case rejected(String)
+        case event(JSON, time: Int64)
+    }
+
+    private static func read(_ record: Logged, _ subject: Subject) -> Reading {
+        guard let value = record.value else { return .rejected("tombstone") }
+        guard let fields = JSON(value), case .object = fields else { return .rejected("undecodable") }
+        for field in subject.fields {
+            switch (fields[field.name] ?? .null, field.kind) {
+            case (.null, _): if field.isRequired { return .rejected("missing_field") }
+            case (.text, .text), (.int, .int), (.int, .double), (.double, .double): break
+            default: return .rejected("wrong_type")
+            }
+        }
+        guard let moment = fields[subject.time], moment != .null else { return .rejected("missing_field") }
+        guard let time = moment.int else { return .rejected("bad_time") }
+        if time > record.timestamp + subject.maxFuture { return .rejected("future_time") }
+        return .event(fields, time: time)
+    }
+
+    /// One measure of one partition's share of a row.
+    private struct Total: Sendable {
+        var count: Int64 = 0
+        var whole: Int64 = 0
+        var real: Double = 0
+        var most: Double = -.infinity
+        var isWhole = true
+
+        mutating func take(_ value: JSON, isFirst: Bool) {
+            count += 1
+            switch value {
+            case .int(let number):
+                whole += number
+                add(Double(number), isFirst)
+            case .double(let number):
+                isWhole = false
+                add(number, isFirst)
+            default: break
+            }
+        }
+
+        private mutating func add(_ number: Double, _ isFirst: Bool) {
+            real = isFirst ? number : real + number
+            most = Swift.max(most, number)
+        }
+    }
+
+    private struct Outcome {
+        var word: String
+        var isPartlyLate = false
+    }
+
+    private func put(
+        _ subject: Subject, _ fields: JSON, _ time: Int64, _ watermark: Int64?, _ partition: Int32,
+        _ cells: inout [String: [RowName: [Int32: [Total]]]]
+    ) -> Outcome {
+        var (isAdmitted, isTaken, hasMissed) = (false, false, false)
+        for output in subject.outputs {
+            if let takes = output.takes, fields[takes.field]?.text != takes.text { continue }
+            var start = Self.floored(time, output.every)
+            var open: [Int64] = []
+            var closed = 0
+            while start + output.size > time {
+                if let watermark, start + output.size + output.lateness <= watermark { closed += 1 } else { open.append(start) }
+                start -= output.every
+            }
+            if open.isEmpty && closed == 0 { continue }
+            isAdmitted = true
+            if open.isEmpty { continue }
+            isTaken = true
+            if closed > 0 { hasMissed = true }
+            let group = output.group.map { fields[$0] ?? .null }
+            for start in open {
+                let name = RowName(start: start, group: group)
+                var totals =
+                    cells[output.name]?[name]?[partition] ?? Array(repeating: Total(), count: output.measures.count)
+                for (index, measure) in output.measures.enumerated() {
+                    switch measure.fold {
+                    case .count: totals[index].count += 1
+                    case .sum(let field), .max(let field):
+                        guard let value = fields[field], value != .null else { continue }
+                        totals[index].take(value, isFirst: totals[index].count == 0)
+                    }
+                }
+                cells[output.name, default: [:]][name, default: [:]][partition] = totals
+            }
+        }
+        if isAdmitted && !isTaken { return Outcome(word: "late") }
+        return Outcome(word: isTaken ? "aggregated" : "filtered", isPartlyLate: hasMissed)
+    }
+
+    /// The shares of all partitions together, in the order of the partitions: doubles fold in that order (S17).
+    private static func merged(_ shares: [Int32: [Total]], _ output: Subject.Output) -> [String: JSON] {
+        var row: [String: JSON] = [:]
+        for (index, measure) in output.measures.enumerated() {
+            let parts = shares.keys.sorted().compactMap { shares[$0]?[index] }.filter { $0.count > 0 }
+            let real = parts.dropFirst().reduce(parts.first?.real ?? 0) { $0 + $1.real }
+            switch measure.fold {
+            case .count: row[measure.name] = .int(parts.reduce(0) { $0 + $1.count })
+            case .sum, .max:
+                guard !parts.isEmpty else {
+                    row[measure.name] = .null
+                    continue
+                }
+                let isWhole = parts.allSatisfy(\.isWhole)
+                let number: Double = measure.fold.isSum ? real : parts.map(\.most).max() ?? 0
+                let whole: Int64 = measure.fold.isSum ? parts.reduce(0) { $0 + $1.whole } : Int64(number)
+                row[measure.name] = isWhole ? .int(whole) : .double(number)
+            }
+        }
+        return row
+    }
+
+    private static func floored(_ time: Int64, _ step: Int64) -> Int64 {
+        let rest = time % step
+        return time - (rest < 0 ? rest + step : rest)
+    }
+}
+
+extension Subject.Fold {
+    fileprivate var isSum: Bool { if case .sum = self { true } else { false } }
+}
