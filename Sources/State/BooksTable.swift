@@ -15,7 +15,8 @@ struct BooksTable {
         "INSERT OR REPLACE INTO books(\(columns.joined(separator: ", "))) VALUES (\(columns.map { _ in "?" }.joined(separator: ", ")))"
     private static let select = "SELECT \(columns.joined(separator: ", ")) FROM books WHERE lane = ?"
 
-    func write(_ lane: SealedLane) throws(Fault) {
+    /// `lane` has been committed: its `nextOffset` is there.
+    func write(_ lane: RestoredLane) throws(Fault) {
         let insert = try database.statement(BooksTable.insert)
         var at: Int32 = 0
         func next() -> Int32 {

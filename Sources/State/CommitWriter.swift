@@ -35,40 +35,16 @@ struct CommitWriter {
     // MARK: Keyed state
 
     private func writeState() throws(Fault) {
-        for lane in commit.lanes { try apply(lane.changes, to: lane.lane) }
-        try apply(commit.merge, to: mergeLane)
-    }
-
-    private func apply(_ log: StateLog, to lane: LaneNumber) throws(Fault) {
-        let put = try database.statement("INSERT OR REPLACE INTO state(lane, key, value) VALUES (?, ?, ?)")
-        let delete = try database.statement("DELETE FROM state WHERE lane = ? AND key = ?")
-        let deleteRange = try database.statement("DELETE FROM state WHERE lane = ? AND key >= ? AND key < ?")
-        for statement in [put, delete, deleteRange] { statement.bind(1, lane) }
-        func apply(
-            _ change: StateLog.Change, _ key: UnsafeRawBufferPointer, _ value: UnsafeRawBufferPointer
-        ) throws(Fault) {
-            switch change {
-            case .put:
-                put.bind(2, borrowed: key)
-                put.bind(3, borrowed: value)
-                try put.run()
-            case .delete:
-                delete.bind(2, borrowed: key)
-                try delete.run()
-            case .deleteRange:
-                deleteRange.bind(2, borrowed: key)
-                deleteRange.bind(3, borrowed: value)
-                try deleteRange.run()
-            }
-        }
-        try log.replay(apply)
+        let state = StateTable(database: database)
+        for lane in commit.lanes { try state.apply(lane.changes, to: lane.lane) }
+        try state.apply(commit.merge, to: mergeLane)
     }
 
     // MARK: Books
 
     private func writeBooks() throws(Fault) {
         // Of a lane that stands here twice the later totals hold.
-        for lane in commit.lanes { try BooksTable(database: database, outputIDs: store.outputIDs).write(lane) }
+        for lane in commit.lanes { try BooksTable(database: database, outputIDs: store.outputIDs).write(RestoredLane(lane)) }
         let before = store.head.time.idle
         let idle = try database.statement("UPDATE lanes SET idle = ? WHERE lane = ?")
         for lane in before.symmetricDifference(commit.time.idle) {

@@ -8,11 +8,19 @@ import Model
 final class Database {
     enum Access {
         /// Creates the file if it is not there. `cache` in KiB.
-        case write(pageSize: Int, cache: Int)
+        case write(pageSize: Int, cache: Int, sync: Sync = .full)
         case read
         /// A database in this process's memory under a name that begins with a slash. It lasts while one connection is open,
         /// so it outlives a store that a rehearsal drops. `cache` in KiB.
         case memory(pageSize: Int, cache: Int)
+    }
+
+    /// When a commit waits for the disk.
+    enum Sync: Int {
+        /// Only checkpoints do: a power failure may take the last commits, never a part of one. For what can be made again.
+        case normal = 1
+        /// Every commit does.
+        case full = 2
     }
 
     /// SQLite counts its memory behind a lock that every allocation takes, unless told not to before its first use.
@@ -48,7 +56,7 @@ final class Database {
         }
         sqlite3_busy_timeout(handle, StateLimits.busyWait)
         switch access {
-        case .write(let pageSize, let cache): try prepareToWrite(pageSize: pageSize, cache: cache)
+        case .write(let pageSize, let cache, let sync): try prepareToWrite(pageSize: pageSize, cache: cache, sync: sync)
         case .read: try set("query_only", "1", reads: "1")
         case .memory(let pageSize, let cache): try prepareInMemory(pageSize: pageSize, cache: cache)
         }
@@ -66,11 +74,11 @@ final class Database {
         handle = nil
     }
 
-    private func prepareToWrite(pageSize: Int, cache: Int) throws(Fault) {
+    private func prepareToWrite(pageSize: Int, cache: Int, sync: Sync) throws(Fault) {
         // These two count only before the first page is written.
         try execute("PRAGMA page_size = \(pageSize); PRAGMA auto_vacuum = INCREMENTAL")
         try set("journal_mode", "WAL", reads: "wal")
-        try set("synchronous", "FULL", reads: "2")
+        try set("synchronous", "\(sync.rawValue)", reads: "\(sync.rawValue)")
         try set("wal_autocheckpoint", "0", reads: "0")
         try set("journal_size_limit", "\(StateLimits.walKept)", reads: "\(StateLimits.walKept)")
         try set("temp_store", "MEMORY", reads: "2")
@@ -151,6 +159,14 @@ final class Database {
     }
 
     // MARK: Housekeeping
+
+    /// Shortens the file and moves the write-ahead log into it where either is due; with `quiet` in any case, and the log is
+    /// cut to nothing. Never waits for readers.
+    func tend(quiet: Bool) throws(Fault) {
+        guard quiet || isCheckpointDue else { return }
+        try shorten()
+        try checkpoint(truncate: quiet)
+    }
 
     /// True: the write-ahead log has grown enough to be moved into the file.
     var isCheckpointDue: Bool {

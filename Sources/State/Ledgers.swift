@@ -1,5 +1,60 @@
 import Model
 
+/// A row of the table `late`.
+struct LateRow: Equatable {
+    var at: WallTime
+    /// The aggregate's name.
+    var output: String
+    var partition: PartitionID
+    var offset: Int64
+    var eventTime: EventTime
+    var windowStart: EventTime
+    var windowEnd: EventTime
+    var watermark: EventTime
+    var lateBy: TimeSpan
+    var identity: [UInt8]?
+}
+
+extension LateRow {
+    init(_ entry: LateEntry, of partition: PartitionID, at: WallTime, plan: Plan) {
+        self.init(
+            at: at, output: plan.aggregates[entry.output].name, partition: partition, offset: entry.offset,
+            eventTime: entry.eventTime, windowStart: entry.windowStart, windowEnd: entry.windowEnd, watermark: entry.watermark,
+            lateBy: entry.lateBy, identity: entry.identity.map(\.bytes))
+    }
+}
+
+/// A row of the table `dead_letters`.
+struct DeadLetterRow: Equatable {
+    var at: WallTime
+    var reason: RejectReason
+    /// The field's name.
+    var field: String?
+    var partition: PartitionID
+    var offset: Int64
+    var timestamp: Int64?
+    var size: Int64
+    var payload: [UInt8]?
+
+    /// What it counts towards the table's limit.
+    var bytes: Int64 { Int64(payload?.count ?? 0) + StateLimits.deadLetterOverhead }
+}
+
+extension DeadLetterRow {
+    init(_ letter: DeadLetter, of partition: PartitionID, at: WallTime, plan: Plan) {
+        self.init(
+            at: at, reason: letter.reason, field: letter.field.map { plan.fields[$0].name }, partition: partition,
+            offset: letter.offset, timestamp: letter.timestamp, size: letter.size, payload: letter.payload)
+    }
+}
+
+/// A row of the table `decisions`.
+struct DecisionRow: Equatable {
+    var at: WallTime
+    var commit: Int64
+    var decision: Decision
+}
+
 /// The tables `late`, `dead_letters` and `decisions`, and how long they keep what they hold (S2, S6, S13).
 struct Ledgers {
     let database: Database
@@ -8,30 +63,38 @@ struct Ledgers {
     let at: WallTime
 
     func write(_ entry: LateEntry, _ partition: PartitionID, sequence: Int64) throws(Fault) {
-        let insert = try database.statement("INSERT INTO late VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")
+        try write(LateRow(entry, of: partition, at: at, plan: plan), sequence: sequence)
+    }
+
+    func write(_ entry: LateRow, sequence: Int64) throws(Fault) {
+        let insert = try database.statement("INSERT OR REPLACE INTO late VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")
         insert.bind(1, sequence)
-        insert.bind(2, at.milliseconds)
-        insert.bind(3, plan.aggregates[entry.output].name)
-        insert.bind(4, partition.topic)
-        insert.bind(5, partition.number)
+        insert.bind(2, entry.at.milliseconds)
+        insert.bind(3, entry.output)
+        insert.bind(4, entry.partition.topic)
+        insert.bind(5, entry.partition.number)
         insert.bind(6, entry.offset)
         insert.bind(7, entry.eventTime)
         insert.bind(8, entry.windowStart)
         insert.bind(9, entry.windowEnd)
         insert.bind(10, entry.watermark)
         insert.bind(11, entry.lateBy.milliseconds)
-        insert.bind(12, entry.identity.map(\.bytes))
+        insert.bind(12, entry.identity)
         try insert.run()
     }
 
     func write(_ letter: DeadLetter, _ partition: PartitionID, sequence: Int64) throws(Fault) {
+        try write(DeadLetterRow(letter, of: partition, at: at, plan: plan), sequence: sequence)
+    }
+
+    func write(_ letter: DeadLetterRow, sequence: Int64) throws(Fault) {
         let insert = try database.statement("INSERT INTO dead_letters VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")
         insert.bind(1, sequence)
-        insert.bind(2, at.milliseconds)
+        insert.bind(2, letter.at.milliseconds)
         insert.bind(3, letter.reason.word)
-        insert.bind(4, letter.field.map { plan.fields[$0].name })
-        insert.bind(5, partition.topic)
-        insert.bind(6, partition.number)
+        insert.bind(4, letter.field)
+        insert.bind(5, letter.partition.topic)
+        insert.bind(6, letter.partition.number)
         insert.bind(7, letter.offset)
         insert.bind(8, letter.timestamp)
         insert.bind(9, letter.size)
@@ -48,8 +111,11 @@ struct Ledgers {
     /// Full is judged before the commit's own letters, so that one commit larger than the limit can't block for ever.
     func refuseIfFull(_ limit: ByteCount) throws(Fault) {
         let bytes = try database.number("SELECT dead_letter_bytes FROM head")
-        guard bytes >= limit.bytes else { return }
-        throw Fault(
+        guard bytes < limit.bytes else { throw full(bytes, limit) }
+    }
+
+    func full(_ bytes: Int64, _ limit: ByteCount) -> Fault {
+        Fault(
             "dead_letters_full", "The dead letters hold \(bytes) bytes; their limit is \(limit.bytes).",
             place: "\(database.file): dead_letters",
             next:
@@ -58,12 +124,16 @@ struct Ledgers {
     }
 
     func write(_ decision: Decision, commit: Int64, sequence: Int64) throws(Fault) {
-        let insert = try database.statement("INSERT INTO decisions VALUES (?, ?, ?, ?, ?, ?, ?, ?)")
+        try write(DecisionRow(at: at, commit: commit, decision: decision), sequence: sequence)
+    }
+
+    func write(_ row: DecisionRow, sequence: Int64) throws(Fault) {
+        let insert = try database.statement("INSERT OR REPLACE INTO decisions VALUES (?, ?, ?, ?, ?, ?, ?, ?)")
         insert.bind(1, sequence)
-        insert.bind(2, commit)
-        insert.bind(3, at.milliseconds)
+        insert.bind(2, row.commit)
+        insert.bind(3, row.at.milliseconds)
         for position in Int32(5)...8 { insert.bindNull(position) }
-        switch decision {
+        switch row.decision {
         case .idle(let lane):
             insert.bind(4, "idle")
             insert.bind(5, lane)

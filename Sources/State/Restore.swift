@@ -14,6 +14,23 @@ public struct RestoredLane: Equatable, Sendable {
     public var fileFingerprint: [UInt8]?
 }
 
+extension RestoredLane {
+    /// What `lane` leaves when it is committed.
+    init(_ lane: SealedLane) {
+        self.init(
+            lane: lane.lane, partition: lane.partition, books: lane.books, watermark: lane.watermark,
+            newestEventTime: lane.newestEventTime, nextOffset: lane.nextOffset, lastRecord: lane.lastRecord,
+            lastOpenClose: lane.lastOpenClose)
+    }
+
+    init(_ head: UnitHead) {
+        self.init(
+            lane: head.lane, partition: head.partition, books: head.books, watermark: head.watermark,
+            newestEventTime: head.newestEventTime, nextOffset: head.nextOffset, lastRecord: head.lastRecord,
+            lastOpenClose: head.lastOpenClose)
+    }
+}
+
 /// Restoring: called at start, lane by lane, before the first commit.
 extension StateStore {
     /// The numbers of `partitions`; one that is new gets the next number, durably.
@@ -76,9 +93,7 @@ extension StateStore {
     public func forEachState(
         lane: LaneNumber, _ body: (_ key: UnsafeRawBufferPointer, _ value: UnsafeRawBufferPointer) throws(Fault) -> Void
     ) throws(Fault) {
-        let query = try database.statement("SELECT key, value FROM state WHERE lane = ? ORDER BY key")
-        query.bind(1, lane)
-        try query.eachRow { () throws(Fault) in try body(query.blob(0), query.blob(1)) }
+        try StateTable(database: database).each(of: lane, body)
     }
 
     /// In the order they were taken (S6). Idle, speaking and advancing ones are kept for the last 100,000.

@@ -78,9 +78,7 @@ public final class ResultsStore: @unchecked Sendable {
 
     /// As `StateStore.tend`.
     public func tend(quiet: Bool) throws(Fault) {
-        guard quiet || database.isCheckpointDue else { return }
-        try database.shorten()
-        try database.checkpoint(truncate: quiet)
+        try database.tend(quiet: quiet)
     }
 
     // MARK: Rows

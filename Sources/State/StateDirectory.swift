@@ -30,9 +30,10 @@ public final class StateDirectory: @unchecked Sendable {
     }
 
     /// How its databases are opened by those who write. `cache` in KiB.
-    func writing(cache: Int) -> Database.Access {
+    func writing(cache: Int, sync: Database.Sync = .full) -> Database.Access {
         keepers.isEmpty
-            ? .write(pageSize: StateLimits.pageSize, cache: cache) : .memory(pageSize: StateLimits.pageSize, cache: cache)
+            ? .write(pageSize: StateLimits.pageSize, cache: cache, sync: sync)
+            : .memory(pageSize: StateLimits.pageSize, cache: cache)
     }
 
     /// Creates the directory (0700) where it is missing and takes its lock.

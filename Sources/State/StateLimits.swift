@@ -23,6 +23,15 @@ public enum StateLimits {
     static let outboxDeletesPerCommit = 50_000
     /// Idle, speaking and advancing decisions that are kept; resumptions and the end are kept for ever.
     static let decisionsKept = 100_000
+    /// The same for one unit of a group, whose steps of time are in the group's log.
+    static let unitDecisionsKept = 10_000
+    /// Changelog records, and bytes of them, that a restore applies in one transaction at most.
+    static let restoreRecords = 50_000
+    static let restoreBytes = 16 << 20
+    /// Keys of a unit that one transaction deletes at most.
+    static let wipedKeys = 20_000
+    /// The share of `delete.retention.ms` that is kept as a margin when a copy's age is judged.
+    static let retentionMargin: Int64 = 10
     /// Bytes waiting in the outboxes after which a commit asks the runtime to stop taking input.
     public static let outboxBytes: Int64 = 64 << 20
     /// Bytes that a dead letter counts beside its payload.

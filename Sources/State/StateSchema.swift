@@ -126,6 +126,21 @@ enum StateSchema {
         PRAGMA user_version = \(format);
         """
 
+    /// What a group's file has beside: where each unit stands in its changelog partition, and its head as it was written there.
+    /// A position of -1: the unit's rows are being deleted.
+    static let units = """
+        CREATE TABLE units(
+            lane INTEGER PRIMARY KEY,
+            position INTEGER NOT NULL,
+            applied_at INTEGER NOT NULL,
+            topic_id TEXT,
+            last_offset INTEGER,
+            last_timestamp INTEGER,
+            last_hash INTEGER,
+            head BLOB,
+            topology BLOB)
+        """
+
     /// Makes the tables of a new file, or refuses one that is not ours or too new.
     static func prepare(_ database: Database) throws(Fault) {
         let application = try database.number("PRAGMA application_id")

@@ -1,5 +1,13 @@
 import Model
 
+/// Whose state a file holds: one process's own truth (S22), or a group's changelog materialised (S20).
+enum StateShape: Equatable {
+    case embedded
+    case group(changelog: String)
+
+    fileprivate var word: String { self == .embedded ? "embedded" : "group" }
+}
+
 /// What a start does before state is used: the name, the format and the fingerprints are compared, new aggregates are
 /// recorded, removed ones deleted. One transaction.
 struct StateStart {
@@ -8,6 +16,7 @@ struct StateStart {
     let instance: String
     let at: WallTime
     let accept: Bool
+    var shape = StateShape.embedded
 
     /// The plan's outputs in its order, and those of them that are new to state that was there before.
     func run(keys: (Int32) -> [KeyRange]) throws(Fault) -> (outputs: [StoredOutput], added: [StoredOutput]) {
@@ -15,6 +24,11 @@ struct StateStart {
             return try database.transaction { () throws(Fault) in
                 try setMeta("topology", plan.name)
                 try setMeta("instance", instance)
+                if case .group(let changelog) = shape {
+                    try setMeta("shape", shape.word)
+                    try setMeta("changelog", changelog)
+                    try database.execute(StateSchema.units)
+                }
                 for part in plan.fingerprint { try record(part) }
                 for aggregate in plan.aggregates { try add(aggregate.name, at: StateHead.read(database)) }
                 return (try inPlanOrder(), [])
@@ -26,6 +40,7 @@ struct StateStart {
                 place: database.file,
                 next: "Give each topology a state directory of its own.", exit: .state)
         }
+        try checkShape()
         let head = try StateHead.read(database)
         let stored = try storedOutputs()
         let verdict = try TopologyChange.judge(
@@ -40,6 +55,32 @@ struct StateStart {
             let outputs = try inPlanOrder()
             return (outputs, outputs.filter { verdict.added.contains($0.name) })
         }
+    }
+
+    private func checkShape() throws(Fault) {
+        let word = try meta("shape") ?? StateShape.embedded.word
+        guard word == shape.word else {
+            throw Fault(
+                "state_shape_differs",
+                shape == .embedded
+                    ? "The state was made by a topology with `delivery:`, whose truth is in its group's changelog topic."
+                    : "The state was made by this topology without `delivery:`; a group's state comes from its changelog topic.",
+                place: database.file, next: "Put `delivery` back as it was, or name another state directory.", exit: .state)
+        }
+        guard case .group(let changelog) = shape else { return }
+        let other = try meta("changelog") ?? "nothing"
+        guard other == changelog else {
+            throw Fault(
+                "state_of_other_group", "The state is that of the changelog topic \(other), not of \(changelog).",
+                place: database.file, next: "Put `source.group` back as it was, or name another state directory.", exit: .state)
+        }
+    }
+
+    /// In a group the number follows from the name, so that every instance gives the same one without asking. Two names of one
+    /// topology rarely meet in one number; that is refused.
+    static func groupNumber(of name: String) -> Int32 {
+        var name = name
+        return 1 + Int32(name.withUTF8 { Hash64.of(UnsafeRawBufferPointer($0)) } % 0xFFFE)
     }
 
     // MARK: What is stored
@@ -93,26 +134,33 @@ struct StateStart {
 
     private func add(_ name: String, at head: StateHead) throws(Fault) {
         let insert = try database.statement(
-            "INSERT INTO outputs(name, since_commit, since_at, since_watermark) VALUES (?, ?, ?, ?)")
+            "INSERT INTO outputs(name, since_commit, since_at, since_watermark, id) VALUES (?, ?, ?, ?, ?)")
         insert.bind(1, name)
         insert.bind(2, head.number)
         insert.bind(3, at.milliseconds)
         insert.bind(4, head.time.watermark)
+        switch shape {
+        case .embedded: insert.bindNull(5)
+        case .group:
+            let number = StateStart.groupNumber(of: name)
+            let holder = try storedOutputs().first { $0.id == number }
+            guard holder == nil else {
+                throw Fault(
+                    "state_output_numbers", "In a group the aggregates \(holder?.name ?? "") and \(name) get the same number.",
+                    place: database.file, next: "Give one of them another name.", exit: .topology)
+            }
+            insert.bind(5, number)
+        }
         try insert.run()
     }
 
     private func remove(_ output: StoredOutput, _ keys: [KeyRange]) throws(Fault) {
-        let lanes = try database.statement("SELECT lane FROM lanes")
-        var numbers = [Int64(mergeLane)]
-        try lanes.eachRow { () throws(Fault) in numbers.append(lanes.int(0)) }
-        let delete = try database.statement("DELETE FROM state WHERE lane = ? AND key >= ? AND key < ?")
-        for lane in numbers {
-            for range in keys {
-                delete.bind(1, lane)
-                delete.bind(2, range.from)
-                delete.bind(3, range.to)
-                try delete.run()
-            }
+        // A group's keys go unit by unit, with tombstones: `GroupStore` sees to it.
+        if shape == .embedded {
+            let lanes = try database.statement("SELECT lane FROM lanes")
+            var numbers = [mergeLane]
+            try lanes.eachRow { () throws(Fault) in numbers.append(LaneNumber(lanes.int(0))) }
+            for lane in numbers { for range in keys { try StateTable(database: database).delete(range, of: lane) } }
         }
         for table in ["outputs WHERE id", "late_refusals WHERE output_id"] {
             let delete = try database.statement("DELETE FROM \(table) = ?")

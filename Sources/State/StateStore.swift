@@ -95,26 +95,12 @@ public final class StateStore: @unchecked Sendable {
                 try OutboxWriter(database: database).deleteDelivered(outbox)
             }
         }
-        if quiet {
-            try database.shorten()
-            try database.checkpoint(truncate: true)
-        } else if database.isCheckpointDue {
-            try database.shorten()
-            try database.checkpoint(truncate: false)
-        }
+        try database.tend(quiet: quiet)
     }
 
     /// Sizes for metrics and status. Cost: five small PRAGMAs.
     public func measurements() throws(Fault) -> StateMeasurements {
-        let pageSize = try database.number("PRAGMA page_size")
-        let pages = try database.number("PRAGMA page_count")
-        let free = try database.number("PRAGMA freelist_count")
-        let wal = database.walBytes
-        return StateMeasurements(
-            pageSize: pageSize, pages: pages, freePages: free, walBytes: wal,
-            walIsHeld: wal > Int64(StateLimits.checkpointPages * StateLimits.walHeldFactor) * pageSize,
-            deadLetterBytes: try database.number("SELECT dead_letter_bytes FROM head"), outboxBytes: outbox.bytes,
-            lastCommitDuration: lastCommitDuration)
+        try StateMeasurements(database, outboxBytes: outbox.bytes, lastCommitDuration: lastCommitDuration)
     }
 }
 
@@ -139,6 +125,17 @@ public struct StateMeasurements: Equatable, Sendable {
     public var lastCommitDuration: TimeSpan?
     /// Bytes in use in the file.
     public var stateBytes: Int64 { (pages - freePages) * pageSize }
+
+    init(_ database: Database, outboxBytes: Int64, lastCommitDuration: TimeSpan?) throws(Fault) {
+        pageSize = try database.number("PRAGMA page_size")
+        pages = try database.number("PRAGMA page_count")
+        freePages = try database.number("PRAGMA freelist_count")
+        walBytes = database.walBytes
+        walIsHeld = walBytes > Int64(StateLimits.checkpointPages * StateLimits.walHeldFactor) * pageSize
+        deadLetterBytes = try database.number("SELECT dead_letter_bytes FROM head")
+        self.outboxBytes = outboxBytes
+        self.lastCommitDuration = lastCommitDuration
+    }
 }
 
 /// The steps of one commit's transaction, in order.

@@ -97,6 +97,7 @@ final class Statement {
 
     // MARK: Values out; columns count from 0.
 
+    var columns: Int32 { sqlite3_column_count(handle) }
     func isNull(_ column: Int32) -> Bool { sqlite3_column_type(handle, column) == SQLITE_NULL }
     func int(_ column: Int32) -> Int64 { sqlite3_column_int64(handle, column) }
     func optionalInt(_ column: Int32) -> Int64? { isNull(column) ? nil : int(column) }

@@ -1,0 +1,103 @@
+import Glibc
+import Model
+
+/// How a group's state.db is opened: one that is damaged is moved aside, since the changelog holds the same and more.
+struct GroupOpening {
+    let directory: StateDirectory
+    let plan: Plan
+    let layout: GroupLayout
+    let clock: any Clock
+    let accept: Bool
+
+    struct Opened {
+        var database: Database
+        var outputs: [StoredOutput]
+        var added: [StoredOutput]
+        /// What was found and moved aside.
+        var notice: Fault?
+    }
+
+    func run() throws(Fault) -> Opened {
+        do throws(Fault) {
+            return try attempt()
+        } catch {
+            guard ["state_corrupt", "state_not_a_database"].contains(error.code) else { throw error }
+            let place = try moveAside()
+            var opened = try attempt()
+            opened.notice = Fault(
+                "state_moved_aside", "The local copy of the state is damaged and was moved aside: \(error.what)", place: place,
+                next: "Check the disk; the state is made again from the changelog, and the moved files can be deleted.",
+                exit: .state)
+            return opened
+        }
+    }
+
+    private func attempt() throws(Fault) -> Opened {
+        let database = try Database(
+            directory.stateFile, directory.writing(cache: StateLimits.stateCache, sync: .normal))
+        try StateSchema.prepare(database)
+        let wasOpen = try database.number("SELECT count(*) FROM meta WHERE name = 'open'") > 0
+        if wasOpen { try quickCheck(database) }
+        let start = StateStart(
+            database: database, plan: plan, instance: directory.instance, at: clock.wall(), accept: accept,
+            shape: .group(changelog: layout.topics.changelog))
+        let (outputs, added) = try start.run(keys: { _ in [] })
+        try checkLanes(database)
+        // Cleared by `close`: what finds it there follows an end that nobody saw.
+        try database.execute("INSERT OR REPLACE INTO meta VALUES ('open', '1')")
+        return Opened(database: database, outputs: outputs, added: added, notice: nil)
+    }
+
+    private func quickCheck(_ database: Database) throws(Fault) {
+        let query = try database.statement("PRAGMA quick_check(1)")
+        var words = "nothing"
+        try query.eachRow { () throws(Fault) in words = query.text(0) }
+        guard words == "ok" else {
+            throw Fault(
+                "state_corrupt", "The file is damaged: \(words).", place: database.file,
+                next: "Check the disk.", exit: .state)
+        }
+    }
+
+    /// A lane's number is its place among the sorted partitions and its partition of the changelog: another list of
+    /// partitions makes all of it mean something else.
+    private func checkLanes(_ database: Database) throws(Fault) {
+        let query = try database.statement("SELECT lane, topic, partition FROM lanes ORDER BY lane")
+        var stored: [PartitionID] = []
+        try query.eachRow { () throws(Fault) in
+            stored.append(PartitionID(topic: query.text(1), number: Int32(truncatingIfNeeded: query.int(2))))
+        }
+        let now = (0..<LaneNumber(layout.units)).map(layout.partition(of:))
+        if stored == now { return }
+        guard stored.isEmpty else { throw GroupOpening.partitionsChanged(database.file, was: stored.count, now: now.count) }
+        try database.transaction { () throws(Fault) in
+            let insert = try database.statement("INSERT INTO lanes(lane, topic, partition) VALUES (?, ?, ?)")
+            for (lane, partition) in now.enumerated() {
+                insert.bind(1, LaneNumber(lane))
+                insert.bind(2, partition.topic)
+                insert.bind(3, partition.number)
+                try insert.run()
+            }
+        }
+    }
+
+    static func partitionsChanged(_ place: String, was: Int, now: Int) -> Fault {
+        Fault(
+            "partitions_changed",
+            "The group's state is cut by \(was) units (input and merge partitions); the topology now has \(now), or others.",
+            place: place,
+            next:
+                "Take the partitions back, or start anew under another source.group: a key's partition changes with their number.",
+            exit: .state)
+    }
+
+    /// With its log, so that SQLite can still look at what is there.
+    private func moveAside() throws(Fault) -> String {
+        let file = directory.stateFile
+        let aside = "\(file).corrupt-\(clock.wall().milliseconds)"
+        for suffix in ["-wal", "-shm", ""] where rename("\(file)\(suffix)", "\(aside)\(suffix)") != 0 && errno != ENOENT {
+            throw FileSystemKind.fault(errno, path: file)
+        }
+        return aside
+    }
+}

@@ -1,0 +1,137 @@
+import Model
+import Testing
+
+@testable import State
+
+struct GroupStoreTests {
+    static let short = plan(
+        late: .ledger(keep: .seconds(900)), deadLetters: .table(keep: .seconds(600), limit: .mebibytes(9)))
+
+    private func ready(_ store: GroupStore) throws {
+        for lane in GroupContent.lanes { try store.finishRestore(of: lane) }
+    }
+
+    @Test(arguments: [UInt64(1), 2, 3])
+    func whatWasAppliedIsWhatItsRecordsRestore(seed: UInt64) throws {
+        let (first, behind) = (Scratch(), Scratch())
+        var commits = RandomUnits(seed: seed)
+        var random = Seeded(state: seed &* 77)
+        var oracle = GroupOracle()
+        var topic = FakeChangelog()
+        var (directory, store): (StateDirectory?, GroupStore?) = try openGroup(first, GroupStoreTests.short)
+        try store.map(ready)
+        for number in 1...60 {
+            let next = commits.next()
+            if let store { try topic.commit(next, to: store) }
+            oracle.apply(next)
+            if number % 15 == 0 {
+                store?.close()
+                (directory, store) = (nil, nil)
+                (directory, store) = try openGroup(first, GroupStoreTests.short)
+                let content = try store.map(GroupContent.init)
+                #expect(content.map(oracle.agrees) == true)
+                #expect(store?.notice == nil)
+                try store.map(ready)
+                // A copy that was left behind goes on from where it stands; others begin, from all records or from those a cleaner left.
+                for (scratch, log) in [(behind, topic), (Scratch(), topic), (Scratch(), topic.compacted())] {
+                    let (_, copy) = try openGroup(scratch, GroupStoreTests.short)
+                    for lane in GroupContent.lanes { try log.restore(lane, into: copy, &random) }
+                    #expect(try GroupContent(copy) == content)
+                    // What comes twice changes nothing.
+                    for lane in GroupContent.lanes {
+                        try log.give((log.partitions[lane] ?? []).suffix(9), of: lane, to: copy, next: log.ends[lane] ?? 0)
+                    }
+                    #expect(try GroupContent(copy) == content)
+                    for lane in GroupContent.lanes {
+                        #expect(copy.positions()[lane]?.next == topic.ends[lane] ?? 0)
+                        #expect(copy.positions()[lane]?.last == store?.positions()[lane]?.last)
+                    }
+                }
+            }
+        }
+        #expect(directory != nil)
+    }
+
+    @Test func whatARangeDeletesIsToldKeyByKeyWhereverTheKeyIs() throws {
+        let (_, store) = try openGroup(Scratch())
+        try ready(store)
+        var topic = FakeChangelog()
+        var commits = RandomUnits(seed: 1)
+        let first = StateLog()
+        for key in ["c1", "c2", "c3", "k1"] { first.put(bytes(key), [1]) }
+        try topic.commit([UnitCommit(head: commits.head(0), changes: first)], to: store)
+        let before = topic.partitions[0]?.count ?? 0
+        let second = StateLog()
+        for key in ["c0", "c4", "c9"] { second.put(bytes(key), [2]) }
+        second.deleteRange(bytes("c1"), bytes("c5"))
+        second.put(bytes("c2"), [3])
+        second.deleteRange(bytes("k"), bytes("a"))
+        try topic.commit([UnitCommit(head: commits.head(0), changes: second)], to: store)
+        let told = topic.partitions[0]?.dropFirst(before).map {
+            "\(String(decoding: $0.key, as: UTF8.self))\($0.value == nil ? "-" : "+")"
+        }
+        #expect(told == ["c0+", "c4+", "c9+", "c1-", "c2-", "c3-", "c4-", "c2+", "H+"])
+        #expect(try GroupContent(store).state[0]?.count == 4)
+    }
+
+    @Test func aRecordThatWeirDidNotWriteIsRefusedWithItsPlace() throws {
+        let (_, store) = try openGroup(Scratch())
+        func refused(_ key: [UInt8], _ value: [UInt8]?) -> Fault? {
+            do {
+                try FakeChangelog().give([.init(offset: 41, key: key, value: value)], of: 0, to: store, next: 42)
+                return nil
+            } catch { return error as? Fault }
+        }
+        let number: [UInt8] = [0, 0, 0, 0, 0, 0, 0, 1]
+        let damaged: [([UInt8], [UInt8]?)] = [
+            ([], [1]), (bytes("H"), nil), (bytes("H"), []), (bytes("H"), [1]), (bytes("HH"), [1]), (bytes("T"), [1, 2]),
+            (bytes("X"), [1]), (bytes("L1"), [1]), (bytes("L") + number, [1, 5]), (bytes("D") + number, [0]),
+            (bytes("S") + number, [1]),
+            (bytes("O") + [0, 0, 0, 0], [1, 9]), (bytes("O"), [1]), (bytes("L") + [255, 0, 0, 0, 0, 0, 0, 1], nil),
+        ]
+        for (key, value) in damaged {
+            let fault = refused(key, value)
+            #expect(fault?.code == "changelog_damaged" && fault?.place == "g.weir.t.changelog/0@41", "\(key)")
+        }
+        for key in [bytes("H"), bytes("T"), bytes("D") + number, bytes("O") + [0, 0, 0, 0]] {
+            #expect(refused(key, [2, 1, 1])?.code == "state_newer_format", "\(key)")
+        }
+        #expect(store.positions()[0]?.next == 0)
+    }
+
+    /// Each prefix of a record, and each with a byte turned, is a fault or a record: never the end of the process.
+    @Test func damagedHeadsAreDataNotCrashes() throws {
+        let codec = HeadCodec(outputIDs: [StateStart.groupNumber(of: "usage")])
+        var commits = RandomUnits(seed: 5)
+        var random = Seeded(state: 6)
+        for _ in 0..<40 {
+            let content = HeadCodec.Content(head: commits.head(LaneNumber.random(in: 0...5, using: &random)), nextEntry: 9)
+            let whole = codec.encode(content)
+            func decoded(_ bytes: [UInt8]) -> HeadCodec.Content? { bytes.withUnsafeBytes { try? codec.decode($0) } }
+            #expect(decoded(whole) == content)
+            for length in 0..<whole.count { #expect(decoded(Array(whole.prefix(length))) == nil) }
+            #expect(decoded(whole + [0]) == nil)
+            for at in whole.indices {
+                var turned = whole
+                turned[at] ^= UInt8.random(in: 1...255, using: &random)
+                #expect(decoded(turned) != content)
+            }
+        }
+    }
+
+    @Test func aDirectoryOfTheOtherShapeOrGroupIsRefused() throws {
+        let (embedded, group) = (Scratch(), Scratch())
+        do {
+            let (_, store) = try open(embedded)
+            store.close()
+            let (_, other) = try openGroup(group)
+            other.close()
+        }
+        #expect(faultCode { _ = try openGroup(embedded) } == "state_shape_differs")
+        #expect(faultCode { _ = try open(group) } == "state_shape_differs")
+        #expect(faultCode { _ = try openGroup(group, layout: groupLayout(group: "h")) } == "state_of_other_group")
+        #expect(faultCode { _ = try openGroup(group, layout: groupLayout(inputs: 4)) } == "partitions_changed")
+        #expect(faultCode { _ = try openGroup(group, plan(name: "u"), layout: groupLayout()) } == "state_of_other_topology")
+        #expect(faultCode { _ = try openGroup(group) } == nil)
+    }
+}
