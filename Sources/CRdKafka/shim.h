@@ -32,3 +32,13 @@ static inline rd_kafka_resp_err_t weir_produce(
     if (made) rd_kafka_headers_destroy(made);
     return code;
 }
+
+/* Whether the producer takes records now: not before a transaction has begun, nor after it or the producer has failed. An empty record
+ * is refused in any case, and so sends nothing. */
+static inline int weir_takes_records(rd_kafka_t *rk) {
+    rd_kafka_error_t *error = rd_kafka_produceva(rk, NULL, 0);
+    rd_kafka_resp_err_t code = rd_kafka_error_code(error);
+    int fatal = rd_kafka_error_is_fatal(error);
+    if (error) rd_kafka_error_destroy(error);
+    return !fatal && code != RD_KAFKA_RESP_ERR__STATE;
+}

@@ -33,7 +33,6 @@ public final class KafkaConsumer: @unchecked Sendable {
     private let state = Mutex(State())
     private let controlEnded = DispatchSemaphore(value: 0)
     private let queues: QueueShare
-    private let wakesFetcher: Bool
 
     /// `onEvent` is called on librdkafka's threads and on the control thread; it must not call the consumer.
     public init(
@@ -42,7 +41,6 @@ public final class KafkaConsumer: @unchecked Sendable {
         self.settings = settings
         self.queues = queues
         self.onEvent = onEvent
-        wakesFetcher = !KafkaSettings.hasQueueBackoff(KafkaSettings.libraryVersion)
         handle = try KafkaHandle(settings, role: .consumer(queues), onEvent: onEvent)
         SideThread.start { [self] in ControlThread(self, onEvent).run() }
     }
@@ -108,17 +106,8 @@ public final class KafkaConsumer: @unchecked Sendable {
         return handle.destroy(within: limit)
     }
 
-    /// Called by a partition's lane once a quarter of its queue was taken. Before librdkafka 2.2 a broker's thread looks at full
-    /// queues again only when something wakes it up, else after a second; setting the credentials anew is the one call that wakes
-    /// all of them, asks nothing of the network and changes nothing.
-    func wakeFetcher() {
-        guard wakesFetcher else { return }
-        if let error = rd_kafka_sasl_set_credentials(
-            handle.pointer, settings.plan.sasl?.user ?? "-", settings.plan.sasl?.password ?? "-")
-        {
-            rd_kafka_error_destroy(error)
-        }
-    }
+    /// Called by a partition's lane once a quarter of its queue was taken.
+    func wakeFetcher() { handle.wakeFetchers(settings) }
 
     /// For the control thread: what it was asked since the last call; nil: the consumer closes and the thread must end.
     func takeJobs() -> [Job]? {

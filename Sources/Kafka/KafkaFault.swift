@@ -25,6 +25,10 @@ enum KafkaFault {
             return Fault(
                 "cluster_forbidden", "The broker refused to \(doing): no right on the cluster.", place: place,
                 next: "Use a user with that right, or have an administrator do this step.", exit: .broker)
+        case RD_KAFKA_RESP_ERR_TRANSACTIONAL_ID_AUTHORIZATION_FAILED:
+            return forbidden(KafkaRight(.write, .transactionalID, place, why: "write transactions"), place: place)
+        case RD_KAFKA_RESP_ERR_FENCED_INSTANCE_ID:
+            return instanceFenced(place)
         case RD_KAFKA_RESP_ERR__AUTHENTICATION, RD_KAFKA_RESP_ERR_SASL_AUTHENTICATION_FAILED,
             RD_KAFKA_RESP_ERR_UNSUPPORTED_SASL_MECHANISM:
             return Fault(
@@ -95,6 +99,59 @@ enum KafkaFault {
         Fault(
             "group_active", "The consumer group has members, so somebody else reads under its name.", place: group,
             next: "Stop them, or choose another source.group.", exit: .broker)
+    }
+
+    /// A step was refused for want of this right.
+    static func forbidden(_ right: KafkaRight, place: String) -> Fault {
+        let code =
+            switch right.resource {
+            case .topic: "topic_forbidden"
+            case .group: "group_forbidden"
+            case .transactionalID: "transactional_id_forbidden"
+            }
+        let name = right.name.isEmpty ? "" : " \(right.name)"
+        return Fault(
+            code,
+            "The broker refused to \(right.why): the user has no right to \(right.operation.rawValue) \(right.resource)\(name).",
+            place: place, next: "Grant it: \(right.command)", exit: .broker)
+    }
+
+    static func transactionTimedOut(_ id: String, _ limit: TimeSpan) -> Fault {
+        Fault(
+            "transaction_timed_out",
+            "The broker ended a transaction that was open for more than \(limit.milliseconds / 1_000) s.",
+            place: id, next: "Nothing is lost; if it happens again, look for what stops the process for so long.", exit: .broker,
+            isTransient: true)
+    }
+
+    static func transactionPending(_ place: String) -> Fault {
+        Fault(
+            "transaction_pending", "The end of the log can't be read, because a transaction there does not end.", place: place,
+            next: "Find who holds it with `kafka-transactions find-hanging`, and end it there.", exit: .broker, isTransient: true)
+    }
+
+    static func memberStale(_ place: String) -> Fault {
+        Fault(
+            "member_stale", "The group was shared out anew before this commit, which was dropped.", place: place,
+            next: "Nothing is lost: whoever owns the partitions now does the work again.", exit: .broker, isTransient: true)
+    }
+
+    static func instanceFenced(_ instance: String) -> Fault {
+        Fault(
+            "instance_fenced", "Another process joined the group under this instance's name.", place: instance,
+            next: "Let one of them run; each needs a state.instance of its own.", exit: .fenced)
+    }
+
+    static func groupProtocol(_ group: String) -> Fault {
+        Fault(
+            "group_protocol", "Other members of the group share its partitions out by another rule than range.", place: group,
+            next: "Stop them, or choose another source.group.", exit: .broker)
+    }
+
+    static func tooManyHeaders(_ topic: String) -> Fault {
+        Fault(
+            "too_many_headers", "A record has more than \(KafkaLimits.headers) headers.", place: topic, next: "Write fewer.",
+            exit: .usage)
     }
 
     static func setting(_ name: String, _ text: String) -> Fault {

@@ -21,8 +21,13 @@ final class KafkaHandle: @unchecked Sendable {
         rd_kafka_conf_set_opaque(configuration, ears.toOpaque())
         rd_kafka_conf_set_log_cb(configuration, kafkaLog)
         rd_kafka_conf_set_error_cb(configuration, kafkaError)
-        if role == .producer { rd_kafka_conf_set_dr_msg_cb(configuration, kafkaDelivered) }
-        let type = role == .producer ? RD_KAFKA_PRODUCER : RD_KAFKA_CONSUMER
+        switch role {
+        case .producer: rd_kafka_conf_set_dr_msg_cb(configuration, kafkaDelivered)
+        case .transactions: rd_kafka_conf_set_dr_msg_cb(configuration, kafkaTransactionDelivered)
+        case .membership: rd_kafka_conf_set_rebalance_cb(configuration, kafkaRebalanced)
+        case .consumer, .queries, .offsets: break
+        }
+        let type = role.writes ? RD_KAFKA_PRODUCER : RD_KAFKA_CONSUMER
         var text = [CChar](repeating: 0, count: 512)
         guard let pointer = rd_kafka_new(type, configuration, &text, text.count) else {
             let words = text.withUnsafeBufferPointer { String(cString: $0.baseAddress!) }
@@ -36,6 +41,19 @@ final class KafkaHandle: @unchecked Sendable {
 
     /// What the callbacks heard.
     var heard: KafkaEars { ears.takeUnretainedValue() }
+
+    /// Before librdkafka 2.2 a broker's thread looks at full queues again only when something wakes it up, else after a second; setting
+    /// the credentials anew is the one call that wakes all of them, asks nothing of the network and changes nothing.
+    func wakeFetchers(_ settings: KafkaSettings) {
+        guard Self.needsWaking else { return }
+        if let error = rd_kafka_sasl_set_credentials(
+            pointer, settings.plan.sasl?.user ?? "-", settings.plan.sasl?.password ?? "-")
+        {
+            rd_kafka_error_destroy(error)
+        }
+    }
+
+    private static let needsWaking = !KafkaSettings.hasQueueBackoff(KafkaSettings.libraryVersion)
 
     /// Destroys the handle on a thread of its own and waits for at most `limit`. False: it still hangs, and is left behind. All
     /// messages, queues and topics of it must be gone. Runs once; later calls return true.
@@ -71,10 +89,13 @@ final class KafkaEars: Sendable {
     private struct Heard {
         var problem: rd_kafka_resp_err_t?
         var allDown = false
+        var brokenConnections = 0
     }
 
     private let onEvent: @Sendable (KafkaEvent) -> Void
     private let heard = Mutex(Heard())
+    /// What answers rebalances; set once, before the first poll of a member's handle.
+    let rebalance = Mutex<RebalanceAnswer?>(nil)
     /// Outcomes of produced records; only a producer's handle fills it.
     let deliveries = Mutex(Deliveries())
 
@@ -82,8 +103,9 @@ final class KafkaEars: Sendable {
 
     func logged(level: Int32, facility: String, text: String) { onEvent(.log(level: level, facility: facility, text: text)) }
 
-    func failed(_ code: rd_kafka_resp_err_t) {
+    func failed(_ code: rd_kafka_resp_err_t, _ reason: String) {
         heard.withLock {
+            if Self.isBreak(code, reason) { $0.brokenConnections += 1 }
             if code == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN {
                 $0.allDown = true
             } else if $0.problem == nil || !Self.isConsequence(code) {
@@ -96,6 +118,18 @@ final class KafkaEars: Sendable {
     private static func isConsequence(_ code: rd_kafka_resp_err_t) -> Bool {
         code == RD_KAFKA_RESP_ERR__TRANSPORT || code == RD_KAFKA_RESP_ERR__RESOLVE || code == RD_KAFKA_RESP_ERR__TIMED_OUT
     }
+
+    /// Requests may have been on their way when it broke. A connection that never came about carried none.
+    private static func isBreak(_ code: rd_kafka_resp_err_t, _ reason: String) -> Bool {
+        switch code {
+        case RD_KAFKA_RESP_ERR__TIMED_OUT, RD_KAFKA_RESP_ERR__TIMED_OUT_QUEUE: true
+        case RD_KAFKA_RESP_ERR__TRANSPORT: !reason.contains("Connect to ")
+        default: false
+        }
+    }
+
+    /// How many connections broke so far while they were in use.
+    var brokenConnections: Int { heard.withLock { $0.brokenConnections } }
 
     /// The last error since the last call that tells a cause, other than that all brokers are down.
     func takeProblem() -> rd_kafka_resp_err_t? {
@@ -154,5 +188,6 @@ private func kafkaError(
     _ handle: OpaquePointer?, _ code: Int32, _ reason: UnsafePointer<CChar>?, _ opaque: UnsafeMutableRawPointer?
 ) {
     guard let opaque else { return }
-    Unmanaged<KafkaEars>.fromOpaque(opaque).takeUnretainedValue().failed(rd_kafka_resp_err_t(rawValue: code))
+    Unmanaged<KafkaEars>.fromOpaque(opaque).takeUnretainedValue().failed(
+        rd_kafka_resp_err_t(rawValue: code), reason.map { String(cString: $0) } ?? "")
 }

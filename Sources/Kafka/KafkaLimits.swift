@@ -1,4 +1,4 @@
-import Model
+public import Model
 
 /// Every bound of the Kafka clients, with its unit.
 public enum KafkaLimits {
@@ -43,4 +43,24 @@ public enum KafkaLimits {
     static let producedBytes = 64 << 20
     static let lingerMilliseconds = 5
     public static let headers = 16
+
+    /// The broker aborts a transaction that is open for longer; also the longest that readers of what it wrote can be held up.
+    public static let transactionTimeout = TimeSpan.seconds(30)
+    /// Between two tries of what the coordinator was not ready for.
+    static let transactionRetryMilliseconds = 5
+    /// A commit or abort that took longer may have left a request on its way that ends a later transaction: the handle is replaced.
+    static let transactionDoubt = TimeSpan.seconds(2)
+    /// How long a reader waits for others' open transactions: the brokers end them before that, even if they look only now and then.
+    public static let patience = TimeSpan.seconds(90)
+    /// How often a flush looks whether the transaction has failed meanwhile.
+    static let flushSlice = TimeSpan.milliseconds(50)
+
+    /// A member that is not heard of for so long is put out of its group.
+    public static let session = TimeSpan.seconds(12)
+    /// How soon a member hears that the group is being shared out anew.
+    static let heartbeat = TimeSpan.seconds(1)
+    /// Polls that a leaving member waits for its request to be on its way.
+    static let pollsToLeave = 50
+    /// How long the group waits for a member to give its partitions up.
+    public static let answerWithin = TimeSpan.seconds(60)
 }

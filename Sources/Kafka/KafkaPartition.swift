@@ -296,7 +296,7 @@ final class WakeUp: Sendable {
 }
 
 /// Called by librdkafka when the queue stops being empty, with the queue locked.
-private func kafkaQueueFilled(_ handle: OpaquePointer?, _ opaque: UnsafeMutableRawPointer?) {
+func kafkaQueueFilled(_ handle: OpaquePointer?, _ opaque: UnsafeMutableRawPointer?) {
     guard let opaque else { return }
     Unmanaged<WakeUp>.fromOpaque(opaque).takeUnretainedValue().call()
 }

@@ -146,9 +146,7 @@ public final class KafkaProducer: @unchecked Sendable {
 extension KafkaProducer {
     private func send(_ record: OutgoingRecord, _ left: inout Int64) throws(Fault) {
         guard record.headers.count <= KafkaLimits.headers else {
-            throw Fault(
-                "too_many_headers", "A record has more than \(KafkaLimits.headers) headers.", place: record.topic,
-                next: "Write fewer.", exit: .usage)
+            throw KafkaFault.tooManyHeaders(record.topic)
         }
         let into = try topic(record.topic)
         try enqueue(record.topic, record.partition, &left) { ticket in
@@ -207,11 +205,11 @@ private func withOptionalBytes<R>(_ bytes: [UInt8]?, _ body: (UnsafeRawBufferPoi
     return bytes.withUnsafeBytes(body)
 }
 
-private typealias CStrings = UnsafePointer<UnsafePointer<CChar>?>
-private typealias CBytes = UnsafePointer<UnsafeRawPointer?>
+typealias CStrings = UnsafePointer<UnsafePointer<CChar>?>
+typealias CBytes = UnsafePointer<UnsafeRawPointer?>
 
 /// Headers as three C arrays, alive during the call.
-private func withHeaders<R>(
+func withHeaders<R>(
     _ headers: [OutgoingRecord.Header], _ body: (CStrings?, CBytes?, UnsafePointer<Int>?) -> R
 ) -> R {
     guard !headers.isEmpty else { return body(nil, nil, nil) }

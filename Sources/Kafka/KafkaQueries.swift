@@ -10,6 +10,10 @@ public final class KafkaQueries: @unchecked Sendable {
     private let handle: KafkaHandle
     private let group: String?
     private let topics = Mutex<[String: Shared]>([:])
+    private let settings: KafkaSettings
+    private let onEvent: @Sendable (KafkaEvent) -> Void
+    /// To a client that sees uncommitted records a broker tells offsets that a commit under way is about to replace.
+    private let stable = Mutex<KafkaHandle?>(nil)
 
     /// `group` is needed for `committedOffsets` and `commit` only.
     public init(
@@ -17,6 +21,8 @@ public final class KafkaQueries: @unchecked Sendable {
     ) throws(Fault) {
         handle = try KafkaHandle(settings, role: .queries(group: group), onEvent: onEvent)
         self.group = group
+        self.settings = settings
+        self.onEvent = onEvent
     }
 
     /// The topics' partitions, sorted. Faults: `topic_missing`, `topic_forbidden`, `broker_unreachable`, `login_refused`, `tls_failed`.
@@ -50,12 +56,13 @@ public final class KafkaQueries: @unchecked Sendable {
         return found
     }
 
-    /// The group's committed offsets; partitions without one are left out.
+    /// The group's committed offsets; partitions without one are left out. Waits for a transaction that is just being ended.
     public func committedOffsets(
         of partitions: [PartitionID], within limit: TimeSpan
     ) throws(Fault) -> [PartitionID: Int64] {
         let list = PartitionList(partitions.map { ($0, Int64(RD_KAFKA_OFFSET_INVALID)) })
-        let code = rd_kafka_committed(handle.pointer, list.pointer, Int32(clamping: limit.milliseconds))
+        let handle = try stableHandle()
+        let code = list.lend { rd_kafka_committed(handle.pointer, $0, Int32(clamping: limit.milliseconds)) }
         guard code == RD_KAFKA_RESP_ERR_NO_ERROR else {
             throw KafkaMetadata.refusal(handle, code, doing: "tell committed offsets", place: group ?? "")
         }
@@ -69,7 +76,7 @@ public final class KafkaQueries: @unchecked Sendable {
         let list = PartitionList(offsets.sorted { $0.key < $1.key }.map { ($0.key, $0.value) })
         let replies: OpaquePointer = rd_kafka_queue_new(handle.pointer)
         defer { rd_kafka_queue_destroy(replies) }
-        var code = rd_kafka_commit_queue(handle.pointer, list.pointer, replies, nil, nil)
+        var code = list.lend { rd_kafka_commit_queue(handle.pointer, $0, replies, nil, nil) }
         guard code == RD_KAFKA_RESP_ERR_NO_ERROR else { throw KafkaFault.of(code, doing: "commit offsets", place: place) }
         guard let event = rd_kafka_queue_poll(replies, Int32(clamping: limit.milliseconds)) else {
             throw KafkaMetadata.refusal(handle, RD_KAFKA_RESP_ERR__TIMED_OUT, doing: "commit offsets", place: place)
@@ -179,20 +186,30 @@ public final class KafkaQueries: @unchecked Sendable {
             return Array(topics.values)
         }
         for topic in open { rd_kafka_topic_destroy(topic.pointer) }
-        return handle.destroy(within: limit)
+        let other = stable.withLock { $0 }?.destroy(within: limit) ?? true
+        return handle.destroy(within: limit) && other
     }
 
     deinit { close(within: .zero) }
 }
 
 extension KafkaQueries {
+    private func stableHandle() throws(Fault) -> KafkaHandle {
+        try stable.withLock { stable throws(Fault) in
+            if let stable { return stable }
+            let made = try KafkaHandle(settings, role: .offsets(group: group ?? ""), onEvent: onEvent)
+            stable = made
+            return made
+        }
+    }
+
     /// `at` is a timestamp, or one of librdkafka's words for the start and the end of a log.
     private func offsets(
         of partitions: [PartitionID], at: Int64, within limit: TimeSpan
     ) throws(Fault) -> [PartitionID: Int64] {
         guard !partitions.isEmpty else { return [:] }
         let list = PartitionList(partitions.map { ($0, at) })
-        let code = rd_kafka_offsets_for_times(handle.pointer, list.pointer, Int32(clamping: limit.milliseconds))
+        let code = list.lend { rd_kafka_offsets_for_times(handle.pointer, $0, Int32(clamping: limit.milliseconds)) }
         guard code == RD_KAFKA_RESP_ERR_NO_ERROR else {
             throw KafkaMetadata.refusal(handle, code, doing: "tell offsets", place: partitions[0].topic)
         }
@@ -248,33 +265,5 @@ extension KafkaQueries {
             throw KafkaMetadata.refusal(handle, code, doing: doing, place: place)
         }
         return event
-    }
-}
-
-/// The owner of one `rd_kafka_topic_partition_list_t`.
-private final class PartitionList {
-    let pointer: UnsafeMutablePointer<rd_kafka_topic_partition_list_t>
-
-    init(_ entries: [(id: PartitionID, offset: Int64)]) {
-        pointer = rd_kafka_topic_partition_list_new(Int32(entries.count))
-        for entry in entries {
-            rd_kafka_topic_partition_list_add(pointer, entry.id.topic, entry.id.number).pointee.offset = entry.offset
-        }
-    }
-
-    deinit { rd_kafka_topic_partition_list_destroy(pointer) }
-
-    /// What was answered, or the first partition's fault.
-    func offsets(doing: String) throws(Fault) -> [PartitionID: Int64] {
-        var found: [PartitionID: Int64] = [:]
-        for i in 0..<Int(pointer.pointee.cnt) {
-            let element = pointer.pointee.elems[i]
-            let id = PartitionID(topic: String(cString: element.topic), number: element.partition)
-            guard element.err == RD_KAFKA_RESP_ERR_NO_ERROR else {
-                throw KafkaFault.of(element.err, doing: doing, place: id.description)
-            }
-            found[id] = element.offset
-        }
-        return found
     }
 }

@@ -9,7 +9,20 @@ public struct KafkaSettings: Equatable, Sendable {
         case consumer(QueueShare)
         /// Asks and commits offsets; sees uncommitted records, so that the end of a log is its end and not the last stable offset.
         case queries(group: String?)
+        /// Asks for a group's offsets; waits for those of transactions that are just being ended.
+        case offsets(group: String)
         case producer
+        /// Writes transactions under this name.
+        case transactions(id: String, timeout: TimeSpan)
+        /// Is a member of a group and reads nothing. `instance`: its lasting name in the group.
+        case membership(group: String, instance: String?, session: TimeSpan)
+
+        var writes: Bool {
+            switch self {
+            case .producer, .transactions: true
+            case .consumer, .queries, .offsets, .membership: false
+            }
+        }
     }
 
     /// A property and whether a library that does not know it is fine too.
@@ -60,14 +73,29 @@ public struct KafkaSettings: Equatable, Sendable {
         case .queries(let group):
             all += reading(
                 QueueShare(budget: ByteCount(0), partitions: 1), isolation: "read_uncommitted", group: group, version: version)
+        case .offsets(let group):
+            all += reading(
+                QueueShare(budget: ByteCount(0), partitions: 1), isolation: "read_committed", group: group, version: version)
         case .producer:
             all += writing()
+        case .transactions(let id, let timeout):
+            all += writing().filter { $0.name != "retry.backoff.ms" }
+            all += [
+                Property(name: "transactional.id", value: id),
+                Property(name: "transaction.timeout.ms", value: "\(timeout.milliseconds)"),
+                // The broker answers the first try to add offsets with "not yet"; this is how long it is until the second.
+                Property(name: "retry.backoff.ms", value: "\(KafkaLimits.transactionRetryMilliseconds)"),
+            ]
+        case .membership(let group, let instance, let session):
+            all += reading(
+                QueueShare(budget: ByteCount(0), partitions: 1), isolation: "read_committed", group: group, version: version)
+            all += joining(instance: instance, session: session)
         }
         let known = Set(all.map(\.name)).subtracting(Self.tunable)
         for (name, value) in plan.client.sorted(by: { $0.key < $1.key }) {
             if known.contains(name) || Self.reserved.contains(name) { throw KafkaFault.settingReserved(name) }
-            if case .producer = role, Self.consumerOnly.contains(name) { continue }
-            if role != .producer, Self.producerOnly.contains(name) { continue }
+            if role.writes, Self.consumerOnly.contains(name) { continue }
+            if !role.writes, Self.producerOnly.contains(name) { continue }
             all.removeAll { $0.name == name }
             all.append(Property(name: name, value: value))
         }
@@ -147,6 +175,18 @@ public struct KafkaSettings: Equatable, Sendable {
         ]
         if Self.hasQueueBackoff(version) { all.append(Property(name: "fetch.queue.backoff.ms", value: "5", isOptional: true)) }
         if let group { all.append(Property(name: "group.id", value: group)) }
+        return all
+    }
+
+    private func joining(instance: String?, session: TimeSpan) -> [Property] {
+        var all = [
+            // What each member gets is a function of the members' names alone, so a restart under the same name moves nothing.
+            Property(name: "partition.assignment.strategy", value: "range"),
+            Property(name: "session.timeout.ms", value: "\(session.milliseconds)"),
+            Property(name: "heartbeat.interval.ms", value: "\(KafkaLimits.heartbeat.milliseconds)"),
+            Property(name: "max.poll.interval.ms", value: "\(KafkaLimits.answerWithin.milliseconds)"),
+        ]
+        if let instance { all.append(Property(name: "group.instance.id", value: instance)) }
         return all
     }
 

@@ -52,6 +52,28 @@ enum RawClient {
         }
     }
 
+    /// Every record of a partition, whatever became of its transaction.
+    static func uncommitted(_ id: PartitionID, _ cluster: KafkaCluster) throws -> [String] {
+        let settings = [
+            "bootstrap.servers": cluster.bootstrap, "isolation.level": "read_uncommitted", "enable.partition.eof": "true",
+        ]
+        let consumer = try handle(RD_KAFKA_CONSUMER, settings)
+        defer { rd_kafka_destroy(consumer) }
+        let topic: OpaquePointer = rd_kafka_topic_new(consumer, id.topic, nil)
+        defer { rd_kafka_topic_destroy(topic) }
+        rd_kafka_consume_start(topic, id.number, 0)
+        defer { rd_kafka_consume_stop(topic, id.number) }
+        var found: [String] = []
+        return try eventually("the end of \(id)") {
+            guard let message = rd_kafka_consume(topic, id.number, 100) else { return nil }
+            defer { rd_kafka_message_destroy(message) }
+            if message.pointee.err == RD_KAFKA_RESP_ERR__PARTITION_EOF { return found }
+            let bytes = UnsafeRawBufferPointer(start: message.pointee.payload, count: message.pointee.len)
+            if message.pointee.err == RD_KAFKA_RESP_ERR_NO_ERROR { found.append(String(decoding: bytes, as: UTF8.self)) }
+            return nil
+        }
+    }
+
     private static func check(_ error: OpaquePointer?) throws {
         guard let error else { return }
         defer { rd_kafka_error_destroy(error) }
