@@ -21,7 +21,7 @@ public struct Coverage: Equatable, Sendable {
     public var percent: Int { items.isEmpty ? 100 : reached * 100 / items.count }
 
     public init(plan: Plan, reach: Reach) {
-        if let filter = plan.filter { add("filter", filter, reach.filter, plan) }
+        if let filter = plan.filter { add("filter", filter, within: [], reach.filter, plan) }
         rejections(plan, reach)
         duplicates(plan, reach)
         for (aggregate, output) in zip(plan.aggregates, reach.outputs) { self.output(aggregate, output, plan) }
@@ -37,13 +37,14 @@ public struct Coverage: Equatable, Sendable {
         items.append(Item(place: place, branch: branch, isReached: count > 0, hint: hint))
     }
 
-    private mutating func add(_ place: String, _ condition: Predicate, _ counts: ConditionCounts?, _ plan: Plan) {
+    private mutating func add(
+        _ place: String, _ condition: Predicate, within outer: [Predicate], _ counts: ConditionCounts?, _ plan: Plan
+    ) {
         let counts = counts ?? ConditionCounts()
-        add(place, "true", counts.isTrue, "feed a record that meets the condition")
-        add(place, "false", counts.isFalse, "feed a record that does not meet the condition")
-        if plan.canBeNull(condition) {
-            add(place, "null", counts.isNull, "feed a record without a value that the condition reads")
-        }
+        let can = Reachable(condition, within: outer, of: plan)
+        if can.isTrue { add(place, "true", counts.isTrue, "feed a record that meets the condition") }
+        if can.isFalse { add(place, "false", counts.isFalse, "feed a record that does not meet the condition") }
+        if can.isNull { add(place, "null", counts.isNull, "feed a record without a value that the condition reads") }
     }
 
     /// The reasons that a record of this topology can be rejected for. `oversize` is left out: a test file is no place for
@@ -76,16 +77,19 @@ public struct Coverage: Equatable, Sendable {
         add(
             "deduplicate", deduplicate.observe ? "observed" : "duplicate",
             deduplicate.observe ? reach.duplicatesObserved : reach.duplicates, "feed a copy")
-        if deduplicate.key.contains(where: { plan.canBeNull(column: $0) }) {
+        let outer = plan.filter.map { [$0] } ?? []
+        if deduplicate.key.contains(where: { Reachable(.isNull(column: $0, negated: false), within: outer, of: plan).isTrue }) {
             add("deduplicate", "unidentified", reach.unidentified, "feed an event without its key")
         }
     }
 
     private mutating func output(_ aggregate: AggregatePlan, _ output: Reach.Output, _ plan: Plan) {
         let name = aggregate.name
-        if let admits = aggregate.admits { add("\(name).where", admits, output.admits, plan) }
+        let filter = plan.filter.map { [$0] } ?? []
+        if let admits = aggregate.admits { add("\(name).where", admits, within: filter, output.admits, plan) }
+        let outer = filter + (aggregate.admits.map { [$0] } ?? [])
         for (measure, reached) in zip(aggregate.measures, output.measures) {
-            if let admits = measure.admits { add("\(name).\(measure.name)", admits, reached.admits, plan) }
+            if let admits = measure.admits { add("\(name).\(measure.name)", admits, within: outer, reached.admits, plan) }
         }
         switch aggregate.emit {
         case .final:
@@ -109,52 +113,6 @@ extension AggregatePlan.Window {
         switch self {
         case .tumbling: false
         case .hopping(let size, let every, _): every < size
-        }
-    }
-}
-
-extension Plan {
-    /// A record that gets as far as the filter can have no value here.
-    func canBeNull(column: Int) -> Bool {
-        if case .field(column) = eventTime.source { return false }
-        let field = fields[column]
-        if field.required || field.fallback != nil { return false }
-        return field.computed.map(canBeNull) ?? true
-    }
-
-    /// Through its operands, or because it can fail on ordinary values; that a sum overflows is no branch of its own.
-    private func canBeNull(_ computed: Computed) -> Bool {
-        let operands = computed.operands.map { operand in
-            switch operand {
-            case .column(let column): canBeNull(column: column)
-            case .literal(let value): value == .null
-            }
-        }
-        switch computed.operation {
-        case .coalesce: return operands.allSatisfy { $0 }
-        case .truth(let condition): return canBeNull(condition)
-        case .divide, .remainder:
-            if case .literal(let divisor) = computed.operands.last, divisor != .int(0), divisor != .double(0) {
-                return operands.contains(true)
-            }
-            return true
-        case .cast:
-            if case .column(let column) = computed.operands.first, fields[column].type == .string { return true }
-            return operands.contains(true)
-        default: return operands.contains(true)
-        }
-    }
-
-    func canBeNull(_ condition: Predicate) -> Bool {
-        switch condition {
-        case .isNull: false
-        case .constant(let truth): truth == nil
-        case .truth(let column): canBeNull(column: column)
-        case .compare(let column, _, let value): value == .null || canBeNull(column: column)
-        case .compareColumns(let a, _, let b): canBeNull(column: a) || canBeNull(column: b)
-        case .isIn(let column, let values, _): values.contains(.null) || canBeNull(column: column)
-        case .not(let inner): canBeNull(inner)
-        case .and(let parts), .or(let parts): parts.contains(where: canBeNull)
         }
     }
 }

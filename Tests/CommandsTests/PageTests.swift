@@ -1,16 +1,17 @@
 import Glibc
 import Testing
 
+@testable import Rehearsal
+
 /// The pages for people who begin. Their commands need no broker.
-private let pages = [
-    "docs/first-topology.md", "docs/examples/ad-clicks.md", "docs/examples/checkout-funnel.md",
-    "docs/examples/device-heartbeats.md", "docs/examples/sensor-readings.md", "docs/init.md",
-]
+private let pages =
+    ["README.md", "docs/first-topology.md", "docs/init.md"]
+    + ((try? files(under: "docs/examples")) ?? []).filter { $0.hasSuffix(".md") }
 
 @Test(arguments: pages)
-func everyCommandOnThePageSaysWhatItShows(name: String) throws {
+func everyCommandOnThePageSaysWhatItShows(name: String) async throws {
     let page = Page(read("\(packageFolder)/\(name)"))
-    try #require(page.steps.count >= 5)
+    try #require(page.steps.count >= (name == "README.md" ? 1 : 5))
     let folder = try Folder()
     try #require(symlink("\(packageFolder)/topologies", "\(folder.path)/topologies") == 0)
     let weir = try #require(WeirProcess.binary)
@@ -25,19 +26,22 @@ func everyCommandOnThePageSaysWhatItShows(name: String) throws {
         }
         #expect(answer.exit == 0, "\(name):\(step.line): \(step.command)")
     }
+    // The tests that the page leaves behind can fail, too.
+    for test in try files(under: "", of: folder.path) where test.hasSuffix(".test.yaml") {
+        let reading = TestFileReader.read("\(folder.path)/\(test)")
+        await expectEveryMutantFails(of: try #require(reading.test, "\(name): \(test)"))
+    }
 }
 
-@Test func everyPageOfAnExampleIsRun() throws {
-    var found: [String] = []
-    let listing = try #require(opendir("\(packageFolder)/docs/examples"))
-    defer { closedir(listing) }
-    while let entry = readdir(listing) {
-        let file = withUnsafePointer(to: &entry.pointee.d_name) {
-            $0.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
-        }
-        if file.hasSuffix(".md") { found.append("docs/examples/\(file)") }
+/// A page for each topology to start from, and a link to it from where people begin.
+@Test func everyExampleHasAPageThatIsFound() throws {
+    let tested = try files(under: "topologies").filter { $0.hasSuffix(".test.yaml") }
+    let names = tested.map { $0.replacing("topologies/", with: "").replacing(".test.yaml", with: "") }
+    #expect(pages.filter { $0.hasPrefix("docs/examples/") } == names.map { "docs/examples/\($0).md" })
+    for name in names {
+        #expect(read("\(packageFolder)/README.md").contains("(docs/examples/\(name).md)"), "\(name)")
+        #expect(read("\(packageFolder)/docs/first-topology.md").contains("(examples/\(name).md)"), "\(name)")
     }
-    #expect(found.sorted() == pages.filter { $0.hasPrefix("docs/examples/") }.sorted())
 }
 
 @Test func aPageIsReadAsItStands() {

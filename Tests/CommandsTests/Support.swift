@@ -58,6 +58,23 @@ final class Folder {
     }
 }
 
+/// Every file below a folder of the repository (empty: all of it) as paths from `root`, sorted. What is hidden is left out,
+/// and links are not followed.
+func files(under folder: String, of root: String = packageFolder) throws -> [String] {
+    var found: [String] = []
+    let listing = try #require(opendir("\(root)/\(folder)"), "\(folder)")
+    defer { closedir(listing) }
+    while let entry = readdir(listing) {
+        let name = withUnsafePointer(to: &entry.pointee.d_name) {
+            $0.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
+        }
+        if name.hasPrefix(".") { continue }
+        let path = folder.isEmpty ? name : "\(folder)/\(name)"
+        if entry.pointee.d_type == UInt8(DT_DIR) { found += try files(under: path, of: root) } else { found.append(path) }
+    }
+    return found.sorted()
+}
+
 let packageFolder = "/" + #filePath.split(separator: "/").dropLast(3).joined(separator: "/")
 
 /// Compares with a file beside the tests; `WEIR_GOLDENS=write` rewrites it instead.

@@ -65,7 +65,7 @@ private func mutations() -> [(line: Int, text: String)] {
 }
 
 extension String {
-    fileprivate func replacingCharacters(_ range: Range<Index>, with text: String) -> String {
+    func replacingCharacters(_ range: Range<Index>, with text: String) -> String {
         String(self[..<range.lowerBound]) + text + String(self[range.upperBound...])
     }
 }
@@ -145,16 +145,20 @@ private func padded(_ number: Int, as old: Substring) -> String {
     #expect(said("test", good, "--filter", "nobody", "--json") == Said(exit: 1, out: "{\"files\":[]}\n", error: ""))
 }
 
-/// The promise is 10 s; on an idle machine it is 3 s in a debug build. The bound here leaves room for a busy one.
-@Test func aThousandCasesRunInOneProcess() throws {
+/// A thousand small cases in less than 10 s. The runner has one thread and neither waits nor writes to a disk, so on an idle
+/// machine this is the time of its processor, which is asked here: other tests that run beside it do not count. Of this
+/// binary, that is; a release build is faster.
+@Test func aThousandCasesRunInTenSeconds() throws {
     let folder = try Folder()
     let parts = example.split(separator: "cases:\n", maxSplits: 1).map(String.init)
     var text = parts[0] + "cases:\n"
     for number in 0..<500 {
         text += parts[1].replacing("- name: ", with: "- name: \(number) ")
     }
-    let answer = try WeirProcess(["test", try folder.file("many.test.yaml", text)]).end(within: 60)
+    let process = try WeirProcess(["test", try folder.file("many.test.yaml", text)])
+    let answer = try process.end(within: 120)
     #expect(answer.exit == 0 && answer.out.hasSuffix("1000 cases, 0 failed\n"), "\(answer.out.suffix(200))")
+    #expect(process.cpuSeconds > 0 && process.cpuSeconds < 10, "\(process.cpuSeconds) s")
 }
 
 @Test func watchRunsAgainWhenAFileIsReplaced() throws {

@@ -7,6 +7,8 @@ final class WeirProcess {
     let pid: pid_t
     private let folder: Folder
     private var exit: Int32?
+    /// What it took of the processors, known at its end: the same on a busy machine, or nearly so.
+    private(set) var cpuSeconds = 0.0
 
     /// Beside the bundle of the tests.
     static let binary: String? = {
@@ -53,10 +55,16 @@ final class WeirProcess {
     func end(within seconds: Double) throws -> Said {
         let exit = try eventually("weir's end", within: seconds) { () -> Int32? in
             var status: Int32 = 0
-            guard waitpid(pid, &status, WNOHANG) == pid else { return nil }
+            var usage = rusage()
+            guard wait4(pid, &status, WNOHANG, &usage) == pid else { return nil }
+            cpuSeconds = usage.ru_utime.seconds + usage.ru_stime.seconds
             return status & 0x7f == 0 ? status >> 8 & 0xff : 128 + (status & 0x7f)
         }
         self.exit = exit
         return Said(exit: exit, out: out, error: error)
     }
+}
+
+extension timeval {
+    fileprivate var seconds: Double { Double(tv_sec) + Double(tv_usec) / 1e6 }
 }

@@ -1,6 +1,6 @@
 internal import Model
 
-/// Bounds of test files.
+/// Bounds of test files and their coverage.
 enum RehearsalCaseLimits {
     /// Input partitions of a case.
     static let partitions = 1_024
@@ -10,4 +10,6 @@ enum RehearsalCaseLimits {
     static let offset: Int64 = 1 << 62
     /// What a case's clock may be moved by in all.
     static let advances = TimeSpan.days(36_500)
+    /// Fields that a condition can lack; each doubles the choices that coverage looks at.
+    static let missingFields = 10
 }

@@ -1,23 +1,23 @@
-import Model
+public import Model
 
 /// Whether a condition can be true of any record, judged by its comparisons with literals alone.
 ///
 /// `canBeTrue` answers false only where it is sure: comparisons between columns, and the cases of an OR against one another,
 /// are taken as possible. Cost: the alternatives of an OR are tried one by one, at most `budget` of them.
-struct Satisfiable {
+public struct Satisfiable {
     /// Columns that are never null: required, or with a default.
     let neverNull: (Int) -> Bool
     private var budget = 2_000
 
-    init(neverNull: @escaping (Int) -> Bool) { self.neverNull = neverNull }
+    public init(neverNull: @escaping (Int) -> Bool) { self.neverNull = neverNull }
 
     /// All of `conditions` at once.
-    mutating func canBeTrue(_ conditions: [Predicate]) -> Bool {
+    public mutating func canBeTrue(_ conditions: [Predicate]) -> Bool {
         explore(conditions.map { Self.pushed($0, negated: false) }, [:])
     }
 
     /// It can be false, which is what a filter is for. Unknown (a null field) is neither.
-    mutating func canBeFalse(_ condition: Predicate) -> Bool { explore([Self.pushed(condition, negated: true)], [:]) }
+    public mutating func canBeFalse(_ condition: Predicate) -> Bool { explore([Self.pushed(condition, negated: true)], [:]) }
 
     /// NOT is taken down to the comparisons, where it is exact in three-valued logic: what is unknown stays so.
     private static func pushed(_ predicate: Predicate, negated: Bool) -> Predicate {

@@ -6,7 +6,7 @@ import Topology
 /// A case of which one expected value is altered, so that it has to fail.
 struct Mutant: Sendable {
     enum Kind: String, CaseIterable, Sendable {
-        case number, instant, span, flag, text, reason, null, notNull, lineMissing, lineTwice, lineAdded
+        case number, instant, span, flag, text, name, reason, null, notNull, lineMissing, lineTwice, lineAdded
     }
     var kind: Kind
     /// What was altered, for the message.
@@ -87,6 +87,14 @@ struct Mutant: Sendable {
         }
         for (at, cell) in expected.freshness.enumerated() { add("freshness", cell) { $0.freshness[at].value = $1 } }
         for (at, output) in expected.outputs.enumerated() {
+            for name in [output.output + "x", String(output.output.dropLast())] {
+                var altered = expected
+                altered.outputs[at].output = name
+                found.append(
+                    Alteration(
+                        kind: .name, what: "the output `\(output.output)` to `\(name)`", line: nil, subject: "freshness",
+                        expected: altered))
+            }
             for (place, cell) in output.cells.enumerated() {
                 add("freshness", cell) { $0.outputs[at].cells[place].value = $1 }
             }
