@@ -54,5 +54,9 @@ private let here = Repository.here
 
 @Test func theReadmeShowsTheTopologyThatIsTested() throws {
     let topology = try #require(here.file("topologies/product-usage.yaml")).text
-    #expect(try #require(here.file("README.md")).text.contains("```yaml\n\(topology)```"))
+    let readme = try #require(here.file("README.md")).text
+    #expect(readme.contains("```yaml\n\(topology)```"))
+    let cases = try hits(#"(?s)```yaml\n(  - name: .*?)```"#, in: readme).map { $0.groups[1] }
+    let tests = try #require(here.file("topologies/product-usage.test.yaml")).text
+    #expect(!cases.isEmpty && cases.allSatisfy(tests.contains))
 }
