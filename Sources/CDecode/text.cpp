@@ -196,3 +196,7 @@ uint8_t weir_parse_time(const char *text, size_t length, int64_t *milliseconds) 
 uint8_t weir_parse_uuid(const char *text, size_t length, weir_uuid *uuid) {
     return weir::parse_uuid(reinterpret_cast<const uint8_t *>(text), length, *uuid) ? 1 : 0;
 }
+
+const uint8_t *weir_find(const uint8_t *text, size_t length, const uint8_t *what, size_t what_length) {
+    return static_cast<const uint8_t *>(memmem(text, length, what, what_length));
+}

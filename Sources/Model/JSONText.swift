@@ -170,18 +170,12 @@ public struct JSONText: Sendable {
     private mutating func uuid(high: UInt64, low: UInt64) {
         separate()
         bytes.append(UInt8(ascii: "\""))
-        for position in 0..<16 {
-            if position == 4 || position == 6 || position == 8 || position == 10 { bytes.append(UInt8(ascii: "-")) }
-            let word = position < 8 ? high : low
-            let byte = UInt8(truncatingIfNeeded: word >> UInt64(56 - 8 * (position & 7)))
-            bytes.append(hexDigit(byte >> 4))
-            bytes.append(hexDigit(byte & 15))
+        withUnsafeTemporaryAllocation(of: UInt8.self, capacity: UUIDText.length) { room in
+            room.initialize(repeating: 0)
+            if let start = room.baseAddress { UUIDText.write(high: high, low: low, start) }
+            bytes.append(contentsOf: room)
         }
         bytes.append(UInt8(ascii: "\""))
         needsComma = true
-    }
-
-    private func hexDigit(_ nibble: UInt8) -> UInt8 {
-        nibble < 10 ? UInt8(ascii: "0") + nibble : UInt8(ascii: "a") + (nibble - 10)
     }
 }

@@ -4,15 +4,7 @@ public import Model
 public enum TimeText {
     /// RFC 3339 in UTC to the millisecond: `2026-01-01T00:00:00.000Z`. Years beyond 9999 and before 0 get as many digits and the
     /// sign that they need.
-    public static func utc(_ milliseconds: Int64) -> String {
-        let day = floorDivide(milliseconds, 86_400_000)
-        let rest = milliseconds - day * 86_400_000
-        let (year, month, dayOfMonth) = civil(day)
-        let seconds = rest / 1_000
-        let date = "\(padded(year, 4))-\(padded(month, 2))-\(padded(dayOfMonth, 2))"
-        let clock = "\(padded(seconds / 3_600, 2)):\(padded(seconds / 60 % 60, 2)):\(padded(seconds % 60, 2))"
-        return "\(date)T\(clock).\(padded(rest % 1_000, 3))Z"
-    }
+    public static func utc(_ milliseconds: Int64) -> String { Instant.text(milliseconds) }
 
     public static func utc(_ time: EventTime) -> String { utc(time.milliseconds) }
     public static func utc(_ time: WallTime) -> String { utc(time.milliseconds) }
@@ -33,24 +25,6 @@ public enum TimeText {
         case ..<86_400_000: return "\(seconds / 3_600)h \(seconds / 60 % 60)m"
         default: return "\(seconds / 86_400)d \(seconds / 3_600 % 24)h"
         }
-    }
-
-    private static func padded(_ number: Int64, _ width: Int) -> String {
-        let digits = String(number.magnitude)
-        return (number < 0 ? "-" : "") + String(repeating: "0", count: max(0, width - digits.count)) + digits
-    }
-
-    /// Days since 1970-01-01 to a date of the proleptic Gregorian calendar. Years are counted from March within cycles of 400
-    /// years, so that the leap day comes last.
-    private static func civil(_ day: Int64) -> (year: Int64, month: Int64, day: Int64) {
-        let shifted = day + 719_468
-        let cycle = floorDivide(shifted, 146_097)
-        let dayOfCycle = shifted - cycle * 146_097
-        let yearOfCycle = (dayOfCycle - dayOfCycle / 1_460 + dayOfCycle / 36_524 - dayOfCycle / 146_096) / 365
-        let dayOfYear = dayOfCycle - (365 * yearOfCycle + yearOfCycle / 4 - yearOfCycle / 100)
-        let marchMonth = (5 * dayOfYear + 2) / 153
-        let month = marchMonth < 10 ? marchMonth + 3 : marchMonth - 9
-        return (cycle * 400 + yearOfCycle + (month <= 2 ? 1 : 0), month, dayOfYear - (153 * marchMonth + 2) / 5 + 1)
     }
 }
 

@@ -57,10 +57,7 @@ enum Words {
         case .wide(let number): return String(number)
         case .double(let number): return number.description
         case .string(let text): return text
-        case .uuid:
-            var text = JSONText()
-            text.value(value)
-            return String(decoding: text.bytes.dropFirst().dropLast(), as: UTF8.self)
+        case .uuid(let high, let low): return UUIDText.text(high: high, low: low)
         case .time(let time): return TimeText.utc(time)
         }
     }

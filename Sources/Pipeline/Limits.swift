@@ -13,6 +13,13 @@ public enum PipelineLimits {
     public static let deadLetterBytes = 64 << 10
     /// A delta past this size asks to be sealed early.
     public static let deltaBytes = 32 << 20
+    /// Bytes of text that expressions can write of one record, all together; what is beyond is an error value. A batch that
+    /// needs more is taken in parts.
+    public static let textBytes = 16 << 20
+    /// Room for texts that a lane keeps when a batch needs less.
+    static let retainedTextBytes = 1 << 20
+    /// Steps per byte of a text that LIKE takes to find a part of a pattern; a text that needs more is an error value.
+    static let likeSteps = 64
     /// Event times that can be reckoned with: years 0000 to 9999, in milliseconds.
     public static let eventTimes: ClosedRange<Int64> = -62_167_219_200_000...253_402_300_799_999
 }

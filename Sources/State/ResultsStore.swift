@@ -161,10 +161,7 @@ extension Statement {
             if let narrow = Int64(exactly: n) { bind(at, narrow) } else { bind(at, Double(n)) }
         case .double(let number): bind(at, number)
         case .string(let text): bind(at, text)
-        case .uuid:
-            var json = JSONText(capacity: 40)
-            json.value(value)
-            bind(at, String(decoding: json.bytes.dropFirst().dropLast(), as: UTF8.self))
+        case .uuid(let high, let low): bind(at, UUIDText.text(high: high, low: low))
         case .time(let time): bind(at, time.milliseconds)
         }
     }

@@ -134,6 +134,7 @@ extension Problem.Code {
         case .notBuilt: "A part of the language that isn't built yet."
         case .unknownField: "A name that no field has."
         case .expression: "An expression can't be parsed."
+        case .constantError: "A part of an expression is an error for every record."
         case .typeMismatch: "A field or literal is of a type that can't be used like this."
         case .nameTaken: "A name is in use already."
         case .loop: "A topic is both read and written."

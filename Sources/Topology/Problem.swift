@@ -39,6 +39,7 @@ public struct Problem: Equatable, Sendable {
         case notBuilt = "not_built"
         case unknownField = "unknown_field"
         case expression
+        case constantError = "constant_error"
         case typeMismatch = "type_mismatch"
         case nameTaken = "name_taken"
         case loop

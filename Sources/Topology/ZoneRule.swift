@@ -52,7 +52,7 @@ struct ZoneRule: Equatable {
     func extend(_ zone: inout Zone) {
         guard let daylight else { return }
         let tableEnd = zone.transitions.last
-        let firstYear = tableEnd.map(Calendar.year) ?? 1970
+        let firstYear = tableEnd.map { CivilDate(days: floorDivide($0, 86_400)).year } ?? 1970
         for year in firstYear...max(firstYear, ZoneLimits.lastYear) {
             let changes = [
                 (daylight.begins.seconds(in: year) - Int64(standard), daylight.offset),
@@ -145,41 +145,20 @@ struct ZoneRule: Equatable {
 extension ZoneRule.Day {
     /// Local seconds since 1970 of the year's moment.
     fileprivate func seconds(in year: Int64) -> Int64 {
-        let newYear = Calendar.days(year, 1, 1)
+        let newYear = CivilDate(year, 1, 1).days
         let day: Int64
         switch kind {
-        case .julian(let number): day = newYear + Int64(number) - 1 + (Calendar.isLeap(year) && number >= 60 ? 1 : 0)
+        case .julian(let number): day = newYear + Int64(number) - 1 + (CivilDate.isLeap(year) && number >= 60 ? 1 : 0)
         case .zeroBased(let number): day = newYear + Int64(number)
         case .weekday(let month, let week, let weekday):
-            let first = Calendar.days(year, month, 1)
+            let first = CivilDate(year, Int64(month), 1).days
             // 1970-01-01 was a Thursday.
             let firstWeekday = (first + 4) - floorDivide(first + 4, 7) * 7
             var found = first + (Int64(weekday) - firstWeekday + 7) % 7 + Int64(week - 1) * 7
-            let next = month == 12 ? Calendar.days(year + 1, 1, 1) : Calendar.days(year, month + 1, 1)
+            let next = first + CivilDate.days(in: Int64(month), of: year)
             while found >= next { found -= 7 }
             day = found
         }
         return day * 86_400 + seconds
-    }
-}
-
-/// Dates of the proleptic Gregorian calendar as days since 1970.
-private enum Calendar {
-    static func isLeap(_ year: Int64) -> Bool { (year % 4 == 0 && year % 100 != 0) || year % 400 == 0 }
-
-    static func days(_ year: Int64, _ month: Int, _ day: Int) -> Int64 {
-        // Years that begin in March put the leap day last.
-        let shifted = month <= 2 ? year - 1 : year
-        let era = floorDivide(shifted, 400)
-        let ofEra = shifted - era * 400
-        let ofYear = Int64((153 * (month > 2 ? month - 3 : month + 9) + 2) / 5 + day - 1)
-        return era * 146_097 + ofEra * 365 + ofEra / 4 - ofEra / 100 + ofYear - 719_468
-    }
-
-    static func year(of seconds: Int64) -> Int64 {
-        let days = floorDivide(seconds, 86_400)
-        var year = 1970 + floorDivide(days, 366)
-        while Calendar.days(year + 1, 1, 1) <= days { year += 1 }
-        return year
     }
 }

@@ -84,7 +84,9 @@ enum ListedValue: String, CaseIterable {
             ("/", .error, .double(let other)), ("negate", .error, .double(let other)):
             return formula.kind != .double ? .overflow : other.isFinite ? nil : .infinity
         case ("abs", .error, .null): return parts[0] == .int(.min) ? .overflow : nil
-        case ("cast-int", .error, .int), ("cast-double", .error, .double): return .lossyCasts
+        case ("cast-int", .error, .int), ("cast-double", .error, .double), ("cast-bool", .error, .null): return .lossyCasts
+        // SQLite reads more texts as dates, and gives null for the others.
+        case ("cast-time", .error, _): return .lossyCasts
         case ("cast-text", .text, .text): return .doubleTexts
         case ("substr", _, _):
             let beyond = parts.dropFirst().enumerated().contains { at, part in

@@ -22,16 +22,15 @@ extension Generator {
         case .string: return string(depth - 1)
         case .bool: return bool(depth - 1)
         case .time:
-            let unit = one(["day", "month", "year"])
-            switch below(3) {
+            switch below(6) {
             case 0: return Formula("+", .time, "$0 + $1", [pick(.time, true), pick(.int)])
             case 1: return Formula("-", .time, "$0 - $1", [pick(.time, true), pick(.int)])
+            case 2: return Formula("cast", .time, "cast($0 AS timestamp)", sqlite: "$0", [pick(.int)])
+            case 3: return readTime(depth - 1)
             default:
-                // SQLite's calendar knows the years 0 to 9999 only: the fields' times lie inside.
-                let whole = "($0 - (($0 % 1000) + 1000) % 1000) / 1000"
-                return Formula(
-                    "date_trunc", .time, "date_trunc('\(unit)', $0)",
-                    sqlite: "strftime('%s', \(whole), 'unixepoch', 'start of \(unit)') * 1000", [atom(.time, true)])
+                let unit = one(DatePart.allCases)
+                let sqlite = SQLiteCalendar.truncated("$0", unit)
+                return Formula("date_trunc", .time, "date_trunc('\(unit)', $0)", sqlite: sqlite, [atom(.time, true)])
             }
         }
     }
@@ -59,7 +58,7 @@ extension Generator {
 
     private mutating func int(_ depth: Int) -> Formula {
         let number = Formula.Kind.int
-        switch below(10) {
+        switch below(11) {
         case 0...3:
             let sign = one(["+", "-", "*", "/", "%"])
             return Formula(sign, number, "$0 \(sign) $1", [formula(number, depth), formula(number, depth)])
@@ -73,13 +72,12 @@ extension Generator {
             let (from, isText) = below(2) == 0 ? (Formula.Kind.string, true) : (.double, false)
             return Formula("cast-int", number, "cast($0 AS int)", [formula(from, depth, isRead: isText)])
         case 8:
-            let (unit, code) = one([
-                ("year", "%Y"), ("month", "%m"), ("day", "%d"), ("hour", "%H"), ("minute", "%M"), ("second", "%S"),
-            ])
-            let whole = "($0 - (($0 % 1000) + 1000) % 1000) / 1000"
-            return Formula(
-                "date_part", number, "date_part('\(unit)', $0)",
-                sqlite: "CAST(strftime('\(code)', \(whole), 'unixepoch') AS INTEGER)", [atom(.time, true)])
+            let unit = one(DatePart.allCases)
+            let text = below(2) == 0 ? "date_part('\(unit)', $0)" : "extract(\(unit) FROM $0)"
+            return Formula("date_part", number, text, sqlite: SQLiteCalendar.part("$0", unit), [atom(.time, true)])
+        case 9:
+            let from = one([Formula.Kind.bool, .time])
+            return Formula("cast", number, "cast($0 AS int)", sqlite: "$0", [formula(from, depth, isRead: true)])
         default:
             return below(3) == 0
                 ? Formula("-", number, "$0 - $1", [formula(.time, depth, isRead: true), formula(.time, depth, isRead: true)])
@@ -120,7 +118,7 @@ extension Generator {
 
     private mutating func string(_ depth: Int) -> Formula {
         func pick() -> Formula { formula(.string, depth) }
-        switch below(9) {
+        switch below(12) {
         case 0, 1: return Formula("||", .string, "$0 || $1", [pick(), pick()])
         case 2:
             let name = one(["lower", "upper", "trim"])
@@ -132,15 +130,38 @@ extension Generator {
         case 5: return Formula("replace", .string, "replace($0, $1, $2)", [pick(), pick(), pick()])
         case 6: return Formula("cast-digits", .string, "cast($0 AS string)", sqlite: "CAST($0 AS TEXT)", [formula(.int, depth)])
         case 7: return Formula("cast-text", .string, "cast($0 AS string)", sqlite: "CAST($0 AS TEXT)", [formula(.double, depth)])
+        case 8: return Formula("cast", .string, "cast($0 AS string)", sqlite: SQLiteCalendar.text("$0"), [atom(.time, true)])
+        case 9:
+            let sqlite = "CASE $0 WHEN 1 THEN 'true' WHEN 0 THEN 'false' END"
+            return Formula("cast", .string, "cast($0 AS string)", sqlite: sqlite, [formula(.bool, depth)])
+        case 10: return uuidText()
         default: return extreme(.string, depth)
         }
+    }
+
+    private mutating func uuidText() -> Formula {
+        let field = one(["u", "v"])
+        let text = Formula("cast", .string, "cast(\(field) AS string)", sqlite: field)
+        return below(2) == 0 ? text : Formula("upper", .string, "upper($0)", [text])
+    }
+
+    /// Of a text that is an instant's, or of any.
+    private mutating func readTime(_ depth: Int) -> Formula {
+        let written = Formula("cast", .string, "cast($0 AS string)", sqlite: SQLiteCalendar.text("$0"), [atom(.time, true)])
+        let sqlite = "strftime('%s', substr($0, 1, 19)) * 1000 + CAST(substr($0, 21, 3) AS INTEGER)"
+        let from = below(3) > 0 ? written : formula(.string, depth, isRead: true)
+        return Formula("cast-time", .time, "cast($0 AS timestamp)", sqlite: sqlite, [from])
     }
 
     private mutating func bool(_ depth: Int) -> Formula {
         let kind = one([Formula.Kind.int, .double, .string, .time])
         func read(_ kind: Formula.Kind) -> Formula { formula(kind, depth, isRead: true) }
         let not = one(["", "NOT "])
-        switch below(9) {
+        switch below(11) {
+        case 9:
+            let sqlite = "CASE $0 WHEN 'true' THEN 1 WHEN 'false' THEN 0 END"
+            return Formula("cast-bool", .bool, "cast($0 AS bool)", sqlite: sqlite, [formula(.string, depth)])
+        case 10: return Formula("compare", .bool, "cast($0 AS uuid) = u", sqlite: "lower($0) = u", [uuidText()])
         case 0, 1:
             let sign = one(["=", "!=", "<>", "<", "<=", ">", ">="])
             return Formula("compare", .bool, "$0 \(sign) $1", [read(kind), kind == .time ? read(.time) : formula(kind, depth)])

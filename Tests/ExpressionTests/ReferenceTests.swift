@@ -86,7 +86,6 @@ struct ReferenceTests {
 
     /// `result`: the column that says what an expression gives.
     private static func examples(of result: String = "result") throws -> [Example] {
-        let root = "/" + #filePath.split(separator: "/").dropLast(3).joined(separator: "/")
         var examples: [Example] = []
         var columns: [String] = []
         for line in try text("\(root)/docs/expressions.md").split(separator: "\n", omittingEmptySubsequences: false) {
@@ -153,7 +152,9 @@ struct ReferenceTests {
             high: try #require(UInt64(digits.prefix(16), radix: 16)), low: try #require(UInt64(digits.dropFirst(16), radix: 16)))
     }
 
-    private static func text(_ path: String) throws -> String {
+    static let root = "/" + #filePath.split(separator: "/").dropLast(3).joined(separator: "/")
+
+    static func text(_ path: String) throws -> String {
         let file = try #require(fopen(path, "r"), "\(path)")
         defer { fclose(file) }
         var bytes: [UInt8] = []

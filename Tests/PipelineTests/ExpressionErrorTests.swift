@@ -44,6 +44,7 @@ import Testkit
                 aggregates:
                   a: {window: {tumbling: 1m}, measures: {s: sum(i / z) where i > 0, n: count()}}
                   b: {window: {tumbling: 1m}, where: z > 0 OR i / z > 0, measures: {n: count()}}
+                  c: {window: {tumbling: 1m}, group_by: [q, k, safe], measures: {n: count()}}
                 """)
         #expect(ExpressionPlaces(plan).names == ["field q", "field k", "field safe", "filter", "a.s", "b.where"])
         let bench = try LaneBench(plan, partitions: 1)
@@ -59,6 +60,15 @@ import Testkit
         let rows = bench.durable.rows
         #expect(rows.filter { $0.output == 0 }.map(\.measures) == [[.int(2), .int(4)]])
         #expect(rows.filter { $0.output == 1 }.map(\.measures) == [[.int(1)]])
+    }
+
+    @Test func aFieldThatNothingUsesIsNotComputed() throws {
+        let plan = try Self.plan("  q: {expr: i / z}\n  k: {expr: q + 1}", rest: Self.count)
+        #expect(plan.columnsInUse == [0])
+        let bench = try LaneBench(plan, partitions: 1)
+        try bench.feed(Self.records([#""i":4,"z":0"#]), to: 0)
+        bench.end()
+        #expect(bench.books[0].expressionErrors == [] && bench.books[0].aggregated == 1)
     }
 
     @Test func aRequiredDerivedFieldWithoutAValueRejectsTheRecord() throws {

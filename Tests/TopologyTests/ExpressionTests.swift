@@ -153,6 +153,41 @@ import Testing
         #expect((found.predicate == nil) == found.faults.contains { $0.severity == .error })
     }
 
+    /// Where the part stands that is an error for every record.
+    @Test(arguments: [
+        ("i > 9223372036854775807 + 1", [4]), ("i > -(-9223372036854775808)", [6]), ("i > 3 - -9223372036854775807", [4]),
+        ("i > 9223372036854775807 * 2", [4]), ("i > -9223372036854775808 / -1", [4]), ("d > 1e308 * 10", [4]),
+        ("d > -1e308 - 1e308", [4]), ("i > 5 / 0", [8]), ("i / 0 > 1", [4]), ("i % (1 - 1) = 1", [5]), ("d / 0.0 > 1", [4]),
+        ("i BETWEEN 1 / 0 AND 2 % 0", [14, 24]), ("i IN (1, 2 / 0)", [13]), ("i = cast('1x' AS int)", [9]),
+        ("d = cast('1e999' AS double)", [9]), ("i = cast(2.5 AS int)", [9]), ("b = cast('yes' AS bool)", [9]),
+        ("u = cast('6b1e' AS uuid)", [9]), ("t > cast('2026-02-30T00:00:00Z' AS timestamp)", [9]),
+        ("t > cast('2026-01-01' AS timestamp)", [9]), ("t > cast('2026-01-01T00:00:00.0001Z' AS timestamp)", [9]),
+        ("s = cast(cast(253402300800000 AS timestamp) AS string)", [9]), ("substr(s, 2, -1) = 'x'", [13]),
+        ("CASE WHEN b THEN 1 / 0 ELSE 2 END = 1", [21]), ("cast(1 / 0 AS string) = s", [9]),
+    ])
+    func anErrorOfConstantsIsToldWhereItStands(text: String, offsets: [Int]) throws {
+        let found = try Self.typed(text)
+        #expect(found.faults.map(\.offset) == offsets)
+        #expect(found.faults.allSatisfy { $0.code == .constantError && $0.severity == .error })
+        #expect(found.predicate == nil)
+    }
+
+    @Test(arguments: [
+        ("i > 24 * 60 - 1", Predicate.compare(column: 1, .greater, .int(1_439))),
+        ("7 / 2 < i", .compare(column: 1, .greater, .int(3))), ("i > 7 / 2.0", .compare(column: 1, .greater, .int(3))),
+        ("i % 2 = -7 % 4", .compare(column: 9, .equal, .int(-3))), ("d = -(1 - 1.0)", .compare(column: 2, .equal, .double(0))),
+        ("s = 'a' || 'b'", .compare(column: 0, .equal, .string("ab"))),
+        ("i = -9223372036854775808 % -1", .compare(column: 1, .equal, .int(0))),
+        ("s = cast(1.5 AS string) || cast(TRUE AS string)", .compare(column: 0, .equal, .string("1.5true"))),
+        ("i IN (1 + 1, cast('3' AS int))", .isIn(column: 1, [.int(2), .int(3)], negated: false)),
+        ("b = cast('true' AS bool)", .compare(column: 3, .equal, .bool(true))),
+    ])
+    func constantsAreComputedWhenTheTopologyIsRead(text: String, predicate: Predicate) throws {
+        let found = try Self.typed(text)
+        #expect(found.faults == [])
+        #expect(found.predicate == predicate)
+    }
+
     @Test func equalPartsAreOneColumn() throws {
         var typing = Typing(fields: Self.fields)
         let before = typing.fields.plans.count

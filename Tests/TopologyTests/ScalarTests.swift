@@ -80,7 +80,7 @@ import Testing
             ("6b1e-00000000-4000-8000-00000000000f", nil, nil), ("", nil, nil), ("ｆ0000000000000000000000000000000", nil, nil),
         ] as [(String, UInt64?, UInt64?)])
     func aUUIDIs32Digits(text: String, high: UInt64?, low: UInt64?) {
-        let found = Scalars.uuid(text)
+        let found = UUIDText.parse(text)
         #expect(found?.high == high)
         #expect(found?.low == low)
     }

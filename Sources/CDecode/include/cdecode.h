@@ -101,6 +101,8 @@ size_t weir_memory(const weir_decoder *decoder);
 uint8_t weir_parse_time(const char *text, size_t length, int64_t *milliseconds);
 /* 1 if the text is a UUID: 8-4-4-4-12 in any case, also in braces or after urn:uuid:. */
 uint8_t weir_parse_uuid(const char *text, size_t length, weir_uuid *uuid);
+/* The first place of what in text, or NULL; the time grows with the sum of both lengths. (Glibc's module hides memmem.) */
+const uint8_t *weir_find(const uint8_t *text, size_t length, const uint8_t *what, size_t what_length);
 
 #ifdef __cplusplus
 }

@@ -45,10 +45,13 @@ extension ComputeStage {
             let starts = ints(step.operands[1])
             let lengths = step.operands.count > 2 ? ints(step.operands[2]) : nil
             rows(step) { row in
-                let length = lengths?[row] ?? .max
-                if length < 0 { return false }
-                let (end, isOver) = starts[row].addingReportingOverflow(length)
-                let part = UTF8Text.part(bytes(subject[row]), from: starts[row], to: isOver ? .max : end)
+                var end = Int64.max
+                if let length = lengths?[row] {
+                    if length < 0 { return false }
+                    let (sum, isOver) = starts[row].addingReportingOverflow(length)
+                    end = isOver ? .max : sum
+                }
+                let part = UTF8Text.part(bytes(subject[row]), from: starts[row], to: end)
                 result[row] = Slice(
                     offset: subject[row].offset + UInt32(part.lowerBound), length: UInt32(part.upperBound - part.lowerBound))
                 return true
@@ -70,7 +73,10 @@ extension ComputeStage {
             let answers = ints(step.result)
             let sign = escape.map { UInt8(truncatingIfNeeded: $0) }
             rows(step) { row in
-                answers[row] = UTF8Text.isLike(bytes(subject[row]), bytes(patterns[row]), escape: sign) ? 1 : 0
+                guard let isLike = LikePattern.matches(bytes(subject[row]), bytes(patterns[row]), escape: sign) else {
+                    return false
+                }
+                answers[row] = isLike ? 1 : 0
                 return true
             }
         default: preconditionFailure("an operation of texts")
@@ -109,30 +115,23 @@ extension ComputeStage {
             // Once to count, so that a text which grows has its room before it is written.
             var hits = 0
             var at = 0
-            let pattern = bytes(what[row])
-            while at + wanted <= length {
-                let isHit = memcmp(arena + Int(subject[row].offset) + at, pattern.baseAddress!, wanted) == 0
-                hits += isHit ? 1 : 0
-                at += isHit ? wanted : 1
+            while let hit = UTF8Text.find(bytes(what[row]), in: bytes(subject[row]), from: at) {
+                hits += 1
+                at = hit + wanted
             }
             let total = length + hits * (put - wanted)
             guard let to = reserve(total) else { return false }
             let from = arena + Int(subject[row].offset)
-            let old = arena + Int(what[row].offset)
             let new = arena + Int(by[row].offset)
             var written = 0
             at = 0
-            while at < length {
-                if at + wanted <= length, memcmp(from + at, old, wanted) == 0 {
-                    memcpy(to + written, new, put)
-                    written += put
-                    at += wanted
-                } else {
-                    to[written] = from[at]
-                    written += 1
-                    at += 1
-                }
+            while let hit = UTF8Text.find(bytes(what[row]), in: bytes(subject[row]), from: at) {
+                memcpy(to + written, from + at, hit - at)
+                memcpy(to + written + hit - at, new, put)
+                written += hit - at + put
+                at = hit + wanted
             }
+            memcpy(to + written, from + at, length - at)
             result[row] = keep(total)
             return true
         }
@@ -146,9 +145,7 @@ extension ComputeStage {
         rows(step) { row in
             let x = bytes(a[row])
             let y = bytes(b[row])
-            let common = memcmp(x.baseAddress!, y.baseAddress!, min(x.count, y.count))
-            let isLess = common != 0 ? common < 0 : x.count < y.count
-            result[row] = isLess == wantsLess ? a[row] : b[row]
+            result[row] = UTF8Text.isLess(x, y) == wantsLess ? a[row] : b[row]
             return true
         }
     }
@@ -178,14 +175,14 @@ extension ComputeStage {
             }
         case (.string, .int):
             rows(step) { row in
-                guard let number = UTF8Text.integer(bytes(texts[row])) else { return false }
+                guard let number = DecimalText.integer(utf8: bytes(texts[row])) else { return false }
                 to[row] = number
                 return true
             }
         case (.string, .double):
             let result = doubles(step.result)
             rows(step) { row in
-                guard let number = UTF8Text.double(bytes(texts[row])) else { return false }
+                guard let number = DecimalText.double(utf8: bytes(texts[row])) else { return false }
                 result[row] = number + 0
                 return true
             }
@@ -196,8 +193,29 @@ extension ComputeStage {
                 to[row] = isTrue ? 1 : 0
                 return isTrue || text.elementsEqual("false".utf8)
             }
+        case (.string, .time):
+            rows(step) { row in
+                // What is finer than a millisecond would be lost.
+                guard let instant = Instant.parse(utf8: bytes(texts[row])), !instant.isFiner else { return false }
+                to[row] = instant.milliseconds
+                return true
+            }
+        case (.string, .uuid):
+            let result = uuids(step.result)
+            rows(step) { row in
+                guard let uuid = UUIDText.parse(utf8: bytes(texts[row])) else { return false }
+                result[row] = UUIDBits(high: uuid.high, low: uuid.low)
+                return true
+            }
         case (.int, .string): written(step) { UTF8Text.write(numbers[$0], $1) }
         case (.bool, .string): written(step) { UTF8Text.write(numbers[$0] != 0 ? "true" : "false", $1) }
+        case (.time, .string): written(step) { Instant.write(numbers[$0], $1) ? Instant.length : nil }
+        case (.uuid, .string):
+            let values = uuids(operand)
+            written(step) { row, to in
+                UUIDText.write(high: values[row].high, low: values[row].low, to)
+                return UUIDText.length
+            }
         case (.double, .string):
             let values = doubles(operand)
             written(step) { UTF8Text.write(values[$0].description, $1) }
@@ -206,12 +224,12 @@ extension ComputeStage {
         }
     }
 
-    /// Texts of at most 32 bytes.
-    @inline(__always) private func written(_ step: Step, _ write: (Int, UnsafeMutablePointer<UInt8>) -> Int) {
+    /// Texts of at most 40 bytes; nil is an error.
+    @inline(__always) private func written(_ step: Step, _ write: (Int, UnsafeMutablePointer<UInt8>) -> Int?) {
         let result = slices(step.result)
         rows(step) { row in
-            guard let to = reserve(32) else { return false }
-            result[row] = keep(write(row, to))
+            guard let to = reserve(40), let length = write(row, to) else { return false }
+            result[row] = keep(length)
             return true
         }
     }

@@ -14,6 +14,8 @@ final class ComputeStage {
         var from: ColumnKind
         var to: ColumnKind
         var conditions: [Condition]
+        /// Some row may come to an error, or a condition meet one: only then anyone has to look.
+        var canErr: Bool
     }
 
     struct Condition {
@@ -30,9 +32,6 @@ final class ComputeStage {
         var met: UnsafeMutablePointer<UInt8>?
     }
 
-    /// Bytes of text that one batch can hold; what is beyond is an error value. Slices count in 32 bits.
-    static let textLimit = 1 << 30
-
     private let nativeCount: Int
     private var steps: [Step] = []
     private var texts: [(column: Int, bytes: [UInt8])] = []
@@ -44,7 +43,10 @@ final class ComputeStage {
     /// The native arena's bytes, then those of literals, then what operations wrote.
     private(set) var arena: UnsafeMutablePointer<UInt8>
     private var capacity = 1 << 12
-    private(set) var used = 0
+    private var used = 0
+    /// Where the texts begin that operations write.
+    private var firstWritten = 0
+    private var isFull = false
     private var needsArena = false
     /// By column: rows of the batch in which it is an error; and where conditions inside of it met one.
     private let erring: UnsafeMutablePointer<ErrorFlags>
@@ -55,19 +57,17 @@ final class ComputeStage {
     /// Rows of the batch.
     private(set) var count = 0
 
-    init(_ fields: [FieldPlan]) {
+    /// `needed`: the columns that something reads; the others are null in all rows. nil: all are.
+    init(_ fields: [FieldPlan], needed: Set<Int>? = nil) {
         nativeCount = fields.prefix { $0.computed == nil }.count
         var kinds = fields.map { ColumnKind($0.type) }
-        var literals: [Value] = []
-        for field in fields {
-            for case .literal(let value) in field.computed?.operands ?? [] {
-                literals.append(value)
-                kinds.append(Self.kind(value))
-            }
+        func computed(_ column: Int) -> Computed? { needed?.contains(column) ?? true ? fields[column].computed : nil }
+        for column in fields.indices {
+            for case .literal(let value) in computed(column)?.operands ?? [] { kinds.append(Self.kind(value)) }
         }
         erring = .allocate(capacity: max(kinds.count, 1))
         erring.initialize(repeating: ErrorFlags(), count: kinds.count)
-        truths = .allocate(capacity: max(fields.map { $0.computed?.conditions.count ?? 0 }.max() ?? 0, 1))
+        truths = .allocate(capacity: max(fields.indices.map { computed($0)?.conditions.count ?? 0 }.max() ?? 0, 1))
         states = .allocate(capacity: max(kinds.count, 1))
         values = .allocate(capacity: max(kinds.count, 1))
         arena = .allocate(capacity: capacity)
@@ -76,8 +76,9 @@ final class ComputeStage {
         for column in nativeCount..<kinds.count { makeRoom(column) }
         nativeTexts = (0..<nativeCount).filter { kinds[$0] == .string || kinds[$0] == .json }
         var next = fields.count
-        for (result, field) in fields.enumerated() {
-            guard let computed = field.computed else { continue }
+        var canErr: Set<Int> = []
+        for result in fields.indices {
+            guard let computed = computed(result) else { continue }
             var operands: [Int] = []
             for operand in computed.operands {
                 switch operand {
@@ -95,16 +96,20 @@ final class ComputeStage {
             }
             // What reads texts needs them beside those that were written, also where it gives a number.
             needsArena = needsArena || kinds[result] == .string || operands.contains { kinds[$0] == .string }
+            let conditions = computed.conditions.map { condition in
+                Condition(
+                    program: PredicateProgram(condition, fields: fields, capacity: PipelineLimits.batchRows),
+                    reads: condition.columns.filter { fields[$0].computed != nil }.sorted(), asksForNull: condition.asksForNull)
+            }
+            let from = operands.first.map { kinds[$0] } ?? .int
+            let errs =
+                computed.operation.canErr(from: from, to: kinds[result])
+                || operands.contains(where: canErr.contains) || conditions.contains { $0.reads.contains(where: canErr.contains) }
+            if errs { canErr.insert(result) }
             steps.append(
                 Step(
-                    operation: computed.operation, operands: operands, result: result,
-                    from: operands.first.map { kinds[$0] } ?? .int, to: kinds[result],
-                    conditions: computed.conditions.map { condition in
-                        Condition(
-                            program: PredicateProgram(condition, fields: fields, capacity: PipelineLimits.batchRows),
-                            reads: condition.columns.filter { fields[$0].computed != nil }.sorted(),
-                            asksForNull: condition.asksForNull)
-                    }))
+                    operation: computed.operation, operands: operands, result: result, from: from, to: kinds[result],
+                    conditions: conditions, canErr: errs))
         }
         needsArena = needsArena || !texts.isEmpty
     }
@@ -157,9 +162,18 @@ final class ComputeStage {
     }
 
     /// The columns of `native` and the computed ones, valid until the next call or the decoder's. At most
-    /// `PipelineLimits.batchRows` rows.
+    /// `PipelineLimits.batchRows` rows. Where the texts of all rows take too much room, the first half of them is taken, and so
+    /// on: whether a record's text is an error must depend on that record alone (S17).
     func run(_ native: Columns) -> Columns {
         count = native.count
+        while true {
+            fill(native)
+            if !isFull || count == 1 { return columns(native) }
+            count = (count + 1) / 2
+        }
+    }
+
+    private func fill(_ native: Columns) {
         for column in 0..<nativeCount {
             let (state, values) = native.shared(column)
             states[column] = state
@@ -172,9 +186,9 @@ final class ComputeStage {
                 truths[at] = step.conditions[at].program.evaluate(columns(native), count: count)
             }
             perform(step, truths)
-            noteErrors(step)
+            if step.canErr { noteErrors(step) }
+            if isFull && count > 1 { return }
         }
-        return columns(native)
     }
 
     private func noteErrors(_ step: Step) {
@@ -213,7 +227,7 @@ final class ComputeStage {
 
     private func columns(_ native: Columns) -> Columns {
         Columns(
-            native, arena: needsArena ? UnsafePointer(arena) : native.arena, states: UnsafePointer(states),
+            native, count: count, arena: needsArena ? UnsafePointer(arena) : native.arena, states: UnsafePointer(states),
             values: UnsafePointer(values))
     }
 
@@ -226,7 +240,13 @@ final class ComputeStage {
                 end = max(end, Int(slices[row].offset) + Int(slices[row].length))
             }
         }
+        if capacity > PipelineLimits.retainedTextBytes, max(end, used) < capacity / 4 {
+            capacity = max(end, PipelineLimits.retainedTextBytes)
+            arena.deallocate()
+            arena = .allocate(capacity: capacity)
+        }
         used = 0
+        isFull = false
         makeArena(end)
         arena.update(from: native.arena, count: end)
         used = end
@@ -239,6 +259,7 @@ final class ComputeStage {
             used += bytes.count
             slices(column).update(repeating: slice, count: count)
         }
+        firstWritten = used
     }
 
     /// Room for so many bytes more, and for what readers may touch behind them.
@@ -252,10 +273,13 @@ final class ComputeStage {
         arena = bigger
     }
 
-    /// Where the next text of up to `bytes` goes, or nil where the batch holds too many. Moves the arena: look pointers into
-    /// it up afterwards.
+    /// Where the next text of up to `bytes` goes, or nil where there is no room for it. Moves the arena: look pointers into it
+    /// up afterwards.
     func reserve(_ bytes: Int) -> UnsafeMutablePointer<UInt8>? {
-        guard used + bytes <= Self.textLimit else { return nil }
+        guard used - firstWritten + bytes <= PipelineLimits.textBytes else {
+            isFull = true
+            return nil
+        }
         makeArena(bytes)
         return arena + used
     }
@@ -274,5 +298,18 @@ final class ComputeStage {
     @inline(__always) func uuids(_ column: Int) -> UnsafeMutablePointer<UUIDBits> { typed(column) }
     @inline(__always) private func typed<T>(_ column: Int) -> UnsafeMutablePointer<T> {
         values[column].unsafelyUnwrapped.assumingMemoryBound(to: T.self)
+    }
+}
+
+extension Computed.Operation {
+    /// Whether it can come to an error of operands that are none.
+    fileprivate func canErr(from: ColumnKind, to: ColumnKind) -> Bool {
+        switch self {
+        case .add, .subtract, .multiply, .divide, .remainder, .negate, .abs, .substr, .dateTrunc, .datePart: true
+        // Where there is no room for their text, and where LIKE takes too long.
+        case .concatenate, .lower, .upper, .replace, .like: true
+        case .cast: to == .string || from == .string || from == .double
+        case .round, .floor, .ceil, .roundPlaces, .least, .greatest, .length, .trim, .coalesce, .choose, .truth: false
+        }
     }
 }

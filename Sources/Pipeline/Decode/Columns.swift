@@ -57,12 +57,13 @@ struct Columns {
 }
 
 extension Columns {
-    /// `native` with more columns: `states` and `values` hold all of them, `arena` the bytes of all slices.
+    /// The first `count` rows of `native` with more columns: `states` and `values` hold all of them, `arena` the bytes of all
+    /// slices.
     init(
-        _ native: Columns, arena: UnsafePointer<UInt8>, states: UnsafePointer<UnsafeMutablePointer<UInt8>?>,
+        _ native: Columns, count: Int, arena: UnsafePointer<UInt8>, states: UnsafePointer<UnsafeMutablePointer<UInt8>?>,
         values: UnsafePointer<UnsafeMutableRawPointer?>
     ) {
-        count = native.count
+        self.count = count
         errors = native.errors
         self.arena = arena
         self.states = states

@@ -46,11 +46,7 @@ struct ErrorPlaces {
     }
 
     private static func meeting(_ counter: Int, _ columns: Set<Int>, _ condition: Predicate?, _ plan: Plan) -> Meeting {
-        var all = columns
-        // Operands stand before what is computed from them.
-        for column in plan.fields.indices.reversed() where all.contains(column) {
-            all.formUnion(plan.fields[column].computed?.columns ?? [])
-        }
+        let all = plan.fields.withSources(of: columns)
         return Meeting(
             counter: counter, reads: columns.filter { plan.fields[$0].computed != nil }.sorted(),
             inner: all.filter { plan.fields[$0].computed?.conditions.isEmpty == false }.sorted(),

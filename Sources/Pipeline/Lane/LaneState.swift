@@ -45,7 +45,7 @@ struct LaneState: ~Copyable {
         partition = configuration.partition
         eventTime = EventTimeStage(plan.eventTime)
         accumulate = AccumulateStage(partitionOrder: configuration.partitionOrder)
-        compute = plan.fields.last?.computed == nil ? nil : ComputeStage(plan.fields)
+        compute = plan.fields.last?.computed == nil ? nil : ComputeStage(plan.fields, needed: plan.columnsToCompute)
         errorPlaces = compute == nil ? nil : ErrorPlaces(plan)
         if let predicate = plan.filter {
             filter = PredicateProgram(predicate, fields: plan.fields, capacity: BatchScratch.rows)

@@ -13,7 +13,7 @@ extension ExpectedValue {
         case .double(let number): return isNear(number)
         // By bytes: two spellings of an accent are two strings.
         case .string(let string): return text.utf8.elementsEqual(string.utf8)
-        case .uuid(let high, let low): return text.lowercased() == Self.uuid(high, low)
+        case .uuid(let high, let low): return text.lowercased() == UUIDText.text(high: high, low: low)
         case .time(let time): return instant == time.milliseconds
         }
     }
@@ -57,15 +57,6 @@ extension ExpectedValue {
         return (number - value).magnitude <= 1e-9 * max(number.magnitude, value.magnitude)
     }
 
-    /// As `matches` compares it.
-    var isUUID: Bool {
-        let groups = text.split(separator: "-", omittingEmptySubsequences: false)
-        return groups.map(\.utf8.count) == [8, 4, 4, 4, 12] && groups.joined().allSatisfy { $0.isASCII && $0.isHexDigit }
-    }
-
-    private static func uuid(_ high: UInt64, _ low: UInt64) -> String {
-        var text = JSONText()
-        text.value(.uuid(high: high, low: low))
-        return String(text.text.dropFirst().dropLast())
-    }
+    /// As `matches` compares it: with its dashes.
+    var isUUID: Bool { text.utf8.count == UUIDText.length && UUIDText.parse(text) != nil }
 }

@@ -27,7 +27,7 @@ public struct Description: Sendable {
 
     public init(_ plan: Plan) {
         readStages(plan)
-        fields = plan.fields.enumerated().map { index, field in
+        fields = plan.fields.enumerated().filter { !$1.isHidden }.map { index, field in
             Use(
                 field: field.name, type: CanonicalText.type(field.type), path: field.path.joined(separator: "."),
                 usedBy: Self.users(of: index, plan))
@@ -40,7 +40,7 @@ public struct Description: Sendable {
         func span(_ span: TimeSpan) -> String { CanonicalText.span(span.milliseconds) }
         func say(_ name: String, _ does: String) { stages.append(Stage(name: name, does: does)) }
         let most = CanonicalText.size(plan.source.maxRecord.bytes)
-        say("decode", "reads \(plan.fields.count) fields of each record; rejects records over \(most)")
+        say("decode", "reads \(plan.fields.count { $0.computed == nil }) fields of each record; rejects records over \(most)")
         let source =
             switch plan.eventTime.source {
             case .field(let column): plan.fields[column].name
@@ -79,15 +79,17 @@ public struct Description: Sendable {
 
     private static func users(of column: Int, _ plan: Plan) -> [String] {
         var users: [String] = []
-        if case .field(column) = plan.eventTime.source { users.append("event_time") }
-        if plan.filter?.columns.contains(column) ?? false { users.append("filter") }
-        if plan.deduplicate?.key.contains(column) ?? false { users.append("deduplicate") }
+        func use(_ columns: Set<Int>, _ name: String) {
+            if plan.fields.withSources(of: columns).contains(column) { users.append(name) }
+        }
+        if case .field(let time) = plan.eventTime.source { use([time], "event_time") }
+        use(plan.filter?.columns ?? [], "filter")
+        use(Set(plan.deduplicate?.key ?? []), "deduplicate")
         for aggregate in plan.aggregates {
-            if aggregate.admits?.columns.contains(column) ?? false { users.append("\(aggregate.name) where") }
-            if aggregate.groupBy.contains(column) { users.append("\(aggregate.name) group_by") }
-            for measure in aggregate.measures
-            where measure.column == column || measure.admits?.columns.contains(column) ?? false {
-                users.append("\(aggregate.name).\(measure.name)")
+            use(aggregate.admits?.columns ?? [], "\(aggregate.name) where")
+            use(Set(aggregate.groupBy), "\(aggregate.name) group_by")
+            for measure in aggregate.measures {
+                use((measure.admits?.columns ?? []).union(measure.column.map { [$0] } ?? []), "\(aggregate.name).\(measure.name)")
             }
         }
         return users

@@ -37,6 +37,9 @@ extension Typing {
             var values = [subject]
             for expression in arguments.dropFirst() {
                 guard let value = argument(expression, [.int], of: name, "ints for start and length") else { return nil }
+                if values.count == 2, case .literal(.int(let length)) = value.operand, length < 0 {
+                    return fault(.constantError, expression, "the length is negative", "write how many characters to take")
+                }
                 values.append(value)
             }
             return add(.substr, values, .string, place)

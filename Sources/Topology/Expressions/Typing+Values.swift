@@ -49,6 +49,7 @@ extension Typing {
         case .cast(let inner, let type): return cast(inner, type, expression)
         case .negative(let inner):
             guard let value = number(inner, "-") else { return nil }
+            if case .literal(let literal) = value.operand, literal != .null { return negated(literal, inner) }
             return add(.negate, [value], value.type ?? .int, expression)
         case .arithmetic(let left, let sign, let right): return arithmetic(left, sign, right, expression)
         case .call(let name, let arguments): return call(name, arguments, expression)
@@ -121,7 +122,7 @@ extension Typing {
                 guard case .literal(.string(let text)) = value.operand else { return nil }
                 let converted: Value? =
                     other == [.uuid]
-                    ? Scalars.uuid(text).map { .uuid(high: $0.high, low: $0.low) }
+                    ? UUIDText.parse(text).map { .uuid(high: $0.high, low: $0.low) }
                     : Instant.parse(text).flatMap {
                         $0.isFiner ? nil : .time(EventTime(milliseconds: $0.milliseconds))
                     }
@@ -142,6 +143,9 @@ extension Typing {
         if sign == "||" {
             let a = text(left, sign)
             guard let b = text(right, sign), let a else { return nil }
+            if case (.literal(.string(let x)), .literal(.string(let y))) = (a.operand, b.operand) {
+                return TypedValue(operand: .literal(.string(x + y)), type: .string, offset: place.offset)
+            }
             return add(.concatenate, [a, b], .string, place)
         }
         let numbers: Set<Kind> = sign == "+" || sign == "-" ? [.int, .double, .timestamp] : [.int, .double]
@@ -166,7 +170,7 @@ extension Typing {
         }
         guard let (values, type) = unified([a, b], sign, place) else { return nil }
         if sign == "%", type == .double { return mismatch(place, "`%` takes ints only", "cast both sides to int") }
-        return add(operation, values, type, place)
+        return folded(operation, values, type, right: right, place)
     }
 
     private mutating func like(
@@ -209,7 +213,8 @@ extension Typing {
 
     private mutating func cast(_ inner: Expression, _ word: String, _ place: Expression) -> TypedValue? {
         let types: [String: FieldType] = [
-            "string": .string, "int": .int, "double": .double, "bool": .bool, "timestamp": .timestamp(.milliseconds),
+            "string": .string, "int": .int, "double": .double, "bool": .bool, "uuid": .uuid,
+            "timestamp": .timestamp(.milliseconds),
         ]
         guard let type = types[word] else {
             let nearest = Spelling.nearest(to: word, among: types.keys.sorted())
@@ -222,11 +227,12 @@ extension Typing {
         switch (Self.kind(from), Self.kind(type)) {
         case (let a, let b) where a == b: return value
         case (.int, .double): return double(value, place)
-        case (.double, .int), (.string, .int), (.bool, .int), (.timestamp, .int), (.string, .double), (.string, .bool),
-            (.int, .string), (.bool, .string), (.double, .string), (.int, .timestamp):
+        case (.double, .int), (.bool, .int), (.timestamp, .int), (.int, .timestamp), (.string, _), (_, .string):
+            if Self.kind(from) == .json { break }
+            if case .literal(let literal) = value.operand { return folded(literal, to: type, inner) }
             return add(.cast, [value], type, place)
-        default:
-            return mismatch(place, "\(from.words) can't be cast to \(word)", "there is no cast between these types")
+        default: break
         }
+        return mismatch(place, "\(from.words) can't be cast to \(word)", "there is no cast between these types")
     }
 }

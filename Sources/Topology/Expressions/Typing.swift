@@ -88,6 +88,7 @@ struct Typing {
     // MARK: - Comparisons
 
     private mutating func compare(_ left: Expression, _ comparison: Comparison, _ right: Expression) -> Predicate? {
+        guard let left = plain(left), let right = plain(right) else { return nil }
         switch (left.isLiteral, right.isLiteral) {
         case (false, true): return column(left, "a comparison").flatMap { compare($0, comparison, right) }
         case (true, false): return column(right, "a comparison").flatMap { compare($0, comparison.flipped, left) }
@@ -168,7 +169,11 @@ struct Typing {
         var others: [Predicate] = []
         var hasNull = false
         var isGood = true
-        for expression in values {
+        for written in values {
+            guard let expression = plain(written) else {
+                isGood = false
+                continue
+            }
             guard expression.isLiteral else {
                 let subject = Expression(kind: .column(column), offset: inner.offset)
                 if let equal = compare(subject, .equal, expression) { others.append(equal) } else { isGood = false }
@@ -209,7 +214,7 @@ struct Typing {
         case (.string, .text(let text)): return .string(text)
         case (.bool, .bool(let flag)): return .bool(flag)
         case (.uuid, .text(let text)):
-            if let uuid = Scalars.uuid(text) { return .uuid(high: uuid.high, low: uuid.low) }
+            if let uuid = UUIDText.parse(text) { return .uuid(high: uuid.high, low: uuid.low) }
             return mismatch(literal, "the text is no UUID, as `\(name)` is", "write 32 hex digits with four dashes")
         case (.timestamp, .text(let text)):
             guard let instant = Instant.parse(text) else {

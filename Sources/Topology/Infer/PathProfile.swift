@@ -45,7 +45,7 @@ struct PathProfile {
             strings += 1
             distinct.note(text)
             if text.isEmpty { empties += 1 }
-            if Scalars.uuid(text) != nil { uuids += 1 }
+            if UUIDText.parse(text) != nil { uuids += 1 }
             if Instant.parse(text) != nil {
                 zonedTimes += 1
             } else if SampleTime.zoneless(text) != nil {

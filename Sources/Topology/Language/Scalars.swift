@@ -68,23 +68,6 @@ enum Scalars {
         return host.isEmpty ? nil : (String(host), port)
     }
 
-    /// 32 hexadecimal digits, with or without the usual four dashes.
-    static func uuid(_ text: String) -> (high: UInt64, low: UInt64)? {
-        var digits = Array(text.utf8)
-        if digits.count == 36 {
-            let dashes = [23, 18, 13, 8]
-            guard dashes.allSatisfy({ digits[$0] == 0x2d }) else { return nil }
-            for at in dashes { digits.remove(at: at) }
-        }
-        guard digits.count == 32 else { return nil }
-        var halves: (UInt64, UInt64) = (0, 0)
-        for (index, byte) in digits.enumerated() {
-            guard let digit = Character(Unicode.Scalar(byte)).hexDigitValue else { return nil }
-            if index < 16 { halves.0 = halves.0 << 4 | UInt64(digit) } else { halves.1 = halves.1 << 4 | UInt64(digit) }
-        }
-        return (halves.0, halves.1)
-    }
-
     static func isWhole(_ text: Substring) -> Bool {
         !text.isEmpty && text.utf8.allSatisfy { (0x30...0x39).contains($0) } && (text.count == 1 || text.first != "0")
     }

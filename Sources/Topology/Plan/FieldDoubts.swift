@@ -10,7 +10,7 @@ struct FieldDoubts {
         // Where an expression is wrong, what it would read isn't known.
         guard !problems.hasErrors else { return }
         let items = Dictionary((root["fields"]?.named ?? []).map { ($0.name, $0.item) }, uniquingKeysWith: { first, _ in first })
-        let used = columnsInUse
+        let used = plan.columnsInUse
         // A comparison with NULL is told at its place, and its field is none that nobody wanted.
         let isKnown = !problems.all.contains { $0.code == .neverTrue }
         for (column, field) in plan.fields.enumerated() {
@@ -24,26 +24,6 @@ struct FieldDoubts {
             guard field.computed == nil else { continue }
             for other in plan.fields[..<column] where other.computed == nil { comparePaths(other, field, item) }
         }
-    }
-
-    private var columnsInUse: Set<Int> {
-        var used = Set(plan.deduplicate?.key ?? [])
-        if case .field(let column) = plan.eventTime.source { used.insert(column) }
-        used.formUnion(plan.filter?.columns ?? [])
-        for (column, field) in plan.fields.enumerated() where plan.source.keyedBy.contains(field.name) { used.insert(column) }
-        for aggregate in plan.aggregates {
-            used.formUnion(aggregate.groupBy)
-            used.formUnion(aggregate.admits?.columns ?? [])
-            for measure in aggregate.measures {
-                if let column = measure.column { used.insert(column) }
-                used.formUnion(measure.admits?.columns ?? [])
-            }
-        }
-        // What is computed stands behind what it is computed from.
-        for column in plan.fields.indices.reversed() where used.contains(column) {
-            used.formUnion(plan.fields[column].computed?.columns ?? [])
-        }
-        return used
     }
 
     // MARK: - Places in the record

@@ -77,23 +77,13 @@ enum Fingerprint {
             lines.append("measure \(measure.name): \(measure.function.rawValue)(\(column)\(share))\(admits)")
         }
         lines.append("keyed: \(aggregate.isKeyed)")
-        var used = Set(aggregate.groupBy)
-        used.formUnion(aggregate.admits?.columns ?? [])
-        for measure in aggregate.measures {
-            if let column = measure.column { used.insert(column) }
-            used.formUnion(measure.admits?.columns ?? [])
-        }
-        return lines + self.fields(used, fields)
+        return lines + self.fields(aggregate.columns, fields)
     }
 
     /// By name, so that moving a declaration changes nothing.
     private static func fields(_ used: Set<Int>, _ fields: [FieldPlan]) -> [String] {
-        var all = used
-        // Operands stand before what is computed from them.
-        for column in fields.indices.reversed() where all.contains(column) {
-            all.formUnion(fields[column].computed?.columns ?? [])
-        }
         // The name of a hidden column says all of it, and stands where it is used.
-        return all.filter { !fields[$0].isHidden }.map { "field: \(CanonicalText.field(fields[$0], fields))" }.sorted()
+        fields.withSources(of: used).filter { !fields[$0].isHidden }.map { "field: \(CanonicalText.field(fields[$0], fields))" }
+            .sorted()
     }
 }

@@ -119,7 +119,7 @@ extension PlanReader {
         case .int: value = Scalars.integer(text).map { .int($0) }
         case .double: value = Scalars.double(text).map { .double($0) }
         case .bool: value = text == "true" ? .bool(true) : text == "false" ? .bool(false) : nil
-        case .uuid: value = Scalars.uuid(text).map { .uuid(high: $0.high, low: $0.low) }
+        case .uuid: value = UUIDText.parse(text).map { .uuid(high: $0.high, low: $0.low) }
         case .timestamp: value = Instant.parse(text).map { .time(EventTime(milliseconds: $0.milliseconds)) }
         case .json: value = nil
         }
