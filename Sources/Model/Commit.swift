@@ -83,12 +83,18 @@ public struct SealedLane: Sendable {
     public var deadLetters: [DeadLetter]
     /// The largest close of the windows that hold data in this lane (S6's cap); nil: none does.
     public var lastOpenClose: EventTime?
+    /// The largest close of a window that ever held data in this lane; nil: none did. A group's cap, whose partials may wait
+    /// elsewhere.
+    public var largestClose: EventTime?
+    /// When the first of the cells that wait to be shipped to a merge lane is due: its window's end or close. nil: none waits.
+    public var hold: EventTime?
     /// Bytes of memory the lane's state takes.
     public var memory: Int64
     public init(
         lane: LaneNumber, partition: PartitionID, changes: StateLog, partials: StateLog, books: Books, watermark: EventTime?,
         newestEventTime: EventTime?, nextOffset: Int64, lastRecord: RecordFingerprint?, late: [LateEntry],
-        deadLetters: [DeadLetter], lastOpenClose: EventTime?, memory: Int64
+        deadLetters: [DeadLetter], lastOpenClose: EventTime?, memory: Int64, largestClose: EventTime? = nil,
+        hold: EventTime? = nil
     ) {
         self.lane = lane
         self.partition = partition
@@ -103,6 +109,8 @@ public struct SealedLane: Sendable {
         self.deadLetters = deadLetters
         self.lastOpenClose = lastOpenClose
         self.memory = memory
+        self.largestClose = largestClose
+        self.hold = hold
     }
 }
 

@@ -14,7 +14,7 @@ public struct TimeRecord: Equatable, Sendable {
         public var standing: Standing
         public var watermark: EventTime?
         public var newestEventTime: EventTime?
-        /// The largest close of a window that holds data in this lane, or ever held some since its owner has it.
+        /// The largest close of a window that ever held data in this lane.
         public var largestClose: EventTime?
         /// Of an idle lane: nothing may close at or past this before the lane has shipped what it holds of it.
         public var hold: EventTime?
@@ -37,26 +37,93 @@ public struct TimeRecord: Equatable, Sendable {
         }
     }
 
+    /// Drawn at random when the writer began to listen: with `number` it names the record.
+    public var writer: UInt64
+    /// 1, 2, … of this writer.
+    public var number: Int64
+    /// The next offset of the log that the writer had not applied when it decided what it says here.
+    public var read: Int64
+    /// A lane at most once.
     public var reports: [Report]
     /// By partition of the partials topic: the next offset behind this commit's records there.
     public var ends: [Int32: Int64]
-    /// The combined watermark as the writer knows it.
-    public var known: EventTime?
-    /// The writer has begun to listen and asks everybody for a full report.
-    public var hello: UInt64?
-    /// Every lane that the writer owns is reported here.
-    public var isFull: Bool
     /// All lanes are idle: where the silence moves the combined watermark (S6).
     public var advance: EventTime?
+    /// The state at `read`, now and then, so that a newcomer needs only the log's last records.
+    public var snapshot: TimeState?
     public init(
-        reports: [Report] = [], ends: [Int32: Int64] = [:], known: EventTime? = nil, hello: UInt64? = nil, isFull: Bool = false,
-        advance: EventTime? = nil
+        writer: UInt64, number: Int64, read: Int64, reports: [Report] = [], ends: [Int32: Int64] = [:],
+        advance: EventTime? = nil, snapshot: TimeState? = nil
     ) {
+        self.writer = writer
+        self.number = number
+        self.read = read
         self.reports = reports
         self.ends = ends
-        self.known = known
-        self.hello = hello
-        self.isFull = isFull
         self.advance = advance
+        self.snapshot = snapshot
     }
+}
+
+/// What the log of time comes to at one offset: the same for everyone who applied the records before it (S5, S6).
+public struct TimeState: Equatable, Sendable {
+    public enum Standing: Equatable, Sendable {
+        case active
+        case idle
+        /// It was idle and may take records from the turn's floor on; it counts as if it stood there.
+        case turn(Turn)
+    }
+
+    public struct Turn: Equatable, Sendable {
+        /// nil: there was no combined watermark and the lane has none.
+        public var floor: EventTime?
+        /// The record that asked for it.
+        public var writer: UInt64
+        public var number: Int64
+        public init(floor: EventTime?, writer: UInt64, number: Int64) {
+            self.floor = floor
+            self.writer = writer
+            self.number = number
+        }
+    }
+
+    public struct Lane: Equatable, Sendable {
+        /// One of which nothing was heard is active without a watermark: it holds all back (S5).
+        public var standing = Standing.active
+        public var watermark: EventTime?
+        public var newestEventTime: EventTime?
+        public var largestClose: EventTime?
+        public var hold: EventTime?
+        public var isFinished = false
+        public var isClosed = false
+        public init() {}
+    }
+
+    public var lanes: [Lane]
+    /// The combined watermark; it never goes back.
+    public var combined: EventTime?
+    /// What merges may close by: everything that ends or closes up to here was shipped.
+    public var closable: EventTime?
+    /// By partition of the partials topic: behind the last partial that any record told of.
+    public var ends: [Int64]
+    /// Behind the last record after which other lanes were left out than before.
+    public var changedAt: Int64
+
+    /// The state at the beginning of the log.
+    public init(lanes: Int, mergeLanes: Int) {
+        self.lanes = Array(repeating: Lane(), count: lanes)
+        ends = Array(repeating: 0, count: mergeLanes)
+        changedAt = 0
+    }
+
+    /// Every lane has read all that a bounded run asks for.
+    public var isEnded: Bool { lanes.allSatisfy(\.isFinished) }
+    /// Every lane has shipped everything after the end.
+    public var isAllClosed: Bool { lanes.allSatisfy(\.isClosed) }
+    public var isAllIdle: Bool { lanes.allSatisfy { $0.standing == .idle } }
+    public var newestEventTime: EventTime? { lanes.compactMap(\.newestEventTime).max() }
+    /// What closes the last window that held data in any output: silence moves nothing past it (S6).
+    public var largestClose: EventTime? { lanes.compactMap(\.largestClose).max() }
+    /// As of when the rows are that come at the end (S6).
+    public var asOf: EventTime? { [combined, newestEventTime].compactMap(\.self).max() }
 }

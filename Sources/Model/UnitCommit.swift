@@ -12,6 +12,7 @@ public struct UnitHead: Equatable, Sendable {
     public var newestEventTime: EventTime?
     public var nextOffset: Int64
     public var lastRecord: RecordFingerprint?
+    /// Of an input lane: `SealedLane.largestClose`, so that its next owner knows it too (S6).
     public var lastOpenClose: EventTime?
     /// It does not hold the combined watermark back (S6).
     public var isIdle: Bool

@@ -22,6 +22,8 @@ public enum PipelineLimits {
     static let likeSteps = 64
     /// Event times that can be reckoned with: years 0000 to 9999, in milliseconds.
     public static let eventTimes: ClosedRange<Int64> = -62_167_219_200_000...253_402_300_799_999
+    /// Starts of windows that one can reckon with, in milliseconds: no window is larger than all event times.
+    public static let windowStarts: ClosedRange<Int64> = -400_000_000_000_000...400_000_000_000_000
 }
 
 /// The watermark before anything was seen.

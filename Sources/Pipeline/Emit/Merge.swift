@@ -3,18 +3,28 @@ public import Model
 /// Joins the partial results of all lanes into rows (S14–S16). A merge replaces the earlier partial of the same source, so
 /// repeating one changes nothing. Pure: the committer steps it once a commit.
 public final class MergeCore {
+    /// Which outputs are joined here. In a group the keyed ones are joined where their input lane is, the others in merge lanes.
+    public enum Choice: Sendable {
+        case all, keyed, notKeyed
+    }
+
     private let outputs: [MergeOutput]
+    /// The place in `outputs`, by stored number.
     private let byStored: [UInt16: Int]
     private var order: [LaneNumber: Int64] = [:]
     /// The watermark each lane has closed by, for outputs that close by their own partition.
     private var laneWatermarks: [LaneNumber: Int64] = [:]
 
-    public init(plan: Plan, storedOutputs: [UInt16], bounds: Range<Int64>? = nil) {
-        outputs = zip(plan.aggregates, storedOutputs).enumerated().map { index, pair in
-            MergeOutput(index: index, plan: pair.0, fields: plan.fields, stored: pair.1, bounds: bounds)
+    public init(plan: Plan, storedOutputs: [UInt16], bounds: Range<Int64>? = nil, choice: Choice = .all) {
+        outputs = zip(plan.aggregates, storedOutputs).enumerated().compactMap { index, pair in
+            if choice == (pair.0.isKeyed ? .notKeyed : .keyed) { return nil }
+            return MergeOutput(index: index, plan: pair.0, fields: plan.fields, stored: pair.1, bounds: bounds)
         }
-        byStored = Dictionary(uniqueKeysWithValues: storedOutputs.enumerated().map { ($1, $0) })
+        byStored = Dictionary(uniqueKeysWithValues: outputs.enumerated().map { ($1.stored, $0) })
     }
+
+    /// It joins nothing.
+    public var isEmpty: Bool { outputs.isEmpty }
 
     /// Where a lane's partition stands among all, once, before its first partial.
     public func add(lane: LaneNumber, order position: Int64) { order[lane] = position }
@@ -41,12 +51,22 @@ public final class MergeCore {
         return true
     }
 
+    /// How far each output was told, by stored number: it is told no less (S25).
+    public func restore(progress: [Int32: OutputProgress]) {
+        for output in outputs { output.progress = progress[Int32(output.stored)] ?? output.progress }
+    }
+
     /// What one commit emits.
     public struct Step {
         public var rows: [Row]
         public var changes: StateLog
-        /// By output (S25).
+        /// By output that is joined here (S25).
         public var progress: [OutputProgress]
+    }
+
+    /// As `step`, by stored number.
+    public var progress: [Int32: OutputProgress] {
+        Dictionary(uniqueKeysWithValues: outputs.map { (Int32($0.stored), $0.progress) })
     }
 
     /// Takes the partials of the lanes sealed in this commit, in their order, and emits what is due. `combined` is the
@@ -55,27 +75,66 @@ public final class MergeCore {
     public func step(
         sealed: [SealedLane], combined: EventTime?, idle: Set<LaneNumber>, ended: Bool = false, asOf: EventTime? = nil
     ) -> Step {
+        for lane in sealed { receive(lane) }
+        if let combined { for lane in idle { raise(lane, to: combined) } }
+        return emit(closingBy: combined, asOf: ended ? asOf : combined, ended: ended)
+    }
+
+    /// Of a group's input lane, for the outputs that close by their own partition: takes its partials and emits what is due.
+    /// `floor`: the combined watermark that it was sealed with where it is idle. `asOf`: what rows say, which is the combined
+    /// watermark, and at the `end` what the input's end gives.
+    public func step(_ sealed: SealedLane, floor: EventTime?, asOf: EventTime?, ended: Bool) -> Step {
+        receive(sealed)
+        if let floor { raise(sealed.lane, to: floor) }
+        return emit(
+            closingBy: laneWatermarks[sealed.lane].map(EventTime.init(milliseconds:)), asOf: asOf, ended: ended)
+    }
+
+    /// Of a merge lane: emits what is due by `closable`, up to which everything was shipped.
+    public func step(closable: EventTime?, asOf: EventTime?, ended: Bool) -> Step {
+        emit(closingBy: closable, asOf: asOf, ended: ended)
+    }
+
+    /// One partial as it came over the network. False: damaged. One for a window that closed by `closed` says nothing: what
+    /// a lane ships again after a restore was counted before.
+    public func receive(key: UnsafeRawBufferPointer, cell: UnsafeRawBufferPointer, from lane: LaneNumber, closed: EventTime?)
+        -> Bool
+    {
+        guard key.count >= StateKey.windowPrefix, key[0] == StateKey.partial else { return false }
+        // An output that is not joined here, or one of an older topology.
+        guard let index = byStored[UInt16(bigEndian: key.loadUnaligned(fromByteOffset: 1, as: UInt16.self))] else { return true }
+        let start = StateKey.number(key, at: 3)
+        guard PipelineLimits.windowStarts.contains(start), outputs[index].isWhole(cell) else { return false }
+        if let closed, outputs[index].grid.close(ofStart: start) <= closed.milliseconds { return true }
+        outputs[index].receive(
+            start: start, group: UnsafeRawBufferPointer(rebasing: key[StateKey.windowPrefix...]), lane: lane,
+            order: order[lane] ?? Int64(lane), cell: cell)
+        return true
+    }
+
+    private func receive(_ sealed: SealedLane) {
+        if let watermark = sealed.watermark { raise(sealed.lane, to: watermark) }
+        sealed.partials.replay { (_, key, value) in
+            let stored = UInt16(bigEndian: key.loadUnaligned(fromByteOffset: 1, as: UInt16.self))
+            guard let index = byStored[stored] else { return }
+            outputs[index].receive(
+                start: StateKey.number(key, at: 3), group: UnsafeRawBufferPointer(rebasing: key[StateKey.windowPrefix...]),
+                lane: sealed.lane, order: order[sealed.lane] ?? Int64(sealed.lane), cell: value)
+        }
+    }
+
+    private func raise(_ lane: LaneNumber, to watermark: EventTime) {
+        laneWatermarks[lane] = max(laneWatermarks[lane] ?? .min, watermark.milliseconds)
+    }
+
+    private func emit(closingBy reached: EventTime?, asOf: EventTime?, ended: Bool) -> Step {
         let changes = StateLog()
         var rows: [Row] = []
-        for lane in sealed {
-            if let watermark = lane.watermark {
-                laneWatermarks[lane.lane] = max(laneWatermarks[lane.lane] ?? .min, watermark.milliseconds)
-            }
-            lane.partials.replay { (_, key, value) in
-                let stored = UInt16(bigEndian: key.loadUnaligned(fromByteOffset: 1, as: UInt16.self))
-                guard let index = byStored[stored] else { return }
-                outputs[index].receive(
-                    start: StateKey.number(key, at: 3), group: UnsafeRawBufferPointer(rebasing: key[StateKey.windowPrefix...]),
-                    lane: lane.lane, order: order[lane.lane] ?? Int64(lane.lane), cell: value)
-            }
-        }
-        let watermark = ended ? Int64.max : combined?.milliseconds ?? noWatermark
-        if let combined { for lane in idle { laneWatermarks[lane] = max(laneWatermarks[lane] ?? .min, combined.milliseconds) } }
         var progress: [OutputProgress] = []
+        let watermark = ended ? Int64.max : reached?.milliseconds ?? noWatermark
         for output in outputs {
             output.emit(
-                into: &rows, changes: changes, watermark: watermark, laneWatermarks: ended ? nil : laneWatermarks,
-                asOf: ended ? asOf : combined)
+                into: &rows, changes: changes, watermark: watermark, laneWatermarks: ended ? nil : laneWatermarks, asOf: asOf)
             progress.append(progressOf(output, watermark: watermark, ended: ended, asOf: asOf))
         }
         return Step(rows: rows, changes: changes, progress: progress)

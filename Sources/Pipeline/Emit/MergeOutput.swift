@@ -7,7 +7,7 @@ final class MergeOutput {
     let grid: WindowGrid
     var progress = OutputProgress()
     private(set) var lastEmittedEnd = Int64.min
-    private let stored: UInt16
+    let stored: UInt16
     private let codec: CellCodec
     private var windows: [Int64: MergeWindow] = [:]
     /// (window, entry) that got a partial since the last emission.
@@ -43,6 +43,12 @@ final class MergeOutput {
     var memory: Int { windows.values.reduce(0) { $0 + $1.bytes } }
 
     // MARK: Partials
+
+    /// The bytes are a cell of this output.
+    func isWhole(_ cell: UnsafeRawBufferPointer) -> Bool {
+        clear(part)
+        return codec.decode(cell, into: part)
+    }
 
     func receive(start: Int64, group: UnsafeRawBufferPointer, lane: LaneNumber, order: Int64, cell: UnsafeRawBufferPointer) {
         let window = window(start)

@@ -50,6 +50,9 @@ public final class LaneCore {
         state.lastRecord = lastRecord
     }
 
+    /// `SealedLane.largestClose` as it was committed; only a group keeps it.
+    public func restore(largestClose: EventTime?) { state.largestClose = largestClose?.milliseconds }
+
     /// One entry of the lane's committed state; the watermark must have been restored before. False: not an entry of this
     /// plan, the state is damaged.
     public func restore(key: UnsafeRawBufferPointer, value: UnsafeRawBufferPointer) -> Bool { state.restore(key, value) }

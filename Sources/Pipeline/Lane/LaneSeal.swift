@@ -24,9 +24,12 @@ extension LaneState {
         var effective = request.closesAll ? Int64.max : watermark
         if let floor = request.floor, !request.closesAll { effective = max(effective, floor.milliseconds) }
         var lastOpenClose: Int64?
+        var hold: Int64?
         for index in 0..<outputCount {
+            if let close = (outputs + index).pointee.lastOpenClose { largestClose = max(largestClose ?? close, close) }
             (outputs + index).pointee.seal(changes, partials, watermark: effective, due: request.due[index])
             if let close = (outputs + index).pointee.lastOpenClose { lastOpenClose = max(lastOpenClose ?? close, close) }
+            if let edge = (outputs + index).pointee.hold { hold = min(hold ?? edge, edge) }
         }
         dedup?.pointee.seal(into: changes, watermark: watermark)
         let sealed = SealedLane(
@@ -35,7 +38,8 @@ extension LaneState {
             newestEventTime: newest == .min ? nil : EventTime(milliseconds: newest), nextOffset: nextOffset,
             lastRecord: lastRecord,
             late: late, deadLetters: deadLetters, lastOpenClose: lastOpenClose.map(EventTime.init(milliseconds:)),
-            memory: Int64(memory))
+            memory: Int64(memory), largestClose: largestClose.map(EventTime.init(milliseconds:)),
+            hold: hold.map(EventTime.init(milliseconds:)))
         late = []
         deadLetters = []
         ledgerBytes = 0
@@ -71,6 +75,17 @@ extension OutputState {
             last = max(last ?? close, close)
         }
         return last
+    }
+
+    /// When the first of the cells that wait here for their shipment is due, after a seal. What closes by its own partition
+    /// waits for nobody.
+    var hold: Int64? {
+        if plan.isKeyed { return nil }
+        return (0..<windows.count).compactMap { place in
+            let window = windows.windows[place]
+            guard window.hasUnsent else { return nil }
+            return plan.emit == .final ? grid.close(ofStart: window.start) : window.start + grid.size
+        }.min()
     }
 
     func nextEdge(after watermark: Int64) -> Int64? {

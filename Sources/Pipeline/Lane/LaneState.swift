@@ -19,6 +19,8 @@ struct LaneState: ~Copyable {
 
     var watermark = noWatermark
     var newest = Int64.min
+    /// Of a window that ever held data.
+    var largestClose: Int64?
     var nextOffset: Int64 = 0
     var books: Books
     var lastRecord: RecordFingerprint?

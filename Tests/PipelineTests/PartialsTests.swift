@@ -1,0 +1,159 @@
+import Model
+import Testing
+import Testkit
+
+@testable import Pipeline
+
+private func core(_ plan: Plan, lane: LaneNumber) throws -> LaneCore {
+    try LaneCore(
+        LaneConfiguration(
+            plan: plan, lane: lane, partition: PartitionID(topic: "t", number: lane), partitionOrder: Int64(lane),
+            storedOutputs: [1]))
+}
+
+/// What a lane ships when it has closed all, of events at these seconds in these groups.
+private func sealed(_ plan: Plan, lane: LaneNumber, _ events: [(Int64, String)]) throws -> SealedLane {
+    let core = try core(plan, lane: lane)
+    let batch = OwnedBatch(events.enumerated().map { SmallStream.record(Int64($0), at: $1.0 * 1_000, group: $1.1).payload })
+    try core.process(batch.batch)
+    return core.seal(SealRequest(due: [true], closesAll: true))
+}
+
+private func merge(_ plan: Plan) -> MergeLane {
+    MergeLane(plan: plan, storedOutputs: [1], partition: PartitionID(topic: "p", number: 0), lanes: 2)
+}
+
+private func state(_ closable: Int64, end: Int64) -> TimeState {
+    var state = TimeState(lanes: 2, mergeLanes: 1)
+    state.combined = EventTime(milliseconds: closable * 1_000)
+    state.closable = state.combined
+    state.ends = [end]
+    return state
+}
+
+/// Hands the lane a record's value; returns why it was refused.
+private func hand(_ bytes: [UInt8], to lane: MergeLane, at offset: Int64) -> Fault? {
+    var fault: Fault?
+    bytes.withUnsafeBytes { raw in
+        do throws(Fault) { try lane.receive(raw, at: offset) } catch { fault = error }
+    }
+    return fault
+}
+
+private func counts(_ rows: [Row]) -> [String] {
+    rows.map { "\($0.windowStart.milliseconds / 1_000) \($0.group[0]) \($0.measures[0]) r\($0.revision)" }.sorted()
+}
+
+struct PartialsTests {
+    @Test func aLanesPartialsAreCutAndSplitAndComeTogetherAgain() throws {
+        let plan = SmallStream.plan()
+        let shipped = try sealed(plan, lane: 1, (0..<600).map { (Int64($0) * 7, "g\($0 % 40)") })
+        for (partitions, limit) in [(1, 1 << 18), (1, 400), (3, 400), (7, 1)] {
+            let records = Partials.encode(
+                shipped, isMerged: { $0 == 1 }, partition: { Int32(Hash64.of($0) % UInt64(partitions)) }, limit: limit)
+            var found: [[UInt8]: [UInt8]] = [:]
+            var expected: [[UInt8]: [UInt8]] = [:]
+            shipped.partials.replay { _, key, cell in expected[Array(key)] = Array(cell) }
+            for record in records {
+                var count = 0
+                let isWhole = record.bytes.withUnsafeBytes { bytes in
+                    Partials.decode(bytes) { lane, key, cell in
+                        count += 1
+                        found[Array(key)] = Array(cell)
+                        return lane == 1 && Int32(Hash64.of(key) % UInt64(partitions)) == record.partition
+                    }
+                }
+                #expect(isWhole && count > 0 && (record.bytes.count <= limit || count == 1))
+            }
+            #expect(found == expected && found.count == shipped.partials.entryCount)
+            #expect(records.map(\.partition) == records.map(\.partition).sorted())
+        }
+        #expect(Partials.encode(shipped, isMerged: { $0 == 2 }, partition: { _ in 0 }) == [])
+    }
+
+    @Test func aDamagedRecordOfPartialsIsRefused() throws {
+        let plan = SmallStream.plan()
+        let shipped = try sealed(plan, lane: 0, (0..<30).map { (Int64($0), "g\($0 % 3)") })
+        let record = try #require(Partials.encode(shipped, isMerged: { _ in true }, partition: { _ in 0 }).first)
+        var draw = SplitMix(seed: 9)
+        for round in 0..<400 {
+            var bytes = record.bytes
+            if round % 2 == 0 {
+                bytes[draw.below(bytes.count)] ^= UInt8(1 + draw.below(255))
+                let lane = merge(plan)
+                #expect(hand(bytes, to: lane, at: 0)?.code == "partials_damaged")
+                #expect(lane.nextOffset == 0)
+            } else {
+                // With a sum that fits: read or refused, and never a trap.
+                bytes = Array(bytes.dropLast(4 + draw.below(2) * draw.below(40)))
+                for _ in 0...draw.below(2) { bytes[draw.below(bytes.count)] = UInt8(draw.below(256)) }
+                var writer = ByteWriter()
+                bytes.withUnsafeBytes { writer.put($0) }
+                let lane = merge(plan)
+                let damaged = writer.sealed()
+                let isRead = hand(damaged, to: lane, at: 0) == nil
+                #expect(lane.nextOffset == (isRead ? 1 : 0))
+            }
+        }
+    }
+}
+
+struct MergeLaneTests {
+    private func receive(_ lane: MergeLane, _ sealed: SealedLane, at offset: Int64) throws {
+        let record = try #require(Partials.encode(sealed, isMerged: { _ in true }, partition: { _ in 0 }).first)
+        #expect(hand(record.bytes, to: lane, at: offset) == nil)
+    }
+
+    @Test func aWindowClosesWhenThePartialsThatTheLogTellsOfAreThere() throws {
+        let plan = SmallStream.plan()
+        let lane = merge(plan)
+        try receive(lane, sealed(plan, lane: 0, [(1, "a"), (70, "a")]), at: 0)
+        lane.note(state(60, end: 4))
+        #expect(lane.seal().rows == [])
+        try receive(lane, sealed(plan, lane: 1, [(2, "a"), (3, "b")]), at: 3)
+        let step = lane.seal()
+        #expect(counts(step.rows) == ["0 string(\"a\") int(2) r1", "0 string(\"b\") int(1) r1"])
+        #expect(step.closedThrough == EventTime(milliseconds: 60_000) && step.nextOffset == 4 && step.isChanged)
+        #expect(step.progress == [1: OutputProgress(completeThrough: step.closedThrough, finalThrough: step.closedThrough)])
+    }
+
+    /// A lane that was restored does not know what it shipped, and ships it again.
+    @Test func whatComesAgainForAClosedWindowSaysNothing() throws {
+        let plan = SmallStream.plan()
+        let lane = merge(plan)
+        let shipped = try sealed(plan, lane: 0, [(1, "a")])
+        try receive(lane, shipped, at: 0)
+        lane.note(state(60, end: 1))
+        #expect(lane.seal().rows.count == 1)
+        try receive(lane, shipped, at: 1)
+        #expect(lane.seal().rows == [])
+        // Nor after a hand-over.
+        let next = merge(plan)
+        next.restore(nextOffset: 2, closedThrough: EventTime(milliseconds: 60_000), progress: [:], isEnded: false)
+        try receive(next, shipped, at: 2)
+        next.note(state(60, end: 3))
+        #expect(next.seal().rows == [])
+    }
+
+    @Test func aMergeLaneGoesOnFromWhatItCommitted() throws {
+        let plan = SmallStream.plan(emit: .onTime)
+        let first = merge(plan)
+        try receive(first, sealed(plan, lane: 0, [(1, "a"), (70, "a")]), at: 0)
+        first.note(state(60, end: 1))
+        let before = first.seal()
+        var kept = KeyedState()
+        kept.apply(before.changes)
+        let second = merge(plan)
+        second.restore(
+            nextOffset: before.nextOffset, closedThrough: before.closedThrough, progress: before.progress,
+            isEnded: before.isEnded)
+        var isWhole = true
+        kept.eachEntry { isWhole = second.restore(key: $0, value: $1) && isWhole }
+        #expect(isWhole)
+        try receive(second, sealed(plan, lane: 1, [(80, "a")]), at: 1)
+        second.note(state(130, end: 2))
+        let after = second.seal()
+        #expect(counts(before.rows) == ["0 string(\"a\") int(1) r1"])
+        #expect(counts(after.rows) == ["60 string(\"a\") int(2) r1"])
+    }
+}
