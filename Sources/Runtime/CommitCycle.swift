@@ -25,7 +25,7 @@ public struct CommitCycle {
     private let merge: MergeCore
     private var reports: [LaneNumber: Timekeeper.Report] = [:]
     private var openCloses: [LaneNumber: EventTime] = [:]
-    private var nextEarly: [MonotonicTime?]
+    private var early: EarlyRows
     private var lastOffsets: [LaneNumber: Int64] = [:]
     private var lastRedelivered: [LaneNumber: Int64] = [:]
     /// Choices that operators made, for the next commit.
@@ -37,7 +37,7 @@ public struct CommitCycle {
         self.merge = merge
         self.number = number
         timekeeper = Timekeeper(restored: time, idleAfter: plan.eventTime.idleAfter)
-        nextEarly = Array(repeating: nil, count: plan.aggregates.count)
+        early = EarlyRows(plan)
     }
 
     public var time: CombinedTime { timekeeper.time }
@@ -67,7 +67,7 @@ public struct CommitCycle {
     public var nextDecision: MonotonicTime? { timekeeper.nextDecision(Array(reports.values)) }
 
     /// By output: when early rows are due next (S15, `every`); nil: at once, or never.
-    public var earlyRowsDue: [MonotonicTime?] { nextEarly }
+    public var earlyRowsDue: [MonotonicTime?] { early.next }
 
     /// One commit, in the order that everyone shares who drives lanes: they are sealed, the silent ones leave, and what is due
     /// is formed. nil where nothing happened that needs one.
@@ -84,7 +84,7 @@ public struct CommitCycle {
         holding: () -> Set<LaneNumber> = { [] },
         ship: (LaneNumber, SealRequest) -> LaneAnswer?
     ) -> Commit? {
-        let answers = seal(SealRequest(due: dueOutputs(now), floor: timekeeper.time.watermark, closesAll: ending))
+        let answers = seal(SealRequest(due: early.due(now), floor: timekeeper.time.watermark, closesAll: ending))
         let leaving = ending ? [] : leave(candidates(answers, now), answers)
         let granted = holding()
         var sealed = answers.map(\.sealed)
@@ -120,20 +120,6 @@ public struct CommitCycle {
             number: number, at: wall(), lanes: sealed, merge: step.changes, rows: step.rows, decisions: decisions,
             time: timekeeper.time,
             progress: step.progress)
-    }
-
-    /// Which outputs show early rows in the commit that begins now (S15): asked once a commit.
-    private mutating func dueOutputs(_ now: MonotonicTime) -> [Bool] {
-        plan.aggregates.indices.map { index in
-            switch plan.aggregates[index].emit {
-            case .everyCommit: return true
-            case .every(let pace):
-                if let next = nextEarly[index], now < next { return false }
-                nextEarly[index] = now + pace
-                return true
-            case .final, .onTime: return false
-            }
-        }
     }
 
     /// Lanes that have been silent long enough to be left out, by what they said last.

@@ -93,13 +93,19 @@ public struct TimeLog: Sendable {
     public private(set) var isExact: Bool
     /// Records since the last one that carried a snapshot.
     public private(set) var sinceSnapshot = 0
+    /// The last record of this writer that came by; 0: none.
+    public private(set) var heard: Int64 = 0
     private let start: Int64
+    private let writer: UInt64
+    private let snapshotEvery: Int
     private var waiting: [(offset: Int64, record: TimeRecord)] = []
 
-    /// `start`: the first offset that is read.
-    public init(lanes: Int, mergeLanes: Int, start: Int64) {
+    /// `start`: the first offset that is read. `writer`: whose records are to be `heard`.
+    public init(lanes: Int, mergeLanes: Int, start: Int64, writer: UInt64 = 0, snapshotEvery: Int = GroupLimits.snapshotEvery) {
         state = TimeState(lanes: lanes, mergeLanes: mergeLanes)
         self.start = start
+        self.writer = writer
+        self.snapshotEvery = snapshotEvery
         position = start
         isExact = start == 0
     }
@@ -114,6 +120,7 @@ public struct TimeLog: Sendable {
     /// Takes the record at `offset`, which is at or past `position`: markers and aborted records take offsets too.
     public mutating func apply(_ record: TimeRecord, at offset: Int64) {
         position = offset + 1
+        if record.writer == writer { heard = record.number }
         sinceSnapshot = record.snapshot == nil ? sinceSnapshot + 1 : 0
         if isExact {
             state.apply(record, at: offset)
@@ -133,6 +140,6 @@ public struct TimeLog: Sendable {
 
     /// The next record should carry `state`. Who owns lane 0 is first, others only where it does not come to it.
     public func wantsSnapshot(isFirst: Bool) -> Bool {
-        isExact && sinceSnapshot >= GroupLimits.snapshotEvery * (isFirst ? 1 : 2)
+        isExact && sinceSnapshot >= snapshotEvery * (isFirst ? 1 : 2)
     }
 }
