@@ -8,6 +8,13 @@ public struct LogBatch {
 
     public func offset(_ index: Int) -> Int64 { message(index).pointee.offset }
 
+    /// Milliseconds; `RecordBatch.noTimestamp` where it has none.
+    public func timestamp(_ index: Int) -> Int64 {
+        var type = RD_KAFKA_TIMESTAMP_NOT_AVAILABLE
+        let timestamp = rd_kafka_message_timestamp(message(index), &type)
+        return timestamp == -1 ? RecordBatch.noTimestamp : timestamp
+    }
+
     /// nil: it has none.
     public func key(_ index: Int) -> UnsafeRawBufferPointer? {
         let message = message(index)

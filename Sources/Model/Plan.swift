@@ -328,9 +328,12 @@ public struct StatePlan: Equatable, Sendable {
     public var directory: String
     /// Client queues included.
     public var memory: ByteCount
-    public init(directory: String = "./state", memory: ByteCount = .mebibytes(512)) {
+    /// This instance's name in a group; nil: made once and kept in the directory.
+    public var instance: String?
+    public init(directory: String = "./state", memory: ByteCount = .mebibytes(512), instance: String? = nil) {
         self.directory = directory
         self.memory = memory
+        self.instance = instance
     }
 }
 

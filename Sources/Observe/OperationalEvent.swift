@@ -50,6 +50,14 @@ public enum OperationalEvent: Equatable, Sendable {
     case listening(host: String, port: UInt16)
     /// Anything else that went wrong.
     case failed(Fault)
+    /// The group gave this instance its units; `kept` of them go on without a restore.
+    case assigned(units: Int, kept: Int)
+    case revoked(units: Int, isLost: Bool)
+    /// The local copy of a unit's state could not be used.
+    case stateWiped(PartitionID, reason: String)
+    case unitRestored(PartitionID, records: Int64, took: TimeSpan)
+    /// Everything in memory was given up and comes again from what is committed.
+    case startedOver(Fault)
 }
 
 /// A field of a log line.
@@ -92,6 +100,11 @@ extension OperationalEvent {
         case .deadLettersFull: "dead_letters_full"
         case .listening: "listening"
         case .failed: "failed"
+        case .assigned: "assigned"
+        case .revoked: "revoked"
+        case .stateWiped: "state_wiped"
+        case .unitRestored: "unit_restored"
+        case .startedOver: "started_over"
         }
     }
 
@@ -100,10 +113,10 @@ extension OperationalEvent {
         case .committed: .debug
         case .started, .stopped, .ended, .restored, .brokerBack, .partitionFound, .idle, .speaks, .diskBack, .commitBack,
             .outboxBack,
-            .outputAdded,
+            .outputAdded, .assigned, .revoked, .unitRestored,
             .listening:
             .info
-        case .resumed, .slowCommit, .lateBurst, .rejectedBurst, .expressionError: .warning
+        case .resumed, .slowCommit, .lateBurst, .rejectedBurst, .expressionError, .stateWiped, .startedOver: .warning
         case .brokerAway, .partitionStopped, .commitFailed, .diskFull, .outboxStuck, .deadLettersFull,
             .memoryBound,
             .failed:
@@ -114,7 +127,8 @@ extension OperationalEvent {
     var partition: PartitionID? {
         switch self {
         case .partitionFound(let id, _), .partitionStopped(let id, _), .idle(let id, _), .speaks(let id), .resumed(let id, _, _),
-            .lateBurst(let id, _, _), .rejectedBurst(let id, _, _, _), .expressionError(let id, _, _):
+            .lateBurst(let id, _, _), .rejectedBurst(let id, _, _, _), .expressionError(let id, _, _), .stateWiped(let id, _),
+            .unitRestored(let id, _, _):
             id
         default: nil
         }
@@ -123,7 +137,7 @@ extension OperationalEvent {
     var fault: Fault? {
         switch self {
         case .brokerAway(let fault), .partitionStopped(_, let fault), .commitFailed(_, let fault),
-            .outboxStuck(_, _, let fault), .failed(let fault):
+            .outboxStuck(_, _, let fault), .failed(let fault), .startedOver(let fault):
             fault
         default: nil
         }
@@ -161,7 +175,11 @@ extension OperationalEvent {
             [("output", .text(name))] + (since.map { [("since", .text(TimeText.utc($0)))] } ?? [])
         case .deadLettersFull(let size, let limit): [("size", .bytes(size)), ("limit", .bytes(limit))]
         case .listening(let host, let port): [("host", .text(host)), ("port", .number(Int64(port)))]
-        case .brokerAway, .partitionStopped, .speaks, .failed: []
+        case .assigned(let units, let kept): [("units", .number(Int64(units))), ("kept", .number(Int64(kept)))]
+        case .revoked(let units, let isLost): [("units", .number(Int64(units))), ("lost", .text(isLost ? "yes" : "no"))]
+        case .stateWiped(_, let reason): [("reason", .text(reason))]
+        case .unitRestored(_, let records, let took): [("records", .number(records)), ("took", .span(took))]
+        case .brokerAway, .partitionStopped, .speaks, .failed, .startedOver: []
         }
     }
 
@@ -195,6 +213,12 @@ extension OperationalEvent {
         case .deadLettersFull: "The dead letters are at their limit; no input is taken until there is room."
         case .listening: "Metrics and status are served."
         case .failed: "Something went wrong."
+        case .assigned: "The group gave this instance its partitions."
+        case .revoked: "The group deals the partitions out anew."
+        case .stateWiped: "A local copy of state can't be used; it comes from the changelog."
+        case .unitRestored: "A partition's state is here."
+        case .startedOver:
+            "A commit came to no certain end: state is taken from what is committed, and nothing is lost or counted twice."
         }
     }
 }

@@ -186,7 +186,7 @@ final class Committer: @unchecked Sendable {
             freeDisk: isMeasured ? directory.freeBytes : nil,
             waiting: isMeasured && publisher != nil ? try store.topicRowsWaiting() : nil, sinkFault: publisher?.fault,
             wall: clock.wall(), now: now)
-        try checkMemory()
+        try MemoryBound(plan).check(used: reports.values.reduce(cycle.mergeMemory) { $0 + Int64($1.deltaMemory) }, onEvent)
     }
 
     /// Late and rejected records are counted one by one; that they are many is told.
@@ -211,21 +211,6 @@ final class Committer: @unchecked Sendable {
         }
     }
 
-    /// Keys are never forgotten early to save memory: a process that can't keep them stops and says so (S8).
-    private func checkMemory() throws(Fault) {
-        let used = reports.values.reduce(cycle.mergeMemory) { $0 + Int64($1.deltaMemory) }
-        var budget = plan.state.memory
-        // The queues of the client are part of it.
-        if case .kafka = plan.source.kind { budget = ByteCount(budget.bytes - QueueShare.budget(of: budget).bytes) }
-        guard used > budget.bytes else { return }
-        onEvent(.memoryBound(used: ByteCount(used), budget: budget))
-        throw Fault(
-            "memory_bound",
-            "Keys and windows take \(used >> 20) MiB; state.memory leaves them \(budget.bytes >> 20) MiB. Nothing is lost.",
-            place: "state.memory", next: "Raise state.memory, shorten deduplicate.within, or group by fewer values.", exit: .state
-        )
-    }
-
     func close() {
         crew.close()
         publisher?.close()
@@ -235,6 +220,6 @@ final class Committer: @unchecked Sendable {
     var lanes: [LaneNumber: Lane] { crew.lanes }
     var firstRecordAt: MonotonicTime? { crew.firstRecordAt }
     var turnWaits: Histogram { crew.turnWaits }
-    var books: Books { reports.values.reduce(Books(outputs: plan.aggregates.count)) { $0 + $1.answer.sealed.books } }
+    var books: Books { crew.books(plan) }
     var stopped: [PartitionID: Fault] { crew.stopped }
 }

@@ -32,6 +32,17 @@ final class LaneCrew: @unchecked Sendable {
 
     func add(_ lane: Lane) { lanes[lane.number] = lane }
 
+    /// Ends a lane: what it has not handed over is forgotten.
+    func remove(_ number: LaneNumber) {
+        guard let lane = lanes.removeValue(forKey: number) else { return }
+        ask(lane) { $0.close() }
+        mailbox.withLock { $0.removeAll { $0.answer.sealed.lane == number } }
+        reports[number] = nil
+        outstanding.remove(number)
+        granted.remove(number)
+        watch.forget(number)
+    }
+
     /// Partitions that appeared since the last look.
     func newPartitions() -> [PartitionID] {
         watch.newPartitions(known: Set(lanes.values.map(\.partition)), now: clock.monotonic())
@@ -159,6 +170,10 @@ final class LaneCrew: @unchecked Sendable {
     // MARK: What they said
 
     var firstRecordAt: MonotonicTime? { reports.values.compactMap(\.firstTakenAt).min() }
+    /// Of the lanes that are here.
+    func books(_ plan: Plan) -> Books {
+        reports.values.reduce(Books(outputs: plan.aggregates.count)) { $0 + $1.answer.sealed.books }
+    }
     var turnWaits: Histogram { reports.values.reduce(into: Histogram()) { $0.merge($1.turnWaits) } }
     var stopped: [PartitionID: Fault] {
         Dictionary(uniqueKeysWithValues: reports.values.compactMap { r in r.fault.map { (r.answer.sealed.partition, $0) } })
@@ -173,7 +188,7 @@ final class LaneCrew: @unchecked Sendable {
 }
 
 /// One answer from another queue.
-private final class Reply<T: Sendable>: Sendable {
+final class Reply<T: Sendable>: Sendable {
     private let value = Mutex<T?>(nil)
     private let done = DispatchSemaphore(value: 0)
 

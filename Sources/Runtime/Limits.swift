@@ -42,4 +42,17 @@ enum RuntimeLimits {
     static let measureEvery = TimeSpan.seconds(1)
     /// How long closing a client may take before it is left behind.
     static let closeLimit = TimeSpan.seconds(1)
+    /// How long an instance restores between two commits of its other units, and waits for one unit's changelog at a time.
+    static let restoreSlice = TimeSpan.milliseconds(100)
+    static let restoreWait = TimeSpan.milliseconds(20)
+    /// Units that are restored at the same time.
+    static let restoresAtOnce = 4
+    /// Client queues of the logs that are read back: changelogs, the log of time, results.
+    static let logMemory = ByteCount.mebibytes(16)
+    /// A restore that gets nothing for so long begins anew.
+    static let restorePatience = TimeSpan.seconds(120)
+    /// How long the broker has to confirm rows that are sent after their commit.
+    static let owedLimit = TimeSpan.seconds(30)
+    /// How long a producer may take to fence the one before.
+    static let prepareLimit = TimeSpan.seconds(60)
 }

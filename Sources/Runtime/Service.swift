@@ -10,13 +10,14 @@ import Synchronization
 /// One topology at work: opens its state, reads its inputs, commits, and ends as its options say.
 public final class Service: Sendable {
     public let plan: Plan
-    private let options: RunOptions
-    private let clock: any Clock
-    private let onEvent: @Sendable (OperationalEvent) -> Void
-    private let version: String
-    private let board: FactsBoard
-    private let isStopping = Atomic<Bool>(false)
+    let options: RunOptions
+    let clock: any Clock
+    let onEvent: @Sendable (OperationalEvent) -> Void
+    let version: String
+    let board: FactsBoard
+    let isStopping = Atomic<Bool>(false)
     private let committer = Mutex<Committer?>(nil)
+    private let groupCommitter = Mutex<GroupCommitter?>(nil)
     private let server = Mutex<HTTPServer?>(nil)
     private let brokerAwaySince = Mutex<MonotonicTime?>(nil)
 
@@ -36,6 +37,7 @@ public final class Service: Sendable {
     public func stop() {
         isStopping.store(true, ordering: .releasing)
         committer.withLock { $0 }?.stop()
+        groupCommitter.withLock { $0 }?.stop()
     }
 
     /// What is known now. From any thread.
@@ -47,7 +49,7 @@ public final class Service: Sendable {
     /// Blocks the calling thread until the run is over. Throws what kept it from starting or forced it to stop.
     public func run() throws(Fault) -> RunSummary {
         do throws(Fault) {
-            return try work()
+            return try plan.delivery.isGroup ? workInGroup() : work()
         } catch {
             onEvent(.failed(error))
             throw error
@@ -145,12 +147,12 @@ public final class Service: Sendable {
         try body()
     }
 
-    private var nothing: RunSummary {
+    var nothing: RunSummary {
         RunSummary(
             books: Books(outputs: plan.aggregates.count), read: 0, commits: 0, rows: 0, stopped: [:], turnMedian: 0, turnWorst: 0)
     }
 
-    private func serve() throws(Fault) {
+    func serve() throws(Fault) {
         guard let http = plan.http else { return }
         let board = board
         let clock = clock
@@ -160,7 +162,7 @@ public final class Service: Sendable {
     }
 
     /// The source, or nil if the run was stopped before a broker answered.
-    private func connect(_ restored: [RestoredLane]) throws(Fault) -> (any Source)? {
+    func connect(_ restored: [RestoredLane]) throws(Fault) -> (any Source)? {
         switch plan.source.kind {
         case .files(let patterns): return try FileSource(patterns, maxRecord: plan.source.maxRecord)
         case .generator(let generator):
@@ -189,6 +191,14 @@ public final class Service: Sendable {
             }
             return nil
         }
+    }
+
+    func stopServing() { server.withLock { $0 }?.stop() }
+
+    /// Whom `stop` reaches.
+    func register(_ committer: GroupCommitter?) {
+        groupCommitter.withLock { $0 = committer }
+        if isStopping.load(ordering: .acquiring) { committer?.stop() }
     }
 
     private func nap() {

@@ -138,6 +138,7 @@ extension Problem.Code {
         case .typeMismatch: "A field or literal is of a type that can't be used like this."
         case .nameTaken: "A name is in use already."
         case .loop: "A topic is both read and written."
+        case .deliveryWithoutKafka: "A group of instances needs Kafka topics to share."
         case .dedupBuckets: "The horizon of duplicates is cut into too many buckets."
         case .memory: "The memory can't hold the process and its client queues."
         case .ownerMissing: "With --strict, a topology names who is told."

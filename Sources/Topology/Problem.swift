@@ -43,6 +43,7 @@ public struct Problem: Equatable, Sendable {
         case typeMismatch = "type_mismatch"
         case nameTaken = "name_taken"
         case loop
+        case deliveryWithoutKafka = "delivery_without_kafka"
         case dedupBuckets = "dedup_buckets"
         case memory
         case ownerMissing = "owner_missing"

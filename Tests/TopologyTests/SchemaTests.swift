@@ -90,9 +90,9 @@ func whatIsReadWithoutAProblemIsAcceptedByTheSchema(line: String) throws {
 }
 
 private let wrong = [
-    "nmae: x", "name: 'a b'", "delivery: exactly_once", "late: {}", "late: never", "late: {ledger: {kept: 1d}}",
+    "nmae: x", "name: 'a b'", "delivery: exactly_twice", "late: {}", "late: never", "late: {ledger: {kept: 1d}}",
     "dead_letters: {}", "dead_letters: {topic: a, table: {}}", "http: {listen: 8080}", "commit: {every: 5}",
-    "commit: {every: 1h30m}", "commit: [1s]", "state: {memory: 64MB}", "state: {instance: a}", "kafka: {tls: {key: a}}",
+    "commit: {every: 1h30m}", "commit: [1s]", "state: {memory: 64MB}", "state: {keep_closed: 1h}", "kafka: {tls: {key: a}}",
     "kafka: {client: {linger.ms: soon}}", "kafka: {client: {group.id: a}}",
     "kafka: {sasl: {mechanism: plain, user: u, password: geheim}}", "kafka: {sasl: {mechanism: plain, user: u}}",
     "source: {}", "source: {topics: []}", "source: {topics: a}", "source: {topics: [a], files: [b]}",

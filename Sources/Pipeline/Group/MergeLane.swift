@@ -69,7 +69,7 @@ public final class MergeLane {
     // MARK: Commits
 
     /// A merge lane's part of a commit.
-    public struct Sealed {
+    public struct Sealed: Sendable {
         public var rows: [Row]
         public var changes: StateLog
         public var progress: [Int32: OutputProgress]

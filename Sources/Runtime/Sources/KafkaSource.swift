@@ -8,7 +8,7 @@ final class KafkaSource: Source {
     private let topics: [String]
     private let start: SourcePlan.StartPosition
     private let consumer: KafkaConsumer
-    private let queries: KafkaQueries
+    let queries: KafkaQueries
     private let limit = RuntimeLimits.questionLimit
 
     init(
@@ -22,10 +22,12 @@ final class KafkaSource: Source {
         queries = try KafkaQueries(settings, group: group, onEvent: { _ in })
         let first = RuntimeLimits.firstQuestionLimit
         let found = try queries.partitions(of: self.topics, within: first)
-        try queries.checkNoMembers(of: group, within: first)
+        // A group's own instances are its members.
+        if !plan.delivery.isGroup { try queries.checkNoMembers(of: group, within: first) }
+        // A merge lane reads a partition beside each input.
+        let count = found.count * (plan.delivery.isGroup ? 2 : 1)
         consumer = try KafkaConsumer(
-            settings, queues: QueueShare(budget: QueueShare.budget(of: plan.state.memory), partitions: found.count),
-            onEvent: onEvent)
+            settings, queues: QueueShare(budget: QueueShare.budget(of: plan.state.memory), partitions: count), onEvent: onEvent)
     }
 
     func partitions() throws(Fault) -> [PartitionID] {
@@ -36,6 +38,8 @@ final class KafkaSource: Source {
     }
     func input(_ id: PartitionID) throws(Fault) -> any PartitionInput { try consumer.partition(id) }
     var grows: Bool { true }
+    /// A partition that another process takes over; its lane has closed it.
+    func release(_ id: PartitionID) { consumer.release(id) }
 
     func order(of id: PartitionID) -> Int64? {
         Int64(topics.firstIndex(of: id.topic) ?? topics.count) << 32 | Int64(id.number)

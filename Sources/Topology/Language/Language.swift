@@ -27,15 +27,9 @@ enum Language {
             Key("late", .short(late, long: lateLong), default: "ledger", "What is kept about records that came too late."),
             Key("dead_letters", .section(deadLetters), default: "{table: {}}", "Where rejected records go."),
             Key(
-                "delivery",
-                .words([
-                    Word(
-                        "exactly_once",
-                        notBuilt: "leave `delivery` out: state and tables are exactly once, rows in Kafka at least once"),
-                    Word(
-                        "at_least_once",
-                        notBuilt: "leave `delivery` out: state and tables are exactly once, rows in Kafka at least once"),
-                ]), "How rows reach Kafka; left out: the embedded commit."),
+                "delivery", .words([Word("exactly_once"), Word("at_least_once")]),
+                absent: .words("embedded: one process, one SQLite transaction"),
+                "A commit is a Kafka transaction, shared by the instances of a group: with the rows in it, or sent after it."),
             Key("commit", .section(commit), default: "{}", "When progress is made durable."),
             Key("state", .section(state), default: "{}", "Where state lives and what it may take."),
             Key("http", .section(http), absent: .words("none"), "The status page, metrics and probes."),
@@ -253,7 +247,7 @@ enum Language {
             Key("directory", .text(.path), default: "./state", "Where state.db and results.db are."),
             Key("memory", .size(0...(1 << 50)), default: "512MiB", "What the process may take, client queues included."),
             Key(
-                "instance", .untyped, notBuilt: "leave it out: one process reads all partitions",
+                "instance", .text(.name), absent: .words("made once and kept in the directory"),
                 "This instance's name in a group."),
             Key("keep_closed", .untyped, notBuilt: "leave it out", "How long closed windows stay for re-applied records."),
         ], example: Example.state)

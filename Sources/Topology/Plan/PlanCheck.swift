@@ -7,6 +7,7 @@ struct PlanCheck {
 
     func run(_ plan: Plan, places: [Place]) {
         checkTargets(plan)
+        checkDelivery(plan)
         checkMemory(plan)
         checkDuplicates(plan, places)
     }
@@ -48,6 +49,15 @@ struct PlanCheck {
                 .nameTaken, at: item.place, item.path, "the rows of `\(output)` go to the topic `\(topic)` too",
                 next: "give dead letters a topic of their own")
         }
+    }
+
+    private func checkDelivery(_ plan: Plan) {
+        guard plan.delivery.isGroup, let item = root["delivery"] else { return }
+        if case .kafka = plan.source.kind { return }
+        problems.error(
+            .deliveryWithoutKafka, at: item.place, item.path,
+            "a group shares the partitions of Kafka topics, and this source has none",
+            next: "leave `delivery` out, or read from `source: {topics: […]}`")
     }
 
     private func checkTable(

@@ -29,7 +29,7 @@ struct PlanReader {
         let kafka = kafkaPlan(root["kafka"])
         let state = StatePlan(
             directory: root.section("state")?["directory"]?.text ?? "./state",
-            memory: root.section("state")?["memory"]?.size ?? .mebibytes(512))
+            memory: root.section("state")?["memory"]?.size ?? .mebibytes(512), instance: root.section("state")?["instance"]?.text)
         let late = latePlan(root["late"])
         let deadLetters = deadLetterPlan(root["dead_letters"])
         if isStrict, root["owner"] == nil, !root.broken.contains("owner") {
@@ -42,7 +42,8 @@ struct PlanReader {
             name: name, owner: root["owner"]?.text, description: root["description"]?.text, kafka: kafka, source: source,
             fields: fields.plans, eventTime: eventTime, filter: filter, deduplicate: deduplicate, aggregates: aggregates,
             late: late,
-            deadLetters: deadLetters, commitEvery: root.section("commit")?["every"]?.span ?? .milliseconds(250), state: state,
+            deadLetters: deadLetters, delivery: delivery(root["delivery"]),
+            commitEvery: root.section("commit")?["every"]?.span ?? .milliseconds(250), state: state,
             http: root.section("http").flatMap(httpPlan))
         PlanCheck(problems: problems, root: root).run(plan, places: places)
         PlanDoubts(problems: problems, root: root, plan: plan).run()
@@ -51,6 +52,14 @@ struct PlanReader {
             of: plan, source: root["source"]?.keyPlace ?? start, deduplicate: root["deduplicate"]?.keyPlace ?? start,
             aggregates: places)
         return plan
+    }
+
+    private func delivery(_ item: Item?) -> Delivery {
+        switch item?.text {
+        case "exactly_once": .exactlyOnce
+        case "at_least_once": .atLeastOnce
+        default: .embedded
+        }
     }
 
     private func kafkaPlan(_ item: Item?) -> KafkaPlan? {

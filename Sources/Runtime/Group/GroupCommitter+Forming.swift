@@ -1,0 +1,168 @@
+import Dispatch
+import Kafka
+import Model
+import Pipeline
+import State
+import Synchronization
+
+/// A commit before it is written.
+struct FormedCommit {
+    var content: GroupTransaction.Content
+    /// The sealed deltas of input lanes, and everything emitted: for those who watch.
+    var sealed: [SealedLane] = []
+    var rows: [Row] = []
+    var time: TimeRecord? { content.time }
+}
+
+/// What one commit of an instance holds.
+extension GroupCommitter {
+    /// The log of time as far as it has come: merge lanes follow it record by record.
+    func followTime() throws(Fault) {
+        let merges = merges
+        try replica.poll { state in
+            for merge in merges.values { merge.run { $0.note(state) } }
+        }
+    }
+
+    /// nil: nothing happened that needs a commit.
+    func form(last: Bool, now: MonotonicTime) -> FormedCommit? {
+        let time = replica.time
+        let due = cycle.dueOutputs(now: now)
+        let request = cycle.request(due, time)
+        // The log of time is told of lanes in their order.
+        let answers = crew.seal(wait: last) { _ in request }.sorted { $0.sealed.lane < $1.sealed.lane }
+        let leaving = crew.leave(cycle.candidates(answers, time, now: now), answers)
+        sealMerges(wait: last)
+        var formed = FormedCommit(content: GroupTransaction.Content(at: clock.wall()))
+        for answer in answers {
+            formed.content.partials += Partials.encode(
+                answer.sealed, isMerged: isMerged, partition: layout.mergePartition(ofKey:))
+        }
+        formed.content.time = cycle.record(
+            answers, leaving: leaving, waiting: crew.waiting,
+            finished: Set(crew.reports.filter { $0.value.isFinished }.map(\.key)),
+            hasPartials: !formed.content.partials.isEmpty, time, now: now)
+        let told = Set(formed.time?.reports.map(\.lane) ?? [])
+        for answer in answers {
+            add(answer.sealed, isTold: told.contains(answer.sealed.lane), leaving, time, to: &formed)
+        }
+        for report in mergeReports.values.sorted(by: { $0.lane < $1.lane }) where report.sealed.isChanged {
+            add(report, to: &formed)
+        }
+        mergeReports = [:]
+        if formed.content.units.isEmpty {
+            guard formed.time != nil else { return nil }
+            // The transaction must name a position, so that a group that has moved on refuses it (S23).
+            guard let lane = answers.first?.sealed else { return nil }
+            add(lane, isTold: true, leaving, time, to: &formed)
+        }
+        return formed
+    }
+
+    private func isMerged(_ stored: UInt16) -> Bool {
+        for (index, id) in store.outputIDs.enumerated() where id == Int32(stored) { return !plan.aggregates[index].isKeyed }
+        return false
+    }
+
+    // MARK: Input lanes
+
+    private func add(
+        _ sealed: SealedLane, isTold: Bool, _ leaving: [LaneNumber], _ time: TimeLog, to formed: inout FormedCommit
+    ) {
+        guard let unit = units[sealed.lane] else { return }
+        var emitted: [Row] = []
+        var progress = unit.head?.progress ?? [:]
+        var isEnded = unit.head?.isEnded ?? false
+        let isClosed = time.isExact && time.state.isEnded
+        if let keyed = unit.keyed {
+            let step = keyed.step(
+                sealed, floor: cycle.isIdle(sealed.lane) && time.isExact ? time.state.combined : nil,
+                asOf: isClosed ? time.state.asOf : time.state.combined, ended: isClosed)
+            emitted = step.rows
+            progress.merge(keyed.progress) { $1 }
+            step.changes.replay { sealed.changes.append($0, $1, $2) }
+        }
+        let willEnd = isClosed && !isEnded
+        isEnded = isEnded || isClosed
+        guard isTold || willEnd || !emitted.isEmpty || cycle.isChanged(sealed) else { return }
+        let head = UnitHead(
+            lane: sealed.lane, partition: sealed.partition, sequence: (unit.head?.sequence ?? 0) + 1, at: formed.content.at,
+            books: sealed.books, watermark: sealed.watermark, newestEventTime: sealed.newestEventTime,
+            nextOffset: sealed.nextOffset, lastRecord: sealed.lastRecord, lastOpenClose: sealed.largestClose,
+            isIdle: cycle.isIdle(sealed.lane), isEnded: isEnded,
+            combined: [time.isExact ? time.state.combined : nil, unit.head?.combined].compactMap(\.self).max(),
+            closedThrough: nil,
+            progress: progress)
+        var commit = UnitCommit(head: head, changes: Mutant.partialLost.isOn ? StateLog() : sealed.changes)
+        if case .ledger = plan.late { commit.late = sealed.late }
+        switch plan.deadLetters {
+        case .table: commit.deadLetters = sealed.deadLetters
+        case .topic(let topic): formed.content.records += rows.letters(sealed, to: topic)
+        }
+        if leaving.contains(sealed.lane) { commit.decisions.append(.idle(lane: sealed.lane)) }
+        emit(emitted, of: &commit, to: &formed)
+        formed.sealed.append(sealed)
+        formed.content.units.append(commit)
+    }
+
+    // MARK: Merge lanes
+
+    private func sealMerges(wait: Bool) {
+        let arrived = Mutex<[MergeReport]>([])
+        let group = DispatchGroup()
+        for merge in merges.values where units[merge.number]?.standing == .running {
+            group.enter()
+            merge.run { merge in
+                let report = merge.seal()
+                arrived.withLock { $0.append(report) }
+                group.leave()
+            }
+        }
+        // A merge lane waits for nothing: what is under way before it is one batch.
+        group.wait()
+        for report in arrived.withLock({ $0 }) {
+            mergeReports[report.lane] = report
+            mergeFault = mergeFault ?? report.fault
+        }
+        mergeMemory = mergeReports.values.reduce(0) { $0 + $1.memory }
+    }
+
+    private func add(_ report: MergeReport, to formed: inout FormedCommit) {
+        guard let unit = units[report.lane] else { return }
+        let sealed = report.sealed
+        let head = UnitHead(
+            lane: report.lane, partition: unit.partition, sequence: (unit.head?.sequence ?? 0) + 1, at: formed.content.at,
+            books: Books(outputs: plan.aggregates.count), watermark: nil, newestEventTime: nil, nextOffset: sealed.nextOffset,
+            lastRecord: nil, lastOpenClose: nil, isIdle: false, isEnded: sealed.isEnded,
+            combined: [sealed.combined, unit.head?.combined].compactMap(\.self).max(), closedThrough: sealed.closedThrough,
+            progress: sealed.progress)
+        var commit = UnitCommit(head: head, changes: sealed.changes)
+        emit(sealed.rows, of: &commit, to: &formed)
+        formed.content.units.append(commit)
+    }
+
+    private func emit(_ emitted: [Row], of commit: inout UnitCommit, to formed: inout FormedCommit) {
+        guard !emitted.isEmpty else { return }
+        formed.rows += emitted
+        let owed = rows.owed(emitted)
+        if plan.delivery == .atLeastOnce { commit.owed = owed } else { formed.content.records += owed.map(GroupSender.record) }
+        formed.content.records += rows.tables(emitted, of: commit.head.lane)
+    }
+
+    // MARK: After it
+
+    /// Idle lanes whose turn it is.
+    func grant() {
+        for (lane, floor) in cycle.grants(replica.time) { crew.grant(lane, floor) }
+    }
+
+    /// Sends what the last commit owes (S21). What can't be sent stays owed.
+    func settleOwed() throws(Fault) {
+        guard let sender = parts.sender else { return }
+        for lane in units.keys.sorted() {
+            guard let owed = units[lane]?.owed, !owed.isEmpty else { continue }
+            guard try sender.send(owed) else { return }
+            units[lane]?.owed = []
+        }
+    }
+}

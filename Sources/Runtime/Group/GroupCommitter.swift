@@ -1,0 +1,287 @@
+import Dispatch
+import Freshness
+import Kafka
+import Model
+import Observe
+import Pipeline
+import State
+import Synchronization
+
+/// The only one that writes in an instance of a group (S19, S20): owns the units that the group gave it, seals them, commits them
+/// in one Kafka transaction, and lets SQLite follow. Everything but `hurry` and `stop` happens on the run's thread.
+///
+/// `@unchecked Sendable` is true because: the run's thread is the only one to touch what changes; the rest is behind `Mutex` and
+/// atomics.
+final class GroupCommitter: @unchecked Sendable {
+    /// What an instance keeps over all hand-overs.
+    struct Parts {
+        var plan: Plan
+        var layout: GroupLayout
+        var options: RunOptions
+        var clock: any Clock
+        var board: FactsBoard
+        var onEvent: @Sendable (OperationalEvent) -> Void
+        var directory: StateDirectory
+        var source: KafkaSource
+        var store: GroupStore
+        var restores: UnitRestore.Context
+        var sender: GroupSender?
+        /// Where a bounded run ends, by input partition; nil: it is not bounded.
+        var bounds: [PartitionID: Int64]?
+        /// A transactional producer under this instance's name, prepared: it fences the one before.
+        var makeProducer: () throws(Fault) -> KafkaTransactions
+    }
+
+    let parts: Parts
+    let plan: Plan
+    let layout: GroupLayout
+    let clock: any Clock
+    let store: GroupStore
+    let crew: LaneCrew
+    let replica: TimeReplica
+    let rows: GroupRows
+    var producer: KafkaTransactions
+    var cycle: GroupCycle
+    var identity: GroupIdentity?
+    var units: [LaneNumber: GroupUnit] = [:]
+    var merges: [LaneNumber: MergeUnit] = [:]
+    var restores: [LaneNumber: UnitRestore] = [:]
+    /// What the last seal of each merge lane said.
+    var mergeReports: [LaneNumber: MergeReport] = [:]
+    /// Bytes that wait in merge lanes, about.
+    var mergeMemory = 0
+    /// Records of the units here that others, or earlier runs, have read.
+    var readBefore: [LaneNumber: Int64] = [:]
+    /// Why a merge lane can't go on.
+    var mergeFault: Fault?
+    private var lastTick: MonotonicTime?
+    var nextMeasure: MonotonicTime?
+    private(set) var number: Int64 = 0
+    private(set) var rowsEmitted: Int64 = 0
+    private(set) var commits: Int64 = 0
+    private(set) var lastCommitAt: MonotonicTime?
+
+    let bell = DispatchSemaphore(value: 0)
+    private let isRung = Atomic<Bool>(false)
+    private let isStopping = Atomic<Bool>(false)
+    /// The bounded input was over before this run began; nil: not known yet.
+    private var wasOver: Bool?
+    private(set) var mailbox: GroupMailbox! = nil
+
+    init(_ parts: Parts) throws(Fault) {
+        self.parts = parts
+        plan = parts.plan
+        layout = parts.layout
+        clock = parts.clock
+        store = parts.store
+        crew = LaneCrew(source: parts.source, idleAfter: parts.plan.eventTime.idleAfter, clock: parts.clock)
+        replica = TimeReplica(log: parts.restores.log, queries: parts.restores.queries, layout: parts.layout)
+        rows = GroupRows(plan: parts.plan, layout: parts.layout)
+        cycle = GroupCycle(plan: parts.plan, layout: parts.layout)
+        producer = try parts.makeProducer()
+        mailbox = GroupMailbox(ring: { [weak self] in self?.hurry() })
+    }
+
+    // MARK: From any thread
+
+    func hurry() {
+        if !isRung.exchange(true, ordering: .acquiringAndReleasing) { bell.signal() }
+    }
+
+    func stop() {
+        isStopping.store(true, ordering: .releasing)
+        hurry()
+    }
+
+    // MARK: The run
+
+    /// Until it is told to stop, or a bounded input is over.
+    func run() throws(Fault) {
+        while true {
+            waitForTick()
+            let isLast = isStopping.load(ordering: .acquiring)
+            if isLast { parts.board.set(state: .stopping) }
+            do throws(Fault) {
+                for letter in mailbox.take() { try handle(letter) }
+                if !isLast { try restoreSome() }
+                try tick(last: isLast)
+            } catch {
+                try recover(from: error)
+            }
+            if isLast { return }
+            if try isOver() { return }
+        }
+    }
+
+    private func waitForTick() {
+        let now = clock.monotonic()
+        let due = lastTick.map { $0 + plan.commitEvery } ?? now + plan.commitEvery
+        // Somebody waits for state: restores go on without a pause between them.
+        let wait = restores.isEmpty ? max(due - now, .zero) : .zero
+        _ = bell.wait(timeout: .now() + .milliseconds(Int(wait.milliseconds)))
+        lastTick = clock.monotonic()
+        isRung.store(false, ordering: .releasing)
+    }
+
+    private func isOver() throws(Fault) -> Bool {
+        guard restores.isEmpty, identity != nil else { return false }
+        if wasOver == nil, replica.time.isExact { wasOver = replica.time.state.isAllClosed }
+        if wasOver == true, isEnded { throw Self.inputEnded(layout.topics.changelog) }
+        guard parts.options.until != .stopped else { return false }
+        if parts.options.until == .now {
+            guard crew.isOver else { return false }
+            try tick(last: true)
+            return true
+        }
+        guard replica.time.isExact, replica.time.state.isAllClosed else { return false }
+        guard isEnded else { return false }
+        parts.board.set(state: .ended)
+        return true
+    }
+
+    /// What was in memory can't be trusted any more, unless the fault is one that no retry cures: everything is restored from what
+    /// is committed, under a new producer.
+    private func recover(from fault: Fault) throws(Fault) {
+        guard fault.isTransient || fault.exit == .fenced else { throw fault }
+        parts.onEvent(.startedOver(fault))
+        parts.board.set(state: .waiting(fault))
+        producer.close(within: RuntimeLimits.closeLimit)
+        let owned = units.keys.sorted()
+        dropAll()
+        if isStopping.load(ordering: .acquiring) { return }
+        var last = fault
+        while !isStopping.load(ordering: .acquiring) {
+            do throws(Fault) {
+                producer = try parts.makeProducer()
+                break
+            } catch {
+                if !error.isTransient { throw error }
+                last = error
+                parts.board.set(state: .waiting(last))
+                _ = bell.wait(timeout: .now() + .milliseconds(Int(RuntimeLimits.retryEvery.milliseconds)))
+            }
+        }
+        // The group may have taken them away meanwhile: its letter comes next, and is handled before anything is committed.
+        for lane in owned { begin(lane) }
+        parts.board.set(state: .running)
+    }
+
+    // MARK: A commit
+
+    /// One commit, if there is anything to commit.
+    func tick(last: Bool) throws(Fault) {
+        let now = clock.monotonic()
+        try followTime()
+        guard let identity, units.values.contains(where: { $0.standing == .running }) else {
+            try look(nil, now)
+            return
+        }
+        let formed = form(last: last, now: now)
+        if let formed {
+            number += 1
+            try untilCured { () throws(Fault) in try store.refuseIfFull(formed.content.units, at: clock.wall()) }
+            let began = clock.monotonic()
+            let transaction = GroupTransaction(layout: layout, producer: producer, store: store)
+            let ends = try transaction.run(formed.content, as: identity)
+            FaultPoint.hit(.afterCommitBeforeState)
+            try follow(formed, ends)
+            if producer.isDoubtful { try renewProducer() }
+            note(formed, took: clock.monotonic() - began)
+        }
+        grant()
+        try store.tend(quiet: last || formed == nil)
+        try look(formed, now)
+    }
+
+    /// SQLite after Kafka; then what is owed.
+    private func follow(_ formed: FormedCommit, _ ends: [LaneNumber: ChangelogEnd]) throws(Fault) {
+        try untilCured { () throws(Fault) in try store.apply(formed.content.units, ends: ends) }
+        FaultPoint.hit(.afterState)
+        for unit in formed.content.units {
+            let lane = unit.head.lane
+            units[lane]?.head = unit.head
+            units[lane]?.owed = unit.owed
+            // Behind the last record stands the mark of the transaction.
+            if let end = ends[lane] { units[lane]?.changelogEnd = end.offset + 2 }
+        }
+        cycle.committed(formed.content.units.map(\.head), formed.time)
+        try settleOwed()
+    }
+
+    func renewProducer() throws(Fault) {
+        producer.close(within: RuntimeLimits.closeLimit)
+        producer = try parts.makeProducer()
+    }
+
+    /// A full disk, or full dead letters, stop the input and are waited for; nothing is lost meanwhile.
+    private func untilCured(_ body: () throws(Fault) -> Void) throws(Fault) {
+        var failedAt: MonotonicTime?
+        while true {
+            do throws(Fault) {
+                try body()
+                if let failedAt {
+                    parts.onEvent(.diskBack(free: ByteCount(parts.directory.freeBytes ?? 0), after: clock.monotonic() - failedAt))
+                    pauseAll(false)
+                    parts.board.set(state: .running)
+                }
+                return
+            } catch {
+                guard error.code == "disk_full" || error.code == "dead_letters_full", !isStopping.load(ordering: .acquiring)
+                else { throw error }
+                if failedAt == nil {
+                    failedAt = clock.monotonic()
+                    pauseAll(true)
+                    parts.board.set(state: .waiting(error))
+                    parts.onEvent(.diskFull(free: ByteCount(parts.directory.freeBytes ?? 0)))
+                }
+                _ = bell.wait(timeout: .now() + .milliseconds(Int(RuntimeLimits.retryEvery.milliseconds)))
+                isRung.store(false, ordering: .releasing)
+            }
+        }
+    }
+
+    private func note(_ formed: FormedCommit, took: TimeSpan) {
+        commits += 1
+        rowsEmitted += Int64(formed.rows.count)
+        lastCommitAt = clock.monotonic()
+        parts.board.committed(took)
+        parts.onEvent(
+            .committed(
+                number: number, rows: formed.rows.count, took: took,
+                bytes: ByteCount(formed.content.units.reduce(0) { $0 + Int64($1.changes.byteCount) })))
+        if took.milliseconds > plan.commitEvery.milliseconds * RuntimeLimits.slowCommit {
+            parts.onEvent(.slowCommit(number: number, took: took, expected: plan.commitEvery))
+        }
+    }
+
+    /// The bounded input is over for the whole group, and everything of it is committed here.
+    var isEnded: Bool { !units.isEmpty && units.values.allSatisfy { $0.head?.isEnded ?? false } }
+
+    /// What this instance did.
+    var summary: RunSummary {
+        let waits = crew.turnWaits
+        return RunSummary(
+            books: crew.books(plan), read: crew.books(plan).read - crew.lanes.keys.reduce(0) { $0 + (readBefore[$1] ?? 0) },
+            commits: commits, rows: rowsEmitted,
+            stopped: crew.stopped, turnMedian: waits.quantile(0.5) ?? 0, turnWorst: waits.quantile(0.99) ?? 0,
+            firstRecordAt: crew.firstRecordAt, lastCommitAt: lastCommitAt)
+    }
+
+    func close() {
+        dropAll()
+        replica.close()
+        producer.close(within: RuntimeLimits.closeLimit)
+        parts.sender?.close()
+    }
+
+    private static func inputEnded(_ place: String) -> Fault {
+        Fault(
+            "input_ended", "The input of this group was bounded and is over: every window was closed.", place: place,
+            next: "Read it again under another source.group.", exit: .state)
+    }
+
+    func pauseAll(_ yes: Bool) {
+        crew.pause(yes)
+        for merge in merges.values { merge.run { $0.pause(yes) } }
+    }
+}

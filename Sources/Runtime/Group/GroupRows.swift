@@ -1,0 +1,41 @@
+import Kafka
+import Model
+import State
+
+/// What a commit's rows and rejected records are on their topics.
+struct GroupRows {
+    let plan: Plan
+    let layout: GroupLayout
+
+    /// The rows of one unit, for topics.
+    func owed(_ rows: [Row]) -> [OwedRow] {
+        var owed: [OwedRow] = []
+        for row in rows {
+            let aggregate = plan.aggregates[row.output]
+            for case .kafka(let topic) in aggregate.targets {
+                owed.append(
+                    OwedRow(
+                        topic: topic, output: aggregate.name, key: RowJSON.key(row, of: aggregate, fields: plan.fields),
+                        value: RowJSON.value(row, of: aggregate, fields: plan.fields)))
+            }
+        }
+        return owed
+    }
+
+    /// The rows of one unit, for tables: through the results topic, so that every instance can have them.
+    func tables(_ rows: [Row], of lane: LaneNumber) -> [OutgoingRecord] {
+        []
+    }
+
+    func letters(_ sealed: SealedLane, to topic: String) -> [OutgoingRecord] {
+        sealed.deadLetters.map { letter in
+            var headers: [OutgoingRecord.Header] = [
+                .init("weir-reason", Array(letter.reason.word.utf8)), .init("weir-topic", Array(sealed.partition.topic.utf8)),
+                .init("weir-partition", Array(String(sealed.partition.number).utf8)),
+                .init("weir-offset", Array(String(letter.offset).utf8)), .init("weir-size", Array(String(letter.size).utf8)),
+            ]
+            if let timestamp = letter.timestamp { headers.append(.init("weir-timestamp", Array(String(timestamp).utf8))) }
+            return OutgoingRecord(topic: topic, key: nil, value: letter.payload, headers: headers)
+        }
+    }
+}

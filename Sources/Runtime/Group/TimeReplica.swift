@@ -1,0 +1,81 @@
+import Kafka
+import Model
+import Pipeline
+
+/// This instance's reading of the group's log of time: begins where a snapshot probably stands, and goes further back until it
+/// found one. Used on the run's thread.
+final class TimeReplica {
+    private let log: KafkaLog
+    private let queries: KafkaQueries
+    private let layout: GroupLayout
+    private var reader: LogReader?
+    private var attempt = 0
+    private var begin: Int64 = 0
+    private var end: Int64 = 0
+    private(set) var time: TimeLog
+
+    init(log: KafkaLog, queries: KafkaQueries, layout: GroupLayout) {
+        self.log = log
+        self.queries = queries
+        self.layout = layout
+        time = TimeLog(lanes: layout.inputs.count, mergeLanes: layout.mergeLanes, start: 0)
+    }
+
+    /// Takes what has come and hands the state after each record to `note`, once it is exact. Never waits for more.
+    func poll(_ note: (TimeState) -> Void) throws(Fault) {
+        if reader == nil { try open() }
+        guard let reader else { return }
+        let lanes = layout.inputs.count
+        let merges = layout.mergeLanes
+        while try reader.next(
+            within: .zero,
+            { batch throws(Fault) in
+                for index in 0..<batch.count {
+                    guard let value = batch.value(index), let record = TimeCodec.decode(value, lanes: lanes, mergeLanes: merges)
+                    else { throw damaged(batch.offset(index)) }
+                    let wasExact = time.isExact
+                    time.apply(record, at: batch.offset(index))
+                    if time.isExact { note(time.state) }
+                    if !wasExact, time.isExact { attempt = 0 }
+                }
+            })
+        {}
+        time.reach(reader.position)
+        if !time.isExact, reader.position >= end { try reopen() }
+    }
+
+    func close() {
+        reader?.close()
+        reader = nil
+    }
+
+    private func open() throws(Fault) {
+        let range = try queries.watermarks(of: [layout.watermarks], within: RuntimeLimits.questionLimit)[layout.watermarks]
+        begin = range?.lowerBound ?? 0
+        end = range?.upperBound ?? 0
+        let start = TimeLog.start(begin: begin, end: end, attempt: attempt)
+        time = TimeLog(lanes: layout.inputs.count, mergeLanes: layout.mergeLanes, start: start)
+        reader = try log.reader(of: layout.watermarks, from: start)
+    }
+
+    /// No snapshot among the last records: one stands further back, since each stretch of the log carries one.
+    private func reopen() throws(Fault) {
+        if TimeLog.start(begin: begin, end: end, attempt: attempt) <= begin {
+            throw Fault(
+                "time_log_cut", "The group's log of time begins at \(begin) and holds no whole state of it.",
+                place: "\(layout.watermarks)",
+                next: "Its first records were deleted. Replay the input into a group of another name.", exit: .state)
+        }
+        attempt += 1
+        close()
+        try open()
+    }
+
+    private func damaged(_ offset: Int64) -> Fault {
+        Fault(
+            "time_log_damaged", "A record of the group's log of time can't be read.", place: "\(layout.watermarks)@\(offset)",
+            next: "See that nothing else writes to this topic; instances of different versions must not share a group.",
+            exit: .state
+        )
+    }
+}
