@@ -27,22 +27,26 @@ extension GroupCommitter {
     /// nil: nothing happened that needs a commit.
     func form(last: Bool, now: MonotonicTime) -> FormedCommit? {
         let time = replica.time
-        let due = cycle.dueOutputs(now: now)
-        let request = cycle.request(due, time)
-        // The log of time is told of lanes in their order.
-        let answers = crew.seal(wait: last) { _ in request }.sorted { $0.sealed.lane < $1.sealed.lane }
-        let leaving = crew.leave(cycle.candidates(answers, time, now: now), answers)
+        let request = cycle.request(time, now: now)
+        let answers = crew.seal(wait: last) { _ in request }
+        let waiting = Set(crew.waiting)
+        let spoken = answers.map { answer in
+            let lane = answer.sealed.lane
+            return GroupCycle.Answer(
+                lane: answer, wantsTurn: waiting.contains(lane),
+                isFinished: crew.reports[lane]?.isFinished ?? false || units[lane]?.head?.isEnded ?? false)
+        }
+        let leaving = crew.leave(cycle.candidates(spoken, now: now), answers)
         sealMerges(wait: last)
         var formed = FormedCommit(content: GroupTransaction.Content(at: clock.wall()))
         for answer in answers {
             formed.content.partials += Partials.encode(
                 answer.sealed, isMerged: isMerged, partition: layout.mergePartition(ofKey:))
         }
-        formed.content.time = cycle.record(
-            answers, leaving: leaving, waiting: crew.waiting,
-            finished: Set(crew.reports.filter { $0.value.isFinished }.map(\.key)),
-            hasPartials: !formed.content.partials.isEmpty, time, now: now)
-        let told = Set(formed.time?.reports.map(\.lane) ?? [])
+        let record = cycle.form(spoken, leaving: leaving, log: time, now: now)
+        // Where partials end must be told with them.
+        if record.isWorthACommit || record.snapshot != nil || !formed.content.partials.isEmpty { formed.content.time = record }
+        let told = Set(record.reports.map(\.lane))
         for answer in answers {
             add(answer.sealed, isTold: told.contains(answer.sealed.lane), leaving, time, to: &formed)
         }
@@ -53,8 +57,11 @@ extension GroupCommitter {
         if formed.content.units.isEmpty {
             guard formed.time != nil else { return nil }
             // The transaction must name a position, so that a group that has moved on refuses it (S23).
-            guard let lane = answers.first?.sealed else { return nil }
-            add(lane, isTold: true, leaving, time, to: &formed)
+            guard var head = units.values.filter({ $0.standing == .running }).compactMap(\.head).min(by: { $0.lane < $1.lane })
+            else { return nil }
+            head.sequence += 1
+            head.at = formed.content.at
+            formed.content.units.append(UnitCommit(head: head, changes: StateLog(), owed: units[head.lane]?.owed ?? []))
         }
         return formed
     }
@@ -84,7 +91,7 @@ extension GroupCommitter {
         }
         let willEnd = isClosed && !isEnded
         isEnded = isEnded || isClosed
-        guard isTold || willEnd || !emitted.isEmpty || cycle.isChanged(sealed) else { return }
+        guard isTold || willEnd || !emitted.isEmpty || isChanged(sealed, unit) else { return }
         let head = UnitHead(
             lane: sealed.lane, partition: sealed.partition, sequence: (unit.head?.sequence ?? 0) + 1, at: formed.content.at,
             books: sealed.books, watermark: sealed.watermark, newestEventTime: sealed.newestEventTime,
@@ -103,6 +110,12 @@ extension GroupCommitter {
         emit(emitted, of: &commit, to: &formed)
         formed.sealed.append(sealed)
         formed.content.units.append(commit)
+    }
+
+    /// Whether something happened to the lane that a commit must tell, whatever the log of time is told.
+    private func isChanged(_ sealed: SealedLane, _ unit: GroupUnit) -> Bool {
+        !sealed.changes.isEmpty || !sealed.partials.isEmpty || !sealed.late.isEmpty || !sealed.deadLetters.isEmpty
+            || unit.head?.nextOffset != sealed.nextOffset || unit.head?.books.redelivered != sealed.books.redelivered
     }
 
     // MARK: Merge lanes
@@ -153,7 +166,7 @@ extension GroupCommitter {
 
     /// Idle lanes whose turn it is.
     func grant() {
-        for (lane, floor) in cycle.grants(replica.time) { crew.grant(lane, floor) }
+        for (lane, floor) in cycle.turns(replica.time) { crew.grant(lane, floor) }
     }
 
     /// Sends what the last commit owes (S21). What can't be sent stays owed.

@@ -34,7 +34,7 @@ extension GroupCommitter {
             } catch {
                 // Whoever is next restores what is committed; here it is known no more.
                 identity = nil
-                dropAll()
+                startOver()
                 if !error.isTransient, error.exit != .fenced { throw error }
                 parts.onEvent(.startedOver(error))
                 try renewProducer()
@@ -53,6 +53,13 @@ extension GroupCommitter {
         for lane in units.keys.sorted() { forget(lane) }
     }
 
+    /// After a commit of unknown end: memory goes, and so does what was said of time, which may never have been heard.
+    func startOver() {
+        dropAll()
+        replica.restart()
+        cycle = GroupCycle(plan: plan, writer: replica.writer)
+    }
+
     private func forget(_ lane: LaneNumber) {
         guard let unit = units.removeValue(forKey: lane) else { return }
         if layout.isMerge(lane) {
@@ -67,7 +74,7 @@ extension GroupCommitter {
             mergeReports[lane] = nil
         } else {
             crew.remove(lane)
-            cycle.remove(lane)
+            cycle.remove(lane: lane)
         }
         parts.source.release(unit.partition)
     }
@@ -181,7 +188,7 @@ extension GroupCommitter {
             hurry: { [weak self] in self?.hurry() })
         units[lane]?.keyed = keyed.isEmpty ? nil : keyed
         crew.add(worker)
-        cycle.add(lane, head: head)
+        cycle.add(lane: lane, isIdle: head?.isIdle ?? false)
         if readBefore[lane] == nil { readBefore[lane] = head?.books.read ?? 0 }
         let start = Mutant.offsetBeforeWork.isOn ? offset + Int64(RuntimeLimits.batch) : offset
         worker.run { $0.open(at: start) }

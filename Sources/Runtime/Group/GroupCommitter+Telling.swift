@@ -17,7 +17,7 @@ extension GroupCommitter {
         let measured = isMeasured ? try store.measurements() : nil
         let state = replica.time.state
         let time = CombinedTime(
-            watermark: replica.time.isExact ? state.combined : nil, idle: cycle.idle,
+            watermark: replica.time.isExact ? state.combined : nil, idle: Set(crew.lanes.keys.filter(cycle.isIdle)),
             ended: replica.time.isExact && state.isAllClosed)
         let commit = formed.map { formed in
             Commit(

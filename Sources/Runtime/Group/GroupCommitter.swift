@@ -77,7 +77,7 @@ final class GroupCommitter: @unchecked Sendable {
         crew = LaneCrew(source: parts.source, idleAfter: parts.plan.eventTime.idleAfter, clock: parts.clock)
         replica = TimeReplica(log: parts.restores.log, queries: parts.restores.queries, layout: parts.layout)
         rows = GroupRows(plan: parts.plan, layout: parts.layout)
-        cycle = GroupCycle(plan: parts.plan, layout: parts.layout)
+        cycle = GroupCycle(plan: parts.plan, writer: replica.writer)
         producer = try parts.makeProducer()
         mailbox = GroupMailbox(ring: { [weak self] in self?.hurry() })
     }
@@ -147,7 +147,7 @@ final class GroupCommitter: @unchecked Sendable {
         parts.board.set(state: .waiting(fault))
         producer.close(within: RuntimeLimits.closeLimit)
         let owned = units.keys.sorted()
-        dropAll()
+        startOver()
         if isStopping.load(ordering: .acquiring) { return }
         var last = fault
         while !isStopping.load(ordering: .acquiring) {
@@ -204,7 +204,6 @@ final class GroupCommitter: @unchecked Sendable {
             // Behind the last record stands the mark of the transaction.
             if let end = ends[lane] { units[lane]?.changelogEnd = end.offset + 2 }
         }
-        cycle.committed(formed.content.units.map(\.head), formed.time)
         try settleOwed()
     }
 

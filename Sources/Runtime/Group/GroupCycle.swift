@@ -1,167 +1,156 @@
-import Model
-import Pipeline
+public import Model
+public import Pipeline
 
-/// Decides what an instance of a group says in a commit to the log of time, and what it asks of its lanes before (S5, S6). A value
-/// that decides: it is told the time, and what was read of the log. What it said counts once it is durable; after a commit that
-/// failed it is thrown away with the rest of memory.
-struct GroupCycle {
+/// Decides what one instance of a group says of time in a commit, and which of its lanes may speak: what `CommitCycle` is where
+/// one process has everything. A value that decides; who drives it hands in the time and does the work. After a commit that
+/// failed, or of which nobody knows, it is thrown away with all else that is in memory.
+///
+/// One commit: `request` → seal the lanes → `candidates` → ask them to leave → `form` → produce, with the record's `ends` filled
+/// in → commit. Between commits: `turns`, whenever the log was read.
+public struct GroupCycle {
+    /// An input lane's answer to a seal.
+    public struct Answer: Sendable {
+        public var lane: CommitCycle.LaneAnswer
+        /// It is idle and a record waits.
+        public var wantsTurn: Bool
+        /// It has read all that a bounded run asks for.
+        public var isFinished: Bool
+        public init(lane: CommitCycle.LaneAnswer, wantsTurn: Bool, isFinished: Bool) {
+            self.lane = lane
+            self.wantsTurn = wantsTurn
+            self.isFinished = isFinished
+        }
+    }
+
     private struct Owned {
         var isIdle: Bool
-        /// What the log was told last by us; nil: nothing yet.
-        var told: TimeRecord.Report?
-        /// Its bounded input was over, and everything shipped, when it came here.
-        var wasEnded: Bool
-        var nextOffset: Int64?
-        var redelivered: Int64
-        /// The record that asks for a turn, until the turn is over.
-        var asked: Int64?
-        var isGranted = false
+        /// It was let take records and has not been sealed since.
+        var isInTurn = false
+        /// What was said of it last, and in which record; nil: this owner has said nothing yet.
+        var said: TimeRecord.Report?
+        var number: Int64 = 0
     }
 
-    private let plan: Plan
-    private let layout: GroupLayout
-    private let writer = UInt64.random(in: 1 ... .max)
+    private let idleAfter: TimeSpan
+    private let writer: UInt64
+    private var early: EarlyRows
+    private var lanes: [LaneNumber: Owned] = [:]
     private var number: Int64 = 0
-    private var owned: [LaneNumber: Owned] = [:]
-    private var nextEarly: [MonotonicTime?]
+    private var isClosing = false
+    /// Since when all lanes are idle, and the event time that the combined watermark moves on from.
     private var allIdle: (since: MonotonicTime, from: EventTime)?
-    private var silences: [LaneNumber: (since: MonotonicTime, isFullyRead: Bool)] = [:]
+    /// The last record that moved time by silence: the next one waits until it was heard.
+    private var advanced: Int64 = 0
 
-    init(plan: Plan, layout: GroupLayout) {
-        self.plan = plan
-        self.layout = layout
-        nextEarly = Array(repeating: nil, count: plan.aggregates.count)
+    /// `writer`: drawn at random for this value alone.
+    public init(plan: Plan, writer: UInt64) {
+        idleAfter = plan.eventTime.idleAfter
+        early = EarlyRows(plan)
+        self.writer = writer
     }
 
-    mutating func add(_ lane: LaneNumber, head: UnitHead?) {
-        owned[lane] = Owned(
-            isIdle: head?.isIdle ?? false, told: nil, wasEnded: head?.isEnded ?? false, nextOffset: head?.nextOffset,
-            redelivered: head?.books.redelivered ?? 0)
+    // MARK: Ownership
+
+    /// An input lane that this instance owns from now on, restored; `isIdle` as its head says. Its first seal is told in any case:
+    /// that ends a turn which its last owner may have asked for.
+    public mutating func add(lane: LaneNumber, isIdle: Bool) { lanes[lane] = Owned(isIdle: isIdle) }
+
+    public mutating func remove(lane: LaneNumber) { lanes[lane] = nil }
+
+    /// For the lane's head: it does not hold the combined watermark back.
+    public func isIdle(_ lane: LaneNumber) -> Bool { lanes[lane]?.isIdle ?? false }
+
+    // MARK: One commit
+
+    /// What lanes are asked for. The floor is for those that are idle.
+    public mutating func request(_ log: TimeLog, now: MonotonicTime) -> SealRequest {
+        isClosing = log.isExact && log.state.isEnded
+        return SealRequest(due: early.due(now), floor: log.isExact ? log.state.combined : nil, closesAll: isClosing)
     }
 
-    mutating func remove(_ lane: LaneNumber) {
-        owned[lane] = nil
-        silences[lane] = nil
-    }
-
-    func isIdle(_ lane: LaneNumber) -> Bool { owned[lane]?.isIdle ?? false }
-    var idle: Set<LaneNumber> { Set(owned.filter(\.value.isIdle).keys) }
-
-    // MARK: Before the lanes are sealed
-
-    /// Which outputs show early rows in the commit that begins now (S15): asked once a commit.
-    mutating func dueOutputs(now: MonotonicTime) -> [Bool] {
-        plan.aggregates.indices.map { index in
-            switch plan.aggregates[index].emit {
-            case .everyCommit: return true
-            case .every(let pace):
-                if let next = nextEarly[index], now < next { return false }
-                nextEarly[index] = now + pace
-                return true
-            case .final, .onTime: return false
-            }
-        }
-    }
-
-    /// An idle lane's windows close by the combined watermark; after the end of all everything closes.
-    func request(_ due: [Bool], _ time: TimeLog) -> SealRequest {
-        SealRequest(
-            due: due, floor: time.isExact ? time.state.combined : nil, closesAll: time.isExact && time.state.isEnded)
-    }
-
-    /// Lanes that have been silent long enough to be left out, each to be asked whether it still is.
-    func candidates(_ answers: [CommitCycle.LaneAnswer], _ time: TimeLog, now: MonotonicTime) -> [LaneNumber] {
-        guard time.isExact, !time.state.isEnded else { return [] }
+    /// Lanes that have been silent long enough, fully read, to be left out (S6), in ascending order.
+    public func candidates(_ answers: [Answer], now: MonotonicTime) -> [LaneNumber] {
+        if isClosing { return [] }
         return answers.filter { answer in
-            !isIdle(answer.sealed.lane) && answer.isFullyRead && !answer.spoke
-                && now - answer.silentSince >= plan.eventTime.idleAfter
-        }.map(\.sealed.lane)
+            guard let own = lanes[answer.lane.sealed.lane] else { return false }
+            return !own.isIdle && answer.lane.isFullyRead && now - answer.lane.silentSince >= idleAfter && !answer.isFinished
+        }.map(\.lane.sealed.lane).sorted()
     }
 
-    // MARK: The commit
-
-    /// Whether something happened to the lane that a commit must tell, whatever the log of time is told.
-    func isChanged(_ sealed: SealedLane) -> Bool {
-        guard let known = owned[sealed.lane] else { return false }
-        return !sealed.changes.isEmpty || !sealed.partials.isEmpty || !sealed.late.isEmpty || !sealed.deadLetters.isEmpty
-            || known.nextOffset != sealed.nextOffset || known.redelivered != sealed.books.redelivered
-    }
-
-    /// What the log is to be told of this commit; nil: nothing. `waiting`: idle lanes with a record that waits. `finished`: lanes
-    /// that have read all they were asked to. `hasPartials`: where they end must be told.
-    mutating func record(
-        _ answers: [CommitCycle.LaneAnswer], leaving: [LaneNumber], waiting: [LaneNumber], finished: Set<LaneNumber>,
-        hasPartials: Bool, _ time: TimeLog, now: MonotonicTime
-    ) -> TimeRecord? {
-        var record = TimeRecord(writer: writer, number: number + 1, read: time.position)
-        let isEnded = time.isExact && time.state.isEnded
-        for answer in answers {
-            let lane = answer.sealed.lane
-            guard var mine = owned[lane] else { continue }
-            if answer.spoke { mine.isIdle = false }
-            if leaving.contains(lane) { mine.isIdle = true }
-            var standing: TimeRecord.Report.Standing = mine.isIdle ? .idle : .active
-            // A turn ends with the seal that follows it: the lane spoke, or it stays idle.
-            let endsTurn = mine.isGranted
-            if endsTurn {
-                mine.isGranted = false
-                mine.asked = nil
-            } else if mine.isIdle, mine.asked == nil, waiting.contains(lane), time.isExact, !isEnded {
-                standing = .wants
-                mine.asked = record.number
-            } else if mine.asked != nil {
-                // It waits for its turn; to say anything now would end it.
-                owned[lane] = mine
-                continue
-            }
-            let report = TimeRecord.Report(
-                lane: lane, standing: standing, watermark: answer.sealed.watermark,
-                newestEventTime: answer.sealed.newestEventTime, largestClose: answer.sealed.largestClose,
-                hold: mine.isIdle ? answer.sealed.hold : nil, isFinished: finished.contains(lane) || mine.wasEnded,
-                isClosed: isEnded || mine.wasEnded)
-            if report != mine.told || endsTurn { record.reports.append(report) }
-            owned[lane] = mine
-        }
-        record.advance = advance(time, now: now, isQuiet: record.reports.allSatisfy { $0.standing == .idle })
-        let ownsFirst = owned[0] != nil
-        if time.wantsSnapshot(isFirst: ownsFirst), !owned.isEmpty { record.snapshot = time.state }
-        guard !record.reports.isEmpty || hasPartials || record.advance != nil || record.snapshot != nil else { return nil }
+    /// What this commit says. `leaving`: those of the candidates that confirmed that they take nothing from now on. The record is
+    /// worth a commit by itself only where `TimeRecord.isWorthACommit`. Lanes that did not answer are not spoken of.
+    public mutating func form(_ answers: [Answer], leaving: [LaneNumber], log: TimeLog, now: MonotonicTime) -> TimeRecord {
         number += 1
+        var record = TimeRecord(writer: writer, number: number, read: log.position)
+        for answer in answers.sorted(by: { $0.lane.sealed.lane < $1.lane.sealed.lane }) {
+            let lane = answer.lane.sealed.lane
+            guard var own = lanes[lane] else { continue }
+            let hadTurn = own.isInTurn
+            own.isInTurn = false
+            if answer.lane.spoke { own.isIdle = false }
+            if leaving.contains(lane) { own.isIdle = true }
+            let report = report(answer, isIdle: own.isIdle)
+            if hadTurn || report != own.said {
+                record.reports.append(report)
+                own.said = report
+                own.number = number
+            }
+            lanes[lane] = own
+        }
+        if let target = silence(log, now) {
+            record.advance = target
+            advanced = number
+        }
+        if log.wantsSnapshot(isFirst: lanes[0] != nil) { record.snapshot = log.state }
         return record
     }
 
-    /// The commit is durable.
-    mutating func committed(_ heads: [UnitHead], _ record: TimeRecord?) {
-        for head in heads {
-            owned[head.lane]?.nextOffset = head.nextOffset
-            owned[head.lane]?.redelivered = head.books.redelivered
-        }
-        for report in record?.reports ?? [] { owned[report.lane]?.told = report }
+    private func report(_ answer: Answer, isIdle: Bool) -> TimeRecord.Report {
+        let sealed = answer.lane.sealed
+        return TimeRecord.Report(
+            lane: sealed.lane, standing: !isIdle ? .active : answer.wantsTurn ? .wants : .idle, watermark: sealed.watermark,
+            newestEventTime: sealed.newestEventTime, largestClose: sealed.largestClose, hold: isIdle ? sealed.hold : nil,
+            isFinished: answer.isFinished, isClosed: isClosing)
     }
 
-    /// Lanes that asked and whose turn it is now, with the watermark that they are raised to first.
-    mutating func grants(_ time: TimeLog) -> [(lane: LaneNumber, floor: EventTime?)] {
-        guard time.isExact else { return [] }
-        var found: [(lane: LaneNumber, floor: EventTime?)] = []
-        for (lane, mine) in owned where mine.asked != nil && !mine.isGranted {
-            guard case .turn(let turn) = time.state.lanes[Int(lane)].standing, turn.writer == writer, turn.number == mine.asked
+    // MARK: Turns
+
+    /// Lanes that may take records from now on, each raised to its floor first (S6). A turn counts only if the last record in
+    /// which this instance spoke of the lane asked for it: whatever the log showed before is over.
+    public mutating func turns(_ log: TimeLog) -> [(lane: LaneNumber, floor: EventTime?)] {
+        guard log.isExact else { return [] }
+        var begun: [(lane: LaneNumber, floor: EventTime?)] = []
+        for (lane, own) in lanes where own.isIdle && !own.isInTurn {
+            guard case .turn(let turn) = log.state.lanes[Int(lane)].standing, turn.writer == writer, turn.number == own.number
             else { continue }
-            owned[lane]?.isGranted = true
-            found.append((lane, turn.floor))
+            lanes[lane]!.isInTurn = true
+            begun.append((lane, turn.floor))
         }
-        return found
+        return begun.sorted { $0.lane < $1.lane }
     }
 
-    /// All lanes are idle: silence moves the combined watermark, told by the owner of the first lane (S6).
-    private mutating func advance(_ time: TimeLog, now: MonotonicTime, isQuiet: Bool) -> EventTime? {
-        guard time.isExact, owned[0] != nil, isQuiet, time.state.isAllIdle, let newest = time.state.newestEventTime else {
+    // MARK: Silence
+
+    /// Where the silence of all lanes moves the combined watermark (S6): said by the owner of lane 0, by what it measured
+    /// itself.
+    private mutating func silence(_ log: TimeLog, _ now: MonotonicTime) -> EventTime? {
+        let state = log.state
+        guard log.isExact, lanes[0] != nil, !state.isEnded, !state.lanes.contains(where: { $0.standing == .active }) else {
             allIdle = nil
             return nil
         }
-        let state = time.state
-        if allIdle == nil { allIdle = (now, max(newest, state.combined ?? newest)) }
-        guard let allIdle, let cap = state.largestClose else { return nil }
+        guard state.isAllIdle else { return nil }
+        if allIdle == nil {
+            guard let newest = state.newestEventTime else { return nil }
+            allIdle = (now, max(newest, state.combined ?? newest))
+        }
+        guard let allIdle, let cap = state.largestClose, log.heard >= advanced else { return nil }
         let target = min(allIdle.from + (now - allIdle.since), cap)
         return state.combined.map { target > $0 } ?? true ? target : nil
     }
+}
+
+extension TimeRecord {
+    /// It changes what others know.
+    public var isWorthACommit: Bool { !reports.isEmpty || advance != nil }
 }

@@ -13,12 +13,14 @@ final class TimeReplica {
     private var begin: Int64 = 0
     private var end: Int64 = 0
     private(set) var time: TimeLog
+    /// Under which this instance's own records are known again.
+    private(set) var writer = UInt64.random(in: 1 ... .max)
 
     init(log: KafkaLog, queries: KafkaQueries, layout: GroupLayout) {
         self.log = log
         self.queries = queries
         self.layout = layout
-        time = TimeLog(lanes: layout.inputs.count, mergeLanes: layout.mergeLanes, start: 0)
+        time = TimeLog(lanes: layout.inputs.count, mergeLanes: layout.mergeLanes, start: 0, writer: writer)
     }
 
     /// Takes what has come and hands the state after each record to `note`, once it is exact. Never waits for more.
@@ -44,6 +46,13 @@ final class TimeReplica {
         if !time.isExact, reader.position >= end { try reopen() }
     }
 
+    /// Reads anew, as another writer.
+    func restart() {
+        close()
+        writer = UInt64.random(in: 1 ... .max)
+        time = TimeLog(lanes: layout.inputs.count, mergeLanes: layout.mergeLanes, start: 1, writer: writer)
+    }
+
     func close() {
         reader?.close()
         reader = nil
@@ -54,7 +63,7 @@ final class TimeReplica {
         begin = range?.lowerBound ?? 0
         end = range?.upperBound ?? 0
         let start = TimeLog.start(begin: begin, end: end, attempt: attempt)
-        time = TimeLog(lanes: layout.inputs.count, mergeLanes: layout.mergeLanes, start: start)
+        time = TimeLog(lanes: layout.inputs.count, mergeLanes: layout.mergeLanes, start: start, writer: writer)
         reader = try log.reader(of: layout.watermarks, from: start)
     }
 
