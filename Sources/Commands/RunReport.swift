@@ -10,6 +10,14 @@ struct RunReport: Equatable, Sendable {
     var use: ResourceUse
     /// Names of the outputs, as `Books.lateRefusals` counts them.
     var outputs: [String]
+    /// Names of the places where expressions can meet an error, as `Books.expressionErrors` counts them.
+    var expressionPlaces: [String] = []
+
+    /// In this process; a place without errors is 0.
+    private var expressionErrors: [(place: String, errors: Int64)] {
+        let counts = summary.books.expressionErrors
+        return expressionPlaces.enumerated().map { ($1, $0 < counts.count ? counts[$0] : 0) }
+    }
 
     var rate: Double { elapsed.milliseconds > 0 ? Double(summary.read) * 1_000 / Double(elapsed.milliseconds) : 0 }
 
@@ -35,6 +43,11 @@ struct RunReport: Equatable, Sendable {
         ].filter { $0.1 > 0 }
         if !beside.isEmpty {
             text += "          beside: \(beside.map { "\($0.0) \(NumberText.grouped($0.1))" }.joined(separator: ", "))\n"
+        }
+        let errors = expressionErrors.filter { $0.errors > 0 }
+        if !errors.isEmpty {
+            let told = errors.map { "\($0.place) \(NumberText.grouped($0.errors))" }.joined(separator: ", ")
+            text += "          expression errors, counted as null: \(told)\n"
         }
         text += "  cpu     \(NumberText.oneDecimal(use.cpuSeconds)) s, peak memory \(NumberText.bytes(use.peakMemory))\n"
         for (partition, fault) in stopped {
@@ -67,6 +80,10 @@ struct RunReport: Equatable, Sendable {
         text.member("rows", summary.rows)
         text.key("books")
         books(&text)
+        text.key("expression_errors")
+        text.beginObject()
+        for (place, errors) in expressionErrors { text.member(place, errors) }
+        text.endObject()
         text.member("cpu_seconds", use.cpuSeconds)
         text.member("peak_memory_bytes", use.peakMemory.bytes)
         text.key("turn_ms")

@@ -54,6 +54,6 @@ final class ServedTopology: Sendable {
         return RunReport(
             topology: plan.name, summary: summary, elapsed: clock.monotonic() - start,
             use: ResourceUse(cpuSeconds: use.cpuSeconds - before.cpuSeconds, peakMemory: use.peakMemory),
-            outputs: plan.aggregates.map(\.name))
+            outputs: plan.aggregates.map(\.name), expressionPlaces: ExpressionPlaces(plan).names)
     }
 }

@@ -161,7 +161,8 @@ extension StatusPage {
           byID("legend").replaceChildren(...outcomes.map(o =>
             make("li", "", make("i", o), o, make("b", "", count(b[o])), make("span", "quiet", " " + share(b[o], b.read)))));
           const beside = [["redelivered", b.redelivered], ["unidentified", b.unidentified], ["partly late", b.partly_late],
-            ["duplicate observed", b.duplicate_observed]].filter(p => p[1] > 0);
+            ["duplicate observed", b.duplicate_observed],
+            ...s.expression_errors.map(e => ["expression errors in " + e.place, e.errors])].filter(p => p[1] > 0);
           byID("beside").textContent = beside.length ? "beside: " + beside.map(p => p[0] + " " + count(p[1])).join(" · ") : "";
           const reasons = Object.entries(b.rejected_by_reason).filter(p => p[1] > 0);
           table("dead", reasons.length ? reasons.map(p => [p[0], count(p[1]), share(p[1], b.read) + " of read"]) : [["none", "", ""]]);

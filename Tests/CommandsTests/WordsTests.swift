@@ -16,13 +16,15 @@ private func report() -> RunReport {
     books.rejectedByReason[Int(RejectReason.undecodable.rawValue)] = 7
     books.partlyLate = 12
     books.lateRefusals = [512]
+    books.expressionErrors = [0, 1_500]
     let fault = Fault("offset_out_of_range", "The next offset is gone.", place: "t/1@7", next: "Choose.", exit: .choiceNeeded)
     let summary = RunSummary(
         books: books, read: 1_000_000, commits: 1, rows: 6_731, stopped: [PartitionID(topic: "t", number: 1): fault],
         turnMedian: 1, turnWorst: 20)
     return RunReport(
         topology: "usage", summary: summary, elapsed: .milliseconds(2_500),
-        use: ResourceUse(cpuSeconds: 1.26, peakMemory: .mebibytes(200)), outputs: ["clicks"])
+        use: ResourceUse(cpuSeconds: 1.26, peakMemory: .mebibytes(200)), outputs: ["clicks"],
+        expressionPlaces: ["field kb", "clicks.ratio", "filter"])
 }
 
 @Test func aRunIsSummedUpInWordsAndAsJSON() {
