@@ -99,7 +99,7 @@ enum TestReport {
             if errors > 0 {
                 let words = tested.problems.map { $0.text() }.joined(separator: "\n")
                 text += "    <testcase name=\"reading\" classname=\"\(xml(tested.file))\">"
-                text += "<error message=\"the file can't be run\">\(xml(words))</error></testcase>\n"
+                text += "<error message=\"the file can't be run\">\(xml(words, isAttribute: false))</error></testcase>\n"
             }
             for (result, time) in tested.results {
                 let thousandths = String(time.milliseconds % 1_000 + 1_000).dropFirst()
@@ -107,7 +107,7 @@ enum TestReport {
                 text += "time=\"\(time.milliseconds / 1_000).\(thousandths)\""
                 if let failure = result.failure {
                     text += "><failure message=\"step \(failure.step), \(xml(failure.file)):\(failure.line)\">"
-                    text += "\(xml(self.text(failure, hasColour: false)))</failure></testcase>\n"
+                    text += "\(xml(self.text(failure, hasColour: false), isAttribute: false))</failure></testcase>\n"
                 } else {
                     text += result.isOK ? "/>\n" : "><failure message=\"nothing was expected\"/></testcase>\n"
                 }
@@ -196,7 +196,8 @@ enum TestReport {
         hasColour ? "\u{1B}[\(colour)m\(text)\u{1B}[0m" : text
     }
 
-    private static func xml(_ text: String) -> String {
+    /// Text or an attribute's value as XML 1.0 has it: what would be read back otherwise stands as a reference.
+    private static func xml(_ text: String, isAttribute: Bool = true) -> String {
         var result = ""
         for scalar in text.unicodeScalars {
             switch scalar {
@@ -204,7 +205,8 @@ enum TestReport {
             case "<": result += "&lt;"
             case ">": result += "&gt;"
             case "\"": result += "&quot;"
-            case "\n": result += "\n"
+            case "\r": result += "&#13;"
+            case "\n", "\t": result += isAttribute ? "&#\(scalar.value);" : String(scalar)
             // XML 1.0 has no way to write the other control characters.
             default:
                 result.unicodeScalars.append(

@@ -78,3 +78,41 @@ func aTopicIsSampledWithoutAGroupAndDraftedFromItsNewestRecords() throws {
         "init", "--from-topic", topic + "x", "--bootstrap", cluster.bootstrap, "--name", "m", "--out", folder.path + "/m")
     #expect(missing.exit == 4 && missing.error.contains("topic_missing"), "\(missing.error)")
 }
+
+/// What a broker wants stands in the files of `--with`, and nothing of it in what is written.
+@Test(.enabled(if: KafkaCluster.canStart, Comment(rawValue: KafkaCluster.reason)))
+func aTopicIsSampledThroughTLSWithALogin() throws {
+    let cluster = try KafkaCluster.exclusive(secure: true)
+    defer { cluster.stop() }
+    let bootstrap = try #require(cluster.secureBootstrap)
+    let tls = try #require(cluster.directory) + "/tls"
+    let topic = try cluster.createTopic("guarded", partitions: 2)
+    try cluster.produce(
+        to: topic,
+        (0..<60).map { i in
+            let time = 1_767_225_600_000 + Int64(i) * 1_000
+            return (Int32(i % 2), #"{"event_id":"e\#(i)","ts":\#(time)}"#, time)
+        })
+    let folder = try Folder()
+    let secret = try folder.file("secret", "admin-secret\n")
+    let wrong = try folder.file("wrong", "admin-guess\n")
+    let app = try folder.file("app", "app-secret")
+    let place = try folder.file("tls.yaml", "kafka: {bootstrap: \"\(bootstrap)\", tls: {ca: \(tls)/ca.pem}}\n")
+    func drafted(_ user: String, _ password: String) throws -> (said: Said, text: String) {
+        let login = try folder.file(
+            "login.yaml", "kafka: {sasl: {mechanism: plain, user: \(user), password: \"${file:\(password)}\"}}\n")
+        let out = "\(folder.path)/\(user)"
+        let words = ["init", "--from-topic", topic, "--with", place, "--with", login, "--name", "t", "--out", out]
+        return (said(words), read("\(out)/t.yaml") + read("\(out)/t.test.yaml") + read("\(out)/docker-compose.yml"))
+    }
+    for (user, password, code) in [("admin", wrong, "login_refused"), ("app", app, "topic_forbidden")] {
+        let draft = try drafted(user, password)
+        #expect(draft.said.exit == 4 && draft.said.error.contains(code) && draft.text.isEmpty, "\(user) \(draft.said)")
+        #expect(!draft.said.error.contains("guess") && !draft.said.error.contains("app-secret"), "\(draft.said.error)")
+    }
+    let draft = try drafted("admin", secret)
+    #expect(draft.said.exit == 0 && draft.said.out.contains("looked at: 60 records"), "\(draft.said)")
+    #expect(draft.said.out.contains("--with \(place) --with "), "\(draft.said.out)")
+    #expect(draft.text.contains("${KAFKA_BOOTSTRAP:-\(bootstrap)}"), "\(draft.text)")
+    #expect(!draft.text.contains("secret") && !draft.text.contains("sasl") && !draft.text.contains("ca.pem"), "\(draft.text)")
+}

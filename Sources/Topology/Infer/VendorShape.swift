@@ -97,7 +97,7 @@ public struct VendorShape: Sendable {
             Field(name: "user_ipaddress", type: "string", role: .personal),
         ], zone: "UTC", horizon: 7 * day,
         notes: [
-            "Snowplow: event_id and a fingerprint of the payload; across batches for 180 days. A week holds nearly all.",
+            "Snowplow: event_id and a fingerprint of the payload, within a batch and for 180 days across batches. A week here.",
             "Bots and content filters reuse event_ids for other events: those are dropped here and kept there.",
         ])
 
@@ -112,6 +112,7 @@ public struct VendorShape: Sendable {
         ], horizon: day, key: ["token", "distinct_id", "event", "ts"],
         notes: [
             "PostHog's own job keys by token, distinct_id, event and time: some SDKs give each retry a fresh uuid.",
+            "It remembers what its disks hold and states no horizon. A day here.",
             "Old browser SDKs gave each retry a new time as well; such copies pass.",
         ])
 
