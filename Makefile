@@ -67,7 +67,7 @@ counts: setup ## instructions, allocations, retains and locks per event, gated: 
 	.build/release/weir-bench counts
 
 .PHONY: chaos
-chaos: build ## kill -9 at random moments of the reference workload; tables and books must be exact
+chaos: build ## kill -9, pauses, broker faults, crash points, deliberate mistakes; rows and books must be exact: make chaos [ARGS=…]
 	@test -x scripts/chaos.sh || $(call absent,the chaos run)
 	scripts/chaos.sh $(ARGS)
 

@@ -5,7 +5,7 @@ import Testkit
 
 private let why: Comment = .init(rawValue: KafkaCluster.reason)
 
-/// What must hold whatever dies, against a real broker. The short form is part of every test run; the table runs where
+/// What must hold whatever dies, against a real broker. The short form is part of every test run; the tables run where
 /// `WEIR_CHAOS` is set (`make chaos`).
 @Suite(.serialized)
 struct ScenarioTests {
@@ -13,15 +13,47 @@ struct ScenarioTests {
     func rowsAndBooksAreExactAfterAFewKills(scenario: Scenario) throws {
         let cluster = try KafkaCluster.shared()
         let figures = Run.run(scenario, on: cluster)
-        #expect(figures.problems == [], "seed \(figures.seed)")
+        Chaos.note(figures)
+        #expect(figures.problems.prefix(10) == [], "seed \(figures.seed)")
         #expect(figures.kills > 0)
     }
 
     @Test(.enabled(if: Chaos.isOn), arguments: Scenarios.chosen(Scenarios.long))
-    func rowsAndBooksAreExact(scenario: Scenario) throws {
-        let figures = Run.run(scenario, on: try Chaos.cluster())
-        Chaos.note(figures)
-        #expect(figures.problems == [], "seed \(figures.seed)")
+    func rowsAndBooksAreExact(scenario: Scenario) throws { try Chaos.expectExact(scenario) }
+
+    @Test(.enabled(if: Chaos.isOn), arguments: Scenarios.chosen(CrashMatrix.rows))
+    func aDeathAtAnyPointChangesNothing(scenario: Scenario) throws { try Chaos.expectExact(scenario) }
+
+    @Test(.enabled(if: Chaos.isOn), arguments: Scenarios.chosen(MutantTable.scenarios))
+    func whatMustCatchMutantsIsExactWithoutThem(scenario: Scenario) throws { try Chaos.expectExact(scenario) }
+
+    @Test(.enabled(if: Chaos.isOn), arguments: Mutant.allCases.filter(Chaos.isChosen))
+    func everyMutantIsCaught(mutant: Mutant) throws {
+        guard let row = MutantTable.rows.first(where: { $0.mutant == mutant }) else {
+            #expect(MutantTable.elsewhere[mutant] != nil, "nothing is said to catch \(mutant.rawValue)")
+            return
+        }
+        var scenario = row.scenario
+        scenario.variables["WEIR_MUTANT"] = mutant.rawValue
+        var figures = Run.run(scenario, on: try Chaos.cluster())
+        figures.name = mutant.rawValue
+        Chaos.note(figures, isMutant: true)
+        #expect(figures.problems.count > 0, "\(mutant.rawValue) passed \(scenario.name), seed \(figures.seed)")
+    }
+
+    @Test func everyPointAndEveryMutantHasItsPlace() {
+        let hit = CrashMatrix.rows.flatMap { $0.orders.values.flatMap { $0 } }.compactMap { $0.variables["WEIR_CRASH_AT"] }
+        for point in FaultPoint.allCases {
+            #expect(hit.contains { $0 == point.rawValue || $0.hasPrefix("\(point.rawValue):") }, "\(point.rawValue) is never hit")
+        }
+        for mutant in Mutant.allCases {
+            let places = MutantTable.rows.count { $0.mutant == mutant } + (MutantTable.elsewhere[mutant] == nil ? 0 : 1)
+            #expect(places == 1, "\(mutant.rawValue)")
+        }
+        let names = (Scenarios.short + Scenarios.long + CrashMatrix.rows + MutantTable.scenarios).map(\.name)
+        #expect(Set(names).count == names.count)
+        #expect(Scenarios.long.count >= 20)
+        #expect(Scenarios.long.allSatisfy { (60...90).contains($0.seconds) })
     }
 }
 
@@ -41,9 +73,18 @@ enum Chaos {
         }
     }
 
+    static func isChosen(_ mutant: Mutant) -> Bool { variable("WEIR_CHAOS_ONLY").map { mutant.rawValue.contains($0) } ?? true }
+
+    static func expectExact(_ scenario: Scenario) throws {
+        let figures = Run.run(scenario, on: try cluster())
+        note(figures)
+        #expect(figures.problems.count == 0, "seed \(figures.seed): \(figures.problems.prefix(10).joined(separator: "\n"))")
+    }
+
     /// Into the table that `make chaos` shows in the end.
-    static func note(_ figures: Figures) {
+    static func note(_ figures: Figures, isMutant: Bool = false) {
         guard let path = variable("WEIR_CHAOS_TABLE") else { return }
-        Disk.append(path, "\(figures)\n")
+        let first = figures.problems.first.map { String($0.prefix(150)).split(separator: "\n").first ?? "" } ?? ""
+        Disk.append(path, isMutant ? "mutant \(figures)  \(figures.problems.count) problems: \(first)\n" : "\(figures)\n")
     }
 }

@@ -123,6 +123,36 @@ struct LogReader {
     }
 }
 
+/// A transaction of nobody's with a record in each partition of a topic, open as long as this lives, and then aborted.
+final class OpenTransaction {
+    private let client: Client
+
+    init(bootstrap: String, topic: String, partitions: Int32) throws {
+        client = try Client(
+            RD_KAFKA_PRODUCER, ["bootstrap.servers": bootstrap, "transactional.id": "\(topic)-stranger"])
+        try Self.check(rd_kafka_init_transactions(client.raw, 20_000))
+        try Self.check(rd_kafka_begin_transaction(client.raw))
+        let into: OpaquePointer = rd_kafka_topic_new(client.raw, topic, nil)
+        defer { rd_kafka_topic_destroy(into) }
+        let bytes = Array("stranger".utf8)
+        for partition in 0..<partitions {
+            _ = weir_produce(
+                client.raw, into, partition, 0, bytes, bytes.count, bytes, bytes.count, nil, nil, nil, nil, 0)
+        }
+        rd_kafka_flush(client.raw, 10_000)
+    }
+
+    deinit {
+        if let error = rd_kafka_abort_transaction(client.raw, 20_000) { rd_kafka_error_destroy(error) }
+    }
+
+    private static func check(_ error: OpaquePointer?) throws {
+        guard let error else { return }
+        defer { rd_kafka_error_destroy(error) }
+        throw Client.Broken(what: String(cString: rd_kafka_error_string(error)))
+    }
+}
+
 /// Writes the input while the scenario runs. Whatever happens to brokers, each record arrives once and in order.
 final class Feeder {
     private let client: Client

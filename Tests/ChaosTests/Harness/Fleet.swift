@@ -23,6 +23,7 @@ final class Fleet {
     private let broker = Struck()
     private var rolled = 0
     private var mounts: [Int: SmallDisk] = [:]
+    private var stranger: OpenTransaction?
     private var isEnding = false
     private(set) var figures = Figures()
     /// Who has read the bounded input to its end.
@@ -65,9 +66,7 @@ final class Fleet {
             file,
             scenario.job.yaml(topics, bootstrap: cluster.bootstrap, state: instance.directory, instance: instance.name))
         var variables = scenario.variables
-        if let index = members.firstIndex(where: { $0 === instance }), let order = scenario.orders[index],
-            order.start == instance.starts + 1
-        {
+        if let order = order(of: instance, start: instance.starts + 1) {
             if order.losesState { Disk.remove(instance.directory) }
             variables.merge(order.variables) { $1 }
         }
@@ -77,6 +76,11 @@ final class Fleet {
         try instance.start(
             binary, ["run", file, "--http", "off"] + (isBounded ? ["--until", "end"] : []), environment: variables)
         figures.starts += 1
+    }
+
+    private func order(of instance: Instance, start: Int) -> Scenario.Order? {
+        guard let index = members.firstIndex(where: { $0 === instance }) else { return nil }
+        return scenario.orders[index]?.first { $0.start == start }
     }
 
     func startAll() throws {
@@ -92,6 +96,11 @@ final class Fleet {
             try act()
         }
         for instance in members where !isDone(instance) {
+            if let length = order(of: instance, start: instance.starts)?.resumesAfter, instance.hasStopped {
+                instance.pause()
+                figures.pauses += 1
+                after(length) { instance.resume() }
+            }
             guard let code = instance.end() else { continue }
             if scenario.feeding == .before, isOver(instance, code) { continue }
             ended(instance, code)
@@ -186,6 +195,12 @@ final class Fleet {
             disk.fill()
             figures.pauses += 1
             after(length) { disk.free() }
+        case .holdChangelog(_, let length):
+            guard stranger == nil else { return }
+            stranger = try? OpenTransaction(
+                bootstrap: cluster.bootstrap, topic: topics.changelog,
+                partitions: scenario.job.partitions * (scenario.job.isKeyed ? 1 : 2))
+            after(length) { [self] in stranger = nil }
         }
     }
 
@@ -245,6 +260,7 @@ final class Fleet {
         isEnding = true
         pending = []
         brokerWork.wait()
+        stranger = nil
         for disk in mounts.values { disk.free() }
         for instance in all { instance.resume() }
     }
@@ -310,7 +326,7 @@ extension Scenario.Fault {
     var every: ClosedRange<Int> {
         switch self {
         case .kill(let every, _), .killAll(let every, _), .lose(let every, _), .pause(let every, _), .roll(let every),
-            .guest(let every, _, _), .broker(_, let every, _), .fullDisk(let every, _):
+            .guest(let every, _, _), .broker(_, let every, _), .fullDisk(let every, _), .holdChangelog(let every, _):
             every
         }
     }

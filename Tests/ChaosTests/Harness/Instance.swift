@@ -68,6 +68,13 @@ final class Instance {
         isPaused = process != nil
     }
 
+    /// Whether it has stopped itself.
+    var hasStopped: Bool {
+        guard let process, !isPaused else { return false }
+        let told = String(decoding: Disk.read("/proc/\(process)/stat"), as: UTF8.self)
+        return told.split(separator: ")").last?.split(separator: " ").first == "T"
+    }
+
     func resume() {
         if let process { Glibc.kill(process, SIGCONT) }
         isPaused = false

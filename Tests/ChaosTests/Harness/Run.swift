@@ -57,12 +57,13 @@ enum Run {
         if scenario.feeding == .along { try fleet.end() }
         probe.stop()
         fleet.note { $0.stall = probe.longest }
-        for (index, order) in scenario.orders where order.mustDie {
+        for (index, orders) in scenario.orders {
             let instance = fleet.members[index]
-            if !instance.ownEnds.contains(128 + 9) {
-                fleet.note {
-                    $0.problems.append("\(instance.name) was to end at \(order.variables) and did not: \(instance.words())")
-                }
+            let (wanted, seen) = (orders.count(where: \.mustDie), instance.ownEnds.count { $0 == 128 + 9 })
+            guard seen < wanted else { continue }
+            let what = orders.map { $0.variables.description }.joined(separator: ", ")
+            fleet.note {
+                $0.problems.append("\(instance.name) ended \(seen) times of \(wanted) by \(what): \(instance.words())")
             }
         }
         try fleet.drain()

@@ -20,18 +20,23 @@ struct Scenario: Sendable, CustomTestStringConvertible {
         case broker(Blow, every: ClosedRange<Int>, length: ClosedRange<Int>)
         /// The file system of an instance's state has no room for a while.
         case fullDisk(every: ClosedRange<Int>, length: ClosedRange<Int>)
+        /// A stranger's transaction stays open in every partition of the changelog, and is aborted after a while: nothing behind it is
+        /// stable until then, committed or not.
+        case holdChangelog(every: ClosedRange<Int>, length: ClosedRange<Int>)
     }
 
     enum Blow: Sendable { case kill, pause, restart }
 
-    /// What the start that the environment changes is: an instance's first one, or the one after its directory was emptied.
+    /// What one start of an instance is told by the environment.
     struct Order: Sendable {
         var variables: [String: String]
         /// Which of its starts, from 1.
         var start = 1
         /// The directory is emptied before that start.
         var losesState = false
-        /// The order has to end the process.
+        /// It stops itself, and goes on after so long.
+        var resumesAfter: ClosedRange<Int>?
+        /// Whether this start has to be ended by the order, or the scenario shows nothing.
         var mustDie = false
     }
 
@@ -52,7 +57,7 @@ struct Scenario: Sendable, CustomTestStringConvertible {
     var perSecond: Int64 = 1_000
     var faults: [Fault] = []
     /// By the instance's index.
-    var orders: [Int: Order] = [:]
+    var orders: [Int: [Order]] = [:]
     /// Of every start.
     var variables: [String: String] = [:]
     var feeding = Feeding.along
@@ -87,9 +92,6 @@ struct Figures: Sendable, CustomStringConvertible {
     var stall: Int64 = 0
     var seconds = 0
     var problems: [String] = []
-
-    static let heading =
-        "scenario                        records    rows copies aborted kills pauses brokers starts rebal stall-ms  wall-s ends  result  seed"
 
     var description: String {
         func cell(_ value: String, _ width: Int) -> String { String(repeating: " ", count: max(0, width - value.count)) + value }
