@@ -75,6 +75,19 @@ private func declaredTargets() throws -> [String: Set<String>] {
     holds(.imports, found)
 }
 
+/// What judges a run by computing its answer again must share nothing with what it judges.
+@Test func theVerifierImportsNothing() throws {
+    let files = Repository.here.swift("Tests/ChaosTests/Verifier")
+    #expect(files.count >= 5)
+    var found: [Finding] = []
+    for file in files {
+        for hit in try hits(importLine, in: file.code) where hit.groups[1] != "Testing" {
+            found.append(Finding(path: file.path, line: hit.line, what: "the verifier imports \(hit.groups[1])"))
+        }
+    }
+    holds(.imports, found)
+}
+
 @Test func noSourceImportsFoundation() throws {
     holds(
         .foundation,

@@ -20,6 +20,8 @@ extension GroupStore {
         let stored = ready(unit)
         var size = ChangelogSize()
         func put(_ key: UnsafeRawBufferPointer, _ value: UnsafeRawBufferPointer?) throws(Fault) {
+            if Mutant.tombstonesLeftOut.isOn, value == nil { return }
+            if Mutant.revisionForgotten.isOn, key.first == UInt8(ascii: "r") { return }
             size.records += 1
             size.bytes += key.count + (value?.count ?? 0)
             try sink(key, value)
@@ -30,7 +32,7 @@ extension GroupStore {
         let entries = try UnitEntryWriter(store: self, unit: unit, nextEntry: stored.nextEntry)
         for key in entries.expired { try ChangelogCodec.give(key, nil, to: put) }
         try entries.each { key, value throws(Fault) in try ChangelogCodec.give(key, value, to: put) }
-        for (place, row) in unit.owed.enumerated() {
+        for (place, row) in unit.owed.enumerated() where !Mutant.owedForgotten.isOn {
             try ChangelogCodec.give(.owed(UInt32(place)), EntryCodec.encode(row), to: put)
         }
         for place in unit.owed.count..<max(unit.owed.count, stored.owed) {

@@ -12,6 +12,7 @@ extension GroupStore {
             for unit in commit {
                 guard let end = ends[unit.head.lane] else { preconditionFailure("every unit's records were written") }
                 units[unit.head.lane] = try apply(unit, end)
+                FaultPoint.hit(.insideStateTransaction)
             }
             try writeHead(units)
             try beforeStep?(.head)

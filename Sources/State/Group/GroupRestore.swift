@@ -25,6 +25,7 @@ extension GroupStore {
                 try beforeStep?(.began)
                 guard var unit = units[lane] else { return }
                 try apply(part, to: &unit, lane)
+                FaultPoint.hit(.insideRestoreTransaction)
                 if let last = part.last { unit.position.last = last.fingerprint }
                 unit.position.next = to < records.count ? (part.last?.offset ?? next - 1) + 1 : next
                 try write(unit, of: lane)

@@ -74,7 +74,9 @@ public enum RestoreVerdict: Equatable, Sendable {
         // An empty changelog under a copy that is not: the copy may be the last there is, so it is not deleted.
         if facts.high == 0 { return .refuse(lost(facts.changelog)) }
         if let known = stored.topicID, let now = facts.topicID, known != now { return wipe(facts, .recreated) }
-        if stored.next > facts.high { return wipe(facts, .pastTheEnd) }
+        if stored.next > facts.high {
+            return Mutant.statePastEndKept.isOn ? .goOn(from: facts.high) : wipe(facts, .pastTheEnd)
+        }
         if stored.next < facts.low { return wipe(facts, .beforeTheStart) }
         if isTooOld(stored, facts) { return wipe(facts, .tooOld) }
         if let last = stored.last, case .record(let found) = facts.reread {

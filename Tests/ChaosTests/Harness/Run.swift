@@ -162,7 +162,7 @@ final class Probe: Sendable {
             let clock = SystemClock()
             var (last, since): ([Int64], MonotonicTime) = ([], clock.monotonic())
             while !isStopping.withLock({ $0 }) {
-                if let ends = client.ends(topic, partitions: Job.Topics.outputs, within: 500), ends != last {
+                if let ends = client.ends(topic, partitions: Job.Topics.outputs, within: 3_000), ends != last {
                     // Until the first row the instances only start.
                     if last.contains(where: { $0 > 0 }) { keep(clock.monotonic() - since) }
                     (last, since) = (ends, clock.monotonic())
