@@ -78,7 +78,7 @@ let package = Package(
         tests("State", ["State", "Model", "CSQLite", "CSys"]),
         tests("Kafka", ["Kafka", "Model", "CRdKafka", "Testkit"]),
         tests("Inputs", ["Inputs", "Model"]),
-        tests("Runtime", ["Runtime", "Pipeline", "Testkit", "Model"]),
+        tests("Runtime", ["Runtime", "Pipeline", "State", "Testkit", "Model"]),
         tests("Rehearsal", ["Rehearsal", "Model", "Pipeline", "State", "Runtime", "Testkit"]),
         tests("Observe", ["Observe", "Freshness", "Model"], goldens: "Goldens"),
         tests(

@@ -31,6 +31,8 @@ final class Database {
     private var statements: [String: Statement] = [:]
     /// Frames in the write-ahead log after the last commit of this connection; SQLite's hook writes it.
     private let frames: UnsafeMutablePointer<Int32>
+    /// Set by this connection's statements too.
+    private let damage: UnsafeMutablePointer<Bool>
     /// How many frames make the next checkpoint worth its fsync.
     private var checkpointAt = StateLimits.checkpointPages
 
@@ -40,6 +42,8 @@ final class Database {
         self.file = file
         frames = .allocate(capacity: 1)
         frames.initialize(to: 0)
+        damage = .allocate(capacity: 1)
+        damage.initialize(to: false)
         var flags = SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE
         switch access {
         case .write, .memory: flags |= SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE
@@ -65,6 +69,7 @@ final class Database {
     deinit {
         close()
         frames.deallocate()
+        damage.deallocate()
     }
 
     /// Closes the connection; the last one to close moves the write-ahead log into the file. Harmless when repeated.
@@ -138,7 +143,7 @@ final class Database {
         var prepared: OpaquePointer?
         guard sqlite3_prepare_v3(handle, sql, -1, UInt32(SQLITE_PREPARE_PERSISTENT), &prepared, nil) == SQLITE_OK, let prepared
         else { throw fault }
-        return Statement(owning: prepared, file: file)
+        return Statement(owning: prepared, file: file, damage: damage)
     }
 
     /// A PRAGMA or query that gives one number.
@@ -210,12 +215,17 @@ final class Database {
         try execute("PRAGMA incremental_vacuum(\(StateLimits.vacuumPages))")
     }
 
-    private var fault: Fault { Database.fault(handle, file: file) }
+    /// True: a page of the file was found damaged by this connection.
+    var metDamage: Bool { damage.pointee }
 
-    static func fault(_ handle: OpaquePointer?, file: String) -> Fault {
+    private var fault: Fault { Database.fault(handle, file: file, damage: damage) }
+
+    /// `damage`: set where the error says that the file is damaged.
+    static func fault(_ handle: OpaquePointer?, file: String, damage: UnsafeMutablePointer<Bool>? = nil) -> Fault {
         guard let handle else {
             return Fault("state_closed", "The file was closed before.", place: file, next: "Report this.", exit: .state)
         }
+        if sqlite3_errcode(handle) & 0xff == SQLITE_CORRUPT { damage?.pointee = true }
         return SQLiteFault.make(
             extended: sqlite3_extended_errcode(handle), system: sqlite3_system_errno(handle),
             words: String(cString: sqlite3_errmsg(handle)), file: file)

@@ -1,13 +1,13 @@
 import Model
 
-/// What is checked before results.db is written: that it belongs to this state, at a commit the outbox can lead on from, and
-/// that its tables fit.
+/// What is checked before results.db is written: that it belongs to this state, and that its tables fit.
 struct ResultsOpening {
     let database: Database
-    let store: StateStore
     let instance: String
+    /// In a group the tables follow a topic, with a position for each of its partitions (S20); else commits of state.db.
+    var isFollower = false
 
-    /// Makes what is missing; returns the last applied commit.
+    /// Makes what is missing; returns the last applied commit, which a group's file has not.
     func prepare() throws(Fault) -> Int64 {
         let application = try database.number("PRAGMA application_id")
         let tables = try database.number("SELECT count(*) FROM sqlite_schema")
@@ -25,7 +25,7 @@ struct ResultsOpening {
                 "state_newer_format", "The results were written by a newer Weir (format \(version)).", place: database.file,
                 next: "Run the newer version, or give this one a state directory of its own.", exit: .state)
         }
-        return try checkPlace()
+        return try checkOwner()
     }
 
     private func create() throws(Fault) {
@@ -35,6 +35,7 @@ struct ResultsOpening {
                 CREATE TABLE weir_applied(only_row INTEGER PRIMARY KEY CHECK (only_row = 1), instance TEXT NOT NULL,
                     commit_number INTEGER NOT NULL);
                 CREATE TABLE weir_tables(name TEXT PRIMARY KEY, output TEXT NOT NULL, output_id INTEGER NOT NULL) WITHOUT ROWID;
+                \(isFollower ? ResultsOpening.positions : "")
                 PRAGMA application_id = \(StateSchema.applicationID);
                 PRAGMA user_version = \(StateSchema.format);
                 """)
@@ -44,7 +45,14 @@ struct ResultsOpening {
         }
     }
 
-    private func checkPlace() throws(Fault) -> Int64 {
+    private static let positions = """
+        CREATE TABLE weir_positions(partition INTEGER PRIMARY KEY, position INTEGER NOT NULL, applied_at INTEGER NOT NULL,
+            topic_id TEXT, last_offset INTEGER, last_timestamp INTEGER, last_hash INTEGER);
+        """
+
+    private func checkOwner() throws(Fault) -> Int64 {
+        let follows = try database.number("SELECT count(*) FROM sqlite_schema WHERE name = 'weir_positions'") > 0
+        guard follows == isFollower else { throw StateStart.shapeDiffers(isGroup: follows, database.file) }
         let query = try database.statement("SELECT instance, commit_number FROM weir_applied")
         var owner = ""
         var applied: Int64 = 0
@@ -58,6 +66,11 @@ struct ResultsOpening {
                 place: database.file,
                 next: "Put the right file back, or move this one away if the state is new.", exit: .state)
         }
+        return applied
+    }
+
+    /// That the outbox can lead on from the last applied commit.
+    func check(_ applied: Int64, against store: StateStore) throws(Fault) {
         guard applied <= store.head.number else {
             throw Fault(
                 "results_ahead", "results.db is at commit \(applied), state.db only at \(store.head.number).",
@@ -71,11 +84,21 @@ struct ResultsOpening {
                 "results.db is at commit \(applied); state.db keeps rows only after commit \(store.outbox.tablesThrough).",
                 place: database.file, next: "Restore both files from the same backup.", exit: .state)
         }
-        return applied
+    }
+
+    /// Makes the plan's tables, or checks those that are there, in one transaction. `outputs` by the plan's output index.
+    func claim(_ plan: Plan, _ outputs: [StoredOutput]) throws(Fault) {
+        try database.transaction { () throws(Fault) in
+            for (output, aggregate) in plan.aggregates.enumerated() {
+                for case .table(let name, _) in aggregate.targets {
+                    try claim(ResultsTable(name: name, of: aggregate, fields: plan.fields), for: outputs[output])
+                }
+            }
+        }
     }
 
     /// Makes `table` for `output`, or checks that the one that is there fits and is its own.
-    func claim(_ table: ResultsTable, for output: StoredOutput) throws(Fault) {
+    private func claim(_ table: ResultsTable, for output: StoredOutput) throws(Fault) {
         let name = table.name.lowercased()
         guard !name.isEmpty, !name.hasPrefix("weir_"), !name.hasPrefix("sqlite_"), !name.contains("\0") else {
             throw Fault(

@@ -7,17 +7,10 @@ public import Model
 public final class ResultsStore: @unchecked Sendable {
     private let database: Database
     private let store: StateStore
-    /// By table name: how many values a row has, and the statement that takes it.
-    private var targets: [String: Target] = [:]
-    private let keeps: [(table: String, keep: TimeSpan)]
+    private let rows: ResultsRows
     /// Rows of commits up to this one are durable here.
     public private(set) var applied: Int64
     private var lastSequence: Int64 = 0
-
-    private struct Target {
-        var values: Int
-        var upsert: String
-    }
 
     /// Opens or creates results.db and its tables, and applies what a crash left in the outbox.
     /// Errors: `results_table_differs`, `results_table_taken`, `results_table_name`, `results_behind`, `results_ahead`,
@@ -26,21 +19,11 @@ public final class ResultsStore: @unchecked Sendable {
         self.store = store
         let database = try Database(directory.resultsFile, directory.writing(cache: StateLimits.resultsCache))
         self.database = database
-        let plan = store.plan
-        keeps = plan.aggregates.flatMap { aggregate in
-            aggregate.targets.compactMap { target in
-                if case .table(let name, .some(let keep)) = target { (name, keep) } else { nil }
-            }
-        }
-        let opening = ResultsOpening(database: database, store: store, instance: directory.instance)
+        let opening = ResultsOpening(database: database, instance: directory.instance)
         applied = try opening.prepare()
-        try database.transaction { () throws(Fault) in
-            for (output, aggregate) in plan.aggregates.enumerated() {
-                for case .table(let name, _) in aggregate.targets {
-                    try opening.claim(ResultsTable(name: name, of: aggregate, fields: plan.fields), for: store.outputs[output])
-                }
-            }
-        }
+        rows = ResultsRows(database: database, plan: store.plan)
+        try opening.check(applied, against: store)
+        try opening.claim(store.plan, store.outputs)
         store.tablesDelivered(through: applied)
         try catchUp()
     }
@@ -65,7 +48,7 @@ public final class ResultsStore: @unchecked Sendable {
                 last = sequence
                 count += 1
             }
-            try forget()
+            try rows.forget(store.head.time.watermark)
             let update = try database.statement("UPDATE weir_applied SET commit_number = ?")
             update.bind(1, through)
             try update.run()
@@ -109,42 +92,16 @@ public final class ResultsStore: @unchecked Sendable {
     }
 
     private func apply(_ table: String, _ key: UnsafeRawBufferPointer, _ row: UnsafeRawBufferPointer) throws(Fault) {
-        let target = try target(table)
-        guard let values = RowBytes.decode(row), values.count == target.values else {
+        switch try rows.put(table, key, row) {
+        case .taken: break
+        case .noTable:
+            throw Fault(
+                "results_table_missing", "Rows wait for the table \(table), which results.db does not have.",
+                place: database.file, next: "Restore state.db and results.db from the same backup.", exit: .state)
+        case .unreadable:
             throw Fault(
                 "state_corrupt", "A row for the table \(table) can't be read.", place: "state.db: table_outbox",
                 next: "Restore the state directory from a backup.", exit: .state)
-        }
-        let upsert = try database.statement(target.upsert)
-        upsert.bind(1, borrowed: key)
-        for (at, value) in values.enumerated() { upsert.bind(Int32(at + 2), value) }
-        try upsert.run()
-    }
-
-    /// From the file's table, not from the plan: rows of an aggregate that was removed meanwhile still find their place.
-    private func target(_ table: String) throws(Fault) -> Target {
-        if let known = targets[table] { return known }
-        guard let stored = try ResultsTable.stored(table, in: database) else {
-            throw Fault(
-                "results_table_missing", "Rows wait for the table \(table), which results.db does not have.",
-                place: database.file,
-                next: "Restore state.db and results.db from the same backup.", exit: .state)
-        }
-        let target = Target(values: stored.count - 1, upsert: ResultsTable.upsert(table, stored))
-        targets[table] = target
-        return target
-    }
-
-    /// Deletes rows whose window ended longer ago than the table's `keep`, by the combined watermark; a bounded number.
-    private func forget() throws(Fault) {
-        guard let now = store.head.time.watermark else { return }
-        for (table, keep) in keeps {
-            let (edge, overflow) = now.milliseconds.subtractingReportingOverflow(keep.milliseconds)
-            guard !overflow else { continue }
-            let delete = try database.statement(ResultsTable.forget(table))
-            delete.bind(1, CanonicalKey.lowest(windowEnd: EventTime(milliseconds: edge)))
-            delete.bind(2, Int64(StateLimits.deletesPerCommit))
-            try delete.run()
         }
     }
 }

@@ -59,14 +59,7 @@ struct StateStart {
 
     private func checkShape() throws(Fault) {
         let word = try meta("shape") ?? StateShape.embedded.word
-        guard word == shape.word else {
-            throw Fault(
-                "state_shape_differs",
-                shape == .embedded
-                    ? "The state was made by a topology with `delivery:`, whose truth is in its group's changelog topic."
-                    : "The state was made by this topology without `delivery:`; a group's state comes from its changelog topic.",
-                place: database.file, next: "Put `delivery` back as it was, or name another state directory.", exit: .state)
-        }
+        guard word == shape.word else { throw StateStart.shapeDiffers(isGroup: shape == .embedded, database.file) }
         guard case .group(let changelog) = shape else { return }
         let other = try meta("changelog") ?? "nothing"
         guard other == changelog else {
@@ -74,6 +67,16 @@ struct StateStart {
                 "state_of_other_group", "The state is that of the changelog topic \(other), not of \(changelog).",
                 place: database.file, next: "Put `source.group` back as it was, or name another state directory.", exit: .state)
         }
+    }
+
+    /// `isGroup`: what is found in `file`.
+    static func shapeDiffers(isGroup: Bool, _ file: String) -> Fault {
+        Fault(
+            "state_shape_differs",
+            isGroup
+                ? "The state was made with `delivery:`: it is a copy of a group's topics, not one process's own."
+                : "The state was made without `delivery:`: it is one process's own, which no group's topics hold.", place: file,
+            next: "Put `delivery` back as it was, or name another state directory.", exit: .state)
     }
 
     /// In a group the number follows from the name, so that every instance gives the same one without asking. Two names of one

@@ -5,10 +5,13 @@ import Model
 final class Statement {
     private let handle: OpaquePointer
     private let file: String
+    /// The connection's: statements end before it.
+    private let damage: UnsafeMutablePointer<Bool>
 
     /// The statement belongs to this object from now on.
-    init(owning handle: OpaquePointer, file: String) {
+    init(owning handle: OpaquePointer, file: String, damage: UnsafeMutablePointer<Bool>) {
         self.handle = handle
+        self.damage = damage
         self.file = file
     }
 
@@ -76,7 +79,7 @@ final class Statement {
         let code = sqlite3_step(handle)
         if code == SQLITE_ROW { return true }
         if code == SQLITE_DONE { return false }
-        let fault = Database.fault(sqlite3_db_handle(handle), file: file)
+        let fault = Database.fault(sqlite3_db_handle(handle), file: file, damage: damage)
         reset()
         throw fault
     }

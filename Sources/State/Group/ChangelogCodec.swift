@@ -6,6 +6,7 @@ extension GroupStore {
         public var records = 0
         /// Keys and values.
         public var bytes = 0
+        public init() {}
     }
 
     /// Takes one record; the pointers are valid during the call only.

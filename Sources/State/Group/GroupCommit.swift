@@ -72,12 +72,7 @@ extension GroupStore {
     func write(_ unit: Unit, of lane: LaneNumber) throws(Fault) {
         let insert = try database.statement("INSERT OR REPLACE INTO units VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)")
         insert.bind(1, lane)
-        insert.bind(2, unit.position.next)
-        insert.bind(3, unit.position.appliedAt.milliseconds)
-        insert.bind(4, unit.position.topicID)
-        insert.bind(5, unit.position.last?.offset)
-        insert.bind(6, unit.position.last?.timestamp)
-        insert.bind(7, unit.position.last.map { Int64(bitPattern: $0.hash) })
+        unit.position.bind(to: insert, from: 2)
         insert.bind(8, unit.headBytes)
         insert.bind(9, unit.topology)
         try insert.run()

@@ -1,4 +1,3 @@
-import Glibc
 import Model
 
 /// How a group's state.db is opened: one that is damaged is moved aside, since the changelog holds the same and more.
@@ -15,21 +14,14 @@ struct GroupOpening {
         var added: [StoredOutput]
         /// What was found and moved aside.
         var notice: Fault?
+        /// Nobody closed the file the last time.
+        var endedUncleanly: Bool
     }
 
     func run() throws(Fault) -> Opened {
-        do throws(Fault) {
-            return try attempt()
-        } catch {
-            guard ["state_corrupt", "state_not_a_database"].contains(error.code) else { throw error }
-            let place = try moveAside()
-            var opened = try attempt()
-            opened.notice = Fault(
-                "state_moved_aside", "The local copy of the state is damaged and was moved aside: \(error.what)", place: place,
-                next: "Check the disk; the state is made again from the changelog, and the moved files can be deleted.",
-                exit: .state)
-            return opened
-        }
+        var (opened, notice) = try DamagedFile.opening(directory.stateFile, clock: clock) { () throws(Fault) in try attempt() }
+        opened.notice = notice
+        return opened
     }
 
     private func attempt() throws(Fault) -> Opened {
@@ -37,7 +29,7 @@ struct GroupOpening {
             directory.stateFile, directory.writing(cache: StateLimits.stateCache, sync: .normal))
         try StateSchema.prepare(database)
         let wasOpen = try database.number("SELECT count(*) FROM meta WHERE name = 'open'") > 0
-        if wasOpen { try quickCheck(database) }
+        if wasOpen { try DamagedFile.check(database) }
         let start = StateStart(
             database: database, plan: plan, instance: directory.instance, at: clock.wall(), accept: accept,
             shape: .group(changelog: layout.topics.changelog))
@@ -45,18 +37,7 @@ struct GroupOpening {
         try checkLanes(database)
         // Cleared by `close`: what finds it there follows an end that nobody saw.
         try database.execute("INSERT OR REPLACE INTO meta VALUES ('open', '1')")
-        return Opened(database: database, outputs: outputs, added: added, notice: nil)
-    }
-
-    private func quickCheck(_ database: Database) throws(Fault) {
-        let query = try database.statement("PRAGMA quick_check(1)")
-        var words = "nothing"
-        try query.eachRow { () throws(Fault) in words = query.text(0) }
-        guard words == "ok" else {
-            throw Fault(
-                "state_corrupt", "The file is damaged: \(words).", place: database.file,
-                next: "Check the disk.", exit: .state)
-        }
+        return Opened(database: database, outputs: outputs, added: added, notice: nil, endedUncleanly: wasOpen)
     }
 
     /// A lane's number is its place among the sorted partitions and its partition of the changelog: another list of
@@ -89,15 +70,5 @@ struct GroupOpening {
             next:
                 "Take the partitions back, or start anew under another source.group: a key's partition changes with their number.",
             exit: .state)
-    }
-
-    /// With its log, so that SQLite can still look at what is there.
-    private func moveAside() throws(Fault) -> String {
-        let file = directory.stateFile
-        let aside = "\(file).corrupt-\(clock.wall().milliseconds)"
-        for suffix in ["-wal", "-shm", ""] where rename("\(file)\(suffix)", "\(aside)\(suffix)") != 0 && errno != ENOENT {
-            throw FileSystemKind.fault(errno, path: file)
-        }
-        return aside
     }
 }

@@ -25,6 +25,8 @@ public final class GroupStore: @unchecked Sendable {
     public let added: [StoredOutput]
     /// What the opening found damaged and moved aside (`state_moved_aside`), for people; everything is then restored from the changelog.
     public let notice: Fault?
+    /// The process that had the files before did not close them.
+    let endedUncleanly: Bool
     /// What is here of each unit; one that never was here is not in it.
     var units: [LaneNumber: Unit] = [:]
     /// Tried between the steps of a transaction by tests that crash there.
@@ -65,12 +67,13 @@ public final class GroupStore: @unchecked Sendable {
         outputIDs = outputs.map(\.id)
         added = opened.added
         notice = opened.notice
+        endedUncleanly = opened.endedUncleanly
         try readUnits()
     }
 
-    /// Closes the file and notes that all is well with it.
+    /// Closes the file and notes that all is well with it, unless damage was met.
     public func close() {
-        try? database.execute("DELETE FROM meta WHERE name = 'open'")
+        if !database.metDamage { try? database.execute("DELETE FROM meta WHERE name = 'open'") }
         try? database.tend(quiet: true)
         database.close()
     }
@@ -115,6 +118,12 @@ public final class GroupStore: @unchecked Sendable {
     /// In the order they were taken, unit by unit.
     public func decisions() throws(Fault) -> [Decision] { try Ledgers.decisions(database) }
 
+    /// Refuses to go on where the bounded input of the units that are here is over (S6): `input_ended`, exit 5. Called once what
+    /// was owed has been sent.
+    public func checkNotEnded() throws(Fault) {
+        if units.values.contains(where: { $0.head?.isEnded == true }) { throw StateHead.inputEnded(database.file) }
+    }
+
     // MARK: Housekeeping
 
     /// As `StateStore.tend`; called after each `apply` and between batches of a restore.
@@ -150,13 +159,7 @@ public final class GroupStore: @unchecked Sendable {
                 broken.append(lane)
                 return
             }
-            let last = query.optionalInt(4).map {
-                RecordFingerprint(offset: $0, timestamp: query.int(5), hash: UInt64(bitPattern: query.int(6)))
-            }
-            var unit = Unit(
-                position: ChangelogPosition(
-                    next: query.int(1), last: last, topicID: query.isNull(3) ? nil : query.text(3),
-                    appliedAt: WallTime(milliseconds: query.int(2))))
+            var unit = Unit(position: ChangelogPosition(query, from: 1))
             if !query.isNull(7) { try unit.take(head: query.blob(7), outputIDs: outputIDs, place: "\(database.file): units") }
             unit.topology = query.optionalBytes(8)
             units[lane] = unit
@@ -207,6 +210,27 @@ public struct ChangelogPosition: Equatable, Sendable {
         self.last = last
         self.topicID = topicID
         self.appliedAt = appliedAt
+    }
+}
+
+/// As six columns: position, applied_at, topic_id, last_offset, last_timestamp, last_hash.
+extension ChangelogPosition {
+    init(_ query: Statement, from column: Int32) {
+        let last = query.optionalInt(column + 3).map {
+            RecordFingerprint(offset: $0, timestamp: query.int(column + 4), hash: UInt64(bitPattern: query.int(column + 5)))
+        }
+        self.init(
+            next: query.int(column), last: last, topicID: query.isNull(column + 2) ? nil : query.text(column + 2),
+            appliedAt: WallTime(milliseconds: query.int(column + 1)))
+    }
+
+    func bind(to statement: Statement, from at: Int32) {
+        statement.bind(at, next)
+        statement.bind(at + 1, appliedAt.milliseconds)
+        statement.bind(at + 2, topicID)
+        statement.bind(at + 3, last?.offset)
+        statement.bind(at + 4, last?.timestamp)
+        statement.bind(at + 5, last.map { Int64(bitPattern: $0.hash) })
     }
 }
 
