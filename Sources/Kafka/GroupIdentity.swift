@@ -9,9 +9,11 @@ public final class GroupIdentity: @unchecked Sendable {
     /// Counts the group's rebalances. nil: this library does not tell.
     public let generation: Int32?
     public let member: String
+    public let group: String
 
     /// The handle's present one. Only the rebalance callback knows that it is the assignment's.
-    init?(of handle: OpaquePointer) {
+    init?(of handle: OpaquePointer, group: String) {
+        self.group = group
         guard let pointer = rd_kafka_consumer_group_metadata(handle) else { return nil }
         self.pointer = pointer
         generation = Self.generation(of: pointer)

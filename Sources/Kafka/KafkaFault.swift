@@ -18,9 +18,7 @@ enum KafkaFault {
                 "topic_forbidden", "The broker refused to \(doing): no right on the topic.", place: place,
                 next: "Grant the user Read on topics it reads and Write on topics it writes.", exit: .broker)
         case RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED:
-            return Fault(
-                "group_forbidden", "The broker refused to \(doing): no right on the group.", place: place,
-                next: "Grant the user Read on the group.", exit: .broker)
+            return forbidden(KafkaRight(.read, .group, place, why: doing), place: place)
         case RD_KAFKA_RESP_ERR_CLUSTER_AUTHORIZATION_FAILED:
             return Fault(
                 "cluster_forbidden", "The broker refused to \(doing): no right on the cluster.", place: place,
@@ -114,6 +112,30 @@ enum KafkaFault {
             code,
             "The broker refused to \(right.why): the user has no right to \(right.operation.rawValue) \(right.resource)\(name).",
             place: place, next: "Grant it: \(right.command)", exit: .broker)
+    }
+
+    static func notCreated(_ topic: InternalTopic) -> Fault {
+        Fault(
+            "topic_not_created", "A topic of Weir's own is missing, and the user has no right to create it.", place: topic.name,
+            next: "Create it: \(topic.createCommand)", exit: .broker)
+    }
+
+    static func partitionsDiffer(_ topic: InternalTopic, found: Int) -> Fault {
+        Fault(
+            "partitions_changed", "The topic has \(found) partitions and must have \(topic.partitions).", place: topic.name,
+            next:
+                "If the input topics got more partitions, begin anew under another source.group. If it was made by hand and never "
+                + "used: kafka-topics --bootstrap-server ADDRESS --delete --topic \(topic.name)", exit: .state)
+    }
+
+    static func settingsDiffer(_ topic: InternalTopic, _ wrong: [InternalTopic.Setting], found: [String: String]) -> Fault {
+        let words = wrong.map { setting in
+            let least = setting.rule == .atLeast && setting.value != "-1" ? "at least " : ""
+            return "\(setting.name) is \(found[setting.name] ?? "unset") and must be \(least)\(setting.value)"
+        }
+        return Fault(
+            "topic_settings", "A topic of Weir's own has other settings than it needs: \(words.joined(separator: "; ")).",
+            place: topic.name, next: topic.alterCommand(wrong), exit: .broker)
     }
 
     static func transactionTimedOut(_ id: String, _ limit: TimeSpan) -> Fault {

@@ -25,7 +25,7 @@ final class KafkaHandle: @unchecked Sendable {
         case .producer: rd_kafka_conf_set_dr_msg_cb(configuration, kafkaDelivered)
         case .transactions: rd_kafka_conf_set_dr_msg_cb(configuration, kafkaTransactionDelivered)
         case .membership: rd_kafka_conf_set_rebalance_cb(configuration, kafkaRebalanced)
-        case .consumer, .queries, .offsets: break
+        case .consumer, .queries: break
         }
         let type = role.writes ? RD_KAFKA_PRODUCER : RD_KAFKA_CONSUMER
         var text = [CChar](repeating: 0, count: 512)
@@ -90,6 +90,7 @@ final class KafkaEars: Sendable {
         var problem: rd_kafka_resp_err_t?
         var allDown = false
         var brokenConnections = 0
+        var refusedPartition = ""
     }
 
     private let onEvent: @Sendable (KafkaEvent) -> Void
@@ -101,7 +102,13 @@ final class KafkaEars: Sendable {
 
     init(_ onEvent: @escaping @Sendable (KafkaEvent) -> Void) { self.onEvent = onEvent }
 
-    func logged(level: Int32, facility: String, text: String) { onEvent(.log(level: level, facility: facility, text: text)) }
+    func logged(level: Int32, facility: String, text: String) {
+        if facility == "ADDPARTS" { heard.withLock { $0.refusedPartition = text } }
+        onEvent(.log(level: level, facility: facility, text: text))
+    }
+
+    /// What was last said of a partition that could not become part of a transaction: its name is told nowhere else.
+    var refusedPartition: String { heard.withLock { $0.refusedPartition } }
 
     func failed(_ code: rd_kafka_resp_err_t, _ reason: String) {
         heard.withLock {

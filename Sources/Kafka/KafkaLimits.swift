@@ -63,4 +63,9 @@ public enum KafkaLimits {
     static let pollsToLeave = 50
     /// How long the group waits for a member to give its partitions up.
     public static let answerWithin = TimeSpan.seconds(60)
+
+    /// The largest batch that topics of Weir's own take.
+    static let internalRecordBytes = 16 << 20
+    /// The size at which a new topic of Weir's own begins another file.
+    static let internalSegmentBytes = 64 << 20
 }

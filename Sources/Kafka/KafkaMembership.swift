@@ -110,7 +110,7 @@ extension KafkaMembership {
         switch code {
         case RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS:
             // Asked for later, it would be that of a newer assignment.
-            let identity = GroupIdentity(of: handle.pointer)
+            let identity = GroupIdentity(of: handle.pointer, group: group)
             // What is assigned to the client would be read by it.
             PartitionList([]).lend { _ = rd_kafka_assign(handle.pointer, $0) }
             if let identity { onChange(.assigned(partitions, identity)) }
@@ -135,10 +135,10 @@ extension KafkaMembership {
             // Metadata flaps. Who reads the topic finds out if it is gone.
             return
         case RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED:
-            fault = KafkaFault.forbidden(KafkaRight(.read, .group, group, why: "join the group"), place: group)
+            fault = KafkaFault.of(code, doing: "join the group", place: group)
         case RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED:
             let topic = message.pointee.rkt.map { String(cString: rd_kafka_topic_name($0)) } ?? ""
-            fault = KafkaFault.forbidden(KafkaRight(.read, .topic, topic, why: "read the topic"), place: topic)
+            fault = KafkaFault.forbidden(.read(topic), place: topic)
         case RD_KAFKA_RESP_ERR_FENCED_INSTANCE_ID:
             fault = KafkaFault.instanceFenced(instance ?? group)
         case RD_KAFKA_RESP_ERR_INCONSISTENT_GROUP_PROTOCOL:

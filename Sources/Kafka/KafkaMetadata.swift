@@ -5,7 +5,7 @@ import Model
 enum KafkaMetadata {
     /// The partitions of one topic. Asks again while the topic has no leader yet (it was just created).
     static func partitions(
-        of name: String, topic: OpaquePointer, handle: KafkaHandle, within limit: TimeSpan
+        of name: String, topic: OpaquePointer, handle: KafkaHandle, toWrite: Bool = false, within limit: TimeSpan
     ) throws(Fault) -> [PartitionID] {
         var left = limit.milliseconds
         while true {
@@ -21,6 +21,10 @@ enum KafkaMetadata {
             if first.pointee.err == RD_KAFKA_RESP_ERR_NO_ERROR, first.pointee.partition_cnt > 0 {
                 let count = Int(first.pointee.partition_cnt)
                 return (0..<count).map { PartitionID(topic: name, number: first.pointee.partitions[$0].id) }.sorted()
+            }
+            if first.pointee.err == RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED {
+                let right = toWrite ? KafkaRight(.write, .topic, name, why: "write to the topic") : .read(name)
+                throw KafkaFault.forbidden(right, place: name)
             }
             let fault = KafkaFault.of(first.pointee.err, doing: "describe the topic", place: name)
             guard fault.isTransient || first.pointee.err == RD_KAFKA_RESP_ERR_NO_ERROR, left > 0 else { throw fault }

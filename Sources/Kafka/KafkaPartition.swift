@@ -207,6 +207,7 @@ extension KafkaPartition {
             shared.withLock { if $0.phase == .open { $0.phase = .reopening } }
             consumer.ask(.reopen(self, offset: position))
             return .hole
+        case RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED: return .failed(KafkaFault.forbidden(.read(id.topic), place: place))
         default:
             let fault = KafkaFault.of(code, doing: "read", place: place)
             // What cures itself is told once by the consumer's events, not by every partition.

@@ -9,8 +9,6 @@ public struct KafkaSettings: Equatable, Sendable {
         case consumer(QueueShare)
         /// Asks and commits offsets; sees uncommitted records, so that the end of a log is its end and not the last stable offset.
         case queries(group: String?)
-        /// Asks for a group's offsets; waits for those of transactions that are just being ended.
-        case offsets(group: String)
         case producer
         /// Writes transactions under this name.
         case transactions(id: String, timeout: TimeSpan)
@@ -20,7 +18,7 @@ public struct KafkaSettings: Equatable, Sendable {
         var writes: Bool {
             switch self {
             case .producer, .transactions: true
-            case .consumer, .queries, .offsets, .membership: false
+            case .consumer, .queries, .membership: false
             }
         }
     }
@@ -73,14 +71,14 @@ public struct KafkaSettings: Equatable, Sendable {
         case .queries(let group):
             all += reading(
                 QueueShare(budget: ByteCount(0), partitions: 1), isolation: "read_uncommitted", group: group, version: version)
-        case .offsets(let group):
-            all += reading(
-                QueueShare(budget: ByteCount(0), partitions: 1), isolation: "read_committed", group: group, version: version)
         case .producer:
             all += writing()
         case .transactions(let id, let timeout):
+            all.removeAll { $0.name == "log.connection.close" }
             all += writing().filter { $0.name != "retry.backoff.ms" }
             all += [
+                // Silenced, a connection that breaks under a commit would not be heard of by anybody.
+                Property(name: "log.connection.close", value: "true"),
                 Property(name: "transactional.id", value: id),
                 Property(name: "transaction.timeout.ms", value: "\(timeout.milliseconds)"),
                 // The broker answers the first try to add offsets with "not yet"; this is how long it is until the second.

@@ -55,11 +55,7 @@ public final class KafkaTransactions: @unchecked Sendable {
         }
         for name in names {
             let left = max(deadline - clock.monotonic(), .seconds(1))
-            do throws(Fault) {
-                _ = try KafkaMetadata.partitions(of: name, topic: topic(name).pointer, handle: handle, within: left)
-            } catch {
-                throw error.code == "topic_forbidden" ? KafkaFault.forbidden(Self.write(name), place: name) : error
-            }
+            _ = try KafkaMetadata.partitions(of: name, topic: topic(name).pointer, handle: handle, toWrite: true, within: left)
         }
     }
 
@@ -170,7 +166,7 @@ public final class KafkaTransactions: @unchecked Sendable {
                     }
                 }
             }
-            if let failure { return abandon(offsetsFault(failure, offsets), failure) }
+            if let failure { return abandon(offsetsFault(failure, offsets, identity.group), failure) }
         }
         guard let failure = untilAnswered(from: before, { rd_kafka_commit_transaction(handle.pointer, -1) }) else {
             return .committed
@@ -271,25 +267,24 @@ extension KafkaTransactions {
             return KafkaFault.forbidden(
                 KafkaRight(.write, .transactionalID, transactionalID, why: "write transactions"), place: transactionalID)
         case RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED:
-            // The text names the topic, in quotes.
-            let named = topics.keys.filter { failure.text.contains("\"\($0)\"") }.max { $0.count < $1.count }
-            guard let named else { break }
+            let told = handle.heard.refusedPartition
+            guard let named = topics.keys.first(where: { told.contains("\"\($0)\"") }) else { break }
             return KafkaFault.forbidden(Self.write(named), place: named)
         default: break
         }
         return KafkaFault.of(failure.code, doing: doing, place: transactionalID)
     }
 
-    private func offsetsFault(_ failure: TransactionFailure, _ offsets: [PartitionID: Int64]) -> Fault {
+    private func offsetsFault(_ failure: TransactionFailure, _ offsets: [PartitionID: Int64], _ group: String) -> Fault {
         let topics = Set(offsets.keys.map(\.topic)).sorted()
         switch failure.code {
         case RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED:
             let named = topics.filter { failure.text.contains($0) }.max { $0.count < $1.count } ?? topics[0]
             return KafkaFault.forbidden(KafkaRight(.read, .topic, named, why: "commit its offsets"), place: named)
         case RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED:
-            return KafkaFault.of(failure.code, doing: "commit offsets", place: "")
+            return KafkaFault.of(failure.code, doing: "commit offsets", place: group)
         case RD_KAFKA_RESP_ERR_ILLEGAL_GENERATION, RD_KAFKA_RESP_ERR_UNKNOWN_MEMBER_ID, RD_KAFKA_RESP_ERR_REBALANCE_IN_PROGRESS:
-            return KafkaFault.memberStale(transactionalID)
+            return KafkaFault.memberStale(group)
         default:
             return fault(failure, doing: "commit offsets")
         }

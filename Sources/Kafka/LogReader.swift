@@ -162,7 +162,7 @@ extension LogReader {
         case RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART, RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION, RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC:
             return missing()
         case RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED:
-            return KafkaFault.forbidden(KafkaRight(.read, .topic, id.topic, why: "read the topic"), place: place)
+            return KafkaFault.forbidden(.read(id.topic), place: place)
         default:
             let fault = KafkaFault.of(message.pointee.err, doing: "read", place: place)
             return fault.isTransient ? nil : fault

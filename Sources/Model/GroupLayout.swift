@@ -6,12 +6,14 @@ public struct GroupLayout: Equatable, Sendable {
         public var partials: String
         public var watermarks: String
         public var results: String
+        /// What all their names begin with, and no other topology's.
+        public var prefix: String
         public init(group: String, name: String) {
-            let prefix = "\(group).weir.\(name)"
-            changelog = "\(prefix).changelog"
-            partials = "\(prefix).partials"
-            watermarks = "\(prefix).watermarks"
-            results = "\(prefix).results"
+            prefix = "\(group).weir.\(name)."
+            changelog = "\(prefix)changelog"
+            partials = "\(prefix)partials"
+            watermarks = "\(prefix)watermarks"
+            results = "\(prefix)results"
         }
     }
 

@@ -54,7 +54,7 @@ final class RowPublisher {
             guard let queries = try? KafkaQueries(settings) else { return }
             for topic in Self.topics(plan) {
                 do throws(Fault) {
-                    _ = try queries.partitions(of: [topic], within: RuntimeLimits.questionLimit)
+                    _ = try queries.partitions(of: [topic], toWrite: true, within: RuntimeLimits.questionLimit)
                 } catch {
                     if !error.isTransient { onEvent(.outboxStuck(output: topic, rows: 0, error)) }
                 }
