@@ -69,11 +69,24 @@ public struct InternalTopic: Equatable, Sendable {
             ])
     }
 
+    /// Kept by size and never by age: whole states of the log stand in it again and again, and the last one must be there however
+    /// long the group was away.
+    public static func timeLog(_ name: String) -> InternalTopic {
+        InternalTopic(
+            name, partitions: 1,
+            settings: [
+                Setting("cleanup.policy", "delete", .exactly), Setting("retention.ms", "-1", .exactly),
+                Setting("retention.bytes", "\(4 * KafkaLimits.internalSegmentBytes)", .atLeast),
+                Setting("max.message.bytes", "\(KafkaLimits.internalRecordBytes)", .atLeast),
+                Setting("segment.bytes", "\(KafkaLimits.internalSegmentBytes)", .whenCreated),
+            ])
+    }
+
     /// Those of a group. `hasResults`: tables are among the outputs.
     public static func all(of layout: GroupLayout, hasResults: Bool) -> [InternalTopic] {
         var all = [
             compacted(layout.topics.changelog, partitions: Int32(layout.units)),
-            passing(layout.topics.watermarks, partitions: 1, kept: .days(1)),
+            timeLog(layout.topics.watermarks),
         ]
         // A merge lane may be without an owner for as long as its offset is remembered by default.
         if layout.mergeLanes > 0 {

@@ -34,7 +34,8 @@ extension Service {
         defer { store.close() }
         if let notice = store.notice { onEvent(.startedOver(notice)) }
         let log = try KafkaLog(
-            settings, memory: RuntimeLimits.logMemory, partitions: RuntimeLimits.restoresAtOnce + 2, onEvent: { _ in })
+            settings, memory: RuntimeLimits.logMemory, partitions: RuntimeLimits.restoresAtOnce + 1 + layout.inputs.count,
+            onEvent: { _ in })
         defer { log.close(within: RuntimeLimits.closeLimit) }
         let instance = plan.state.instance ?? directory.instance
         let committer = try GroupCommitter(
@@ -43,11 +44,15 @@ extension Service {
                 source: source, store: store,
                 restores: UnitRestore.Context(
                     layout: layout, store: store, log: log, queries: source.queries, clock: clock,
-                    partitions: layout.units, deleteRetention: InternalTopics.deleteRetention),
+                    partitions: layout.units, deleteRetention: try internals.deleteRetention(source.queries)),
                 sender: plan.delivery == .atLeastOnce
                     ? try GroupSender(
                         settings, isStopping: { [self] in isStopping.load(ordering: .acquiring) },
                         onFault: { [self] in onEvent(.outboxStuck(output: $0.place, rows: 0, $0)) }) : nil,
+                feed: internals.hasTables
+                    ? ResultsFeed(
+                        layout: layout, log: log, queries: source.queries, clock: clock,
+                        follower: try ResultsFollower(directory: directory, store: store)) : nil,
                 bounds: options.until == .stopped ? nil : try source.ends(of: inputs),
                 makeProducer: { [self] () throws(Fault) in try producer("\(plan.name)-\(instance)", settings, internals) }))
         register(committer)

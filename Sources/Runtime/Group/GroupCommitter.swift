@@ -26,6 +26,8 @@ final class GroupCommitter: @unchecked Sendable {
         var store: GroupStore
         var restores: UnitRestore.Context
         var sender: GroupSender?
+        /// nil: no output is a table.
+        var feed: ResultsFeed?
         /// Where a bounded run ends, by input partition; nil: it is not bounded.
         var bounds: [PartitionID: Int64]?
         /// A transactional producer under this instance's name, prepared: it fences the one before.
@@ -135,6 +137,8 @@ final class GroupCommitter: @unchecked Sendable {
         }
         guard replica.time.isExact, replica.time.state.isAllClosed else { return false }
         guard isEnded else { return false }
+        try parts.feed?.drain(
+            owned: units.keys.sorted(), watermark: replica.time.state.combined, within: RuntimeLimits.lastPublishWait)
         parts.board.set(state: .ended)
         return true
     }
@@ -187,6 +191,11 @@ final class GroupCommitter: @unchecked Sendable {
             try follow(formed, ends)
             if producer.isDoubtful { try renewProducer() }
             note(formed, took: clock.monotonic() - began)
+        }
+        try parts.feed?.poll(owned: units.keys, watermark: replica.time.state.combined)
+        if last {
+            try parts.feed?.drain(
+                owned: units.keys.sorted(), watermark: replica.time.state.combined, within: RuntimeLimits.lastPublishWait)
         }
         grant()
         try store.tend(quiet: last || formed == nil)
@@ -271,6 +280,7 @@ final class GroupCommitter: @unchecked Sendable {
         replica.close()
         producer.close(within: RuntimeLimits.closeLimit)
         parts.sender?.close()
+        parts.feed?.close()
     }
 
     private static func inputEnded(_ place: String) -> Fault {

@@ -24,7 +24,17 @@ struct GroupRows {
 
     /// The rows of one unit, for tables: through the results topic, so that every instance can have them.
     func tables(_ rows: [Row], of lane: LaneNumber) -> [OutgoingRecord] {
-        []
+        let id = layout.results(of: lane)
+        var records: [OutgoingRecord] = []
+        for row in rows {
+            for case .table(let name, _) in plan.aggregates[row.output].targets {
+                records.append(
+                    OutgoingRecord(
+                        topic: id.topic, partition: id.number, key: ResultsRecord.key(row, table: name),
+                        value: ResultsRecord.value(row)))
+            }
+        }
+        return records
     }
 
     func letters(_ sealed: SealedLane, to topic: String) -> [OutgoingRecord] {

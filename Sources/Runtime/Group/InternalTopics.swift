@@ -11,50 +11,11 @@ struct InternalTopics {
         self.layout = layout
     }
 
-    /// How long a changelog keeps its deletions for those who were away (S20).
-    static let deleteRetention = TimeSpan.days(7)
-
-    struct Topic {
-        var name: String
-        var partitions: Int32
-        var settings: [String: String]
-    }
-
-    private var hasTables: Bool {
+    var hasTables: Bool {
         plan.aggregates.contains { $0.targets.contains { if case .table = $0 { true } else { false } } }
     }
 
-    var all: [Topic] {
-        let inputs = Int32(layout.inputs.count)
-        var topics = [
-            Topic(
-                name: layout.topics.changelog, partitions: Int32(layout.units),
-                settings: [
-                    "cleanup.policy": "compact", "delete.retention.ms": String(Self.deleteRetention.milliseconds),
-                    "min.compaction.lag.ms": "60000", "segment.bytes": String(64 << 20), "compression.type": "producer",
-                ]),
-            Topic(
-                name: layout.topics.watermarks, partitions: 1,
-                settings: [
-                    // Whole states of the log stand in it all the time, so its beginning may go.
-                    "cleanup.policy": "delete", "retention.ms": "-1", "retention.bytes": String(256 << 20),
-                    "segment.bytes": String(32 << 20),
-                ]),
-        ]
-        if layout.mergeLanes > 0 {
-            topics.append(
-                Topic(
-                    name: layout.topics.partials, partitions: Int32(layout.mergeLanes),
-                    settings: ["cleanup.policy": "delete", "retention.ms": String(TimeSpan.days(7).milliseconds)]))
-        }
-        if hasTables {
-            topics.append(
-                Topic(
-                    name: layout.topics.results, partitions: inputs,
-                    settings: ["cleanup.policy": "compact", "segment.bytes": String(64 << 20)]))
-        }
-        return topics
-    }
+    private var all: [InternalTopic] { InternalTopic.all(of: layout, hasResults: hasTables) }
 
     /// Every topic that the transactions write to.
     var written: [String] {
@@ -66,31 +27,17 @@ struct InternalTopics {
         return names.sorted()
     }
 
-    /// Makes those that are missing.
+    /// Makes those that are missing, and refuses those that are not as they must be.
     func ensure(_ queries: KafkaQueries) throws(Fault) {
         for topic in all {
-            do throws(Fault) {
-                let there = try queries.partitions(of: [topic.name], within: RuntimeLimits.questionLimit)
-                guard there.count == Int(topic.partitions) else {
-                    throw Fault(
-                        "partitions_changed",
-                        "The internal topic has \(there.count) partitions, and this input needs \(topic.partitions).",
-                        place: topic.name,
-                        next:
-                            "A key's partition changes with their number: start anew under another source.group, or take added partitions back.",
-                        exit: .state)
-                }
-            } catch {
-                guard error.code == "topic_missing" else { throw error }
-                do throws(Fault) {
-                    try queries.createTopic(
-                        topic.name, partitions: topic.partitions, settings: topic.settings, within: RuntimeLimits.questionLimit)
-                } catch {
-                    // Another instance was faster.
-                    if error.code != "topic_exists" { throw error }
-                }
-                FaultPoint.hit(.duringTopicCreation)
-            }
+            try queries.ensure([topic], within: RuntimeLimits.questionLimit)
+            FaultPoint.hit(.duringTopicCreation)
         }
+    }
+
+    /// How long the changelog keeps its deletions for those who were away.
+    func deleteRetention(_ queries: KafkaQueries) throws(Fault) -> TimeSpan? {
+        let settings = try queries.settings(of: layout.topics.changelog, within: RuntimeLimits.questionLimit)
+        return settings["delete.retention.ms"].flatMap { Int64($0) }.map(TimeSpan.milliseconds)
     }
 }

@@ -78,16 +78,7 @@ final class UnitRestore {
         let store = store
         let position = reader.position
         _ = try reader.next(within: limit) { batch throws(Fault) in
-            var records: [ChangelogRecord] = []
-            records.reserveCapacity(batch.count)
-            for index in 0..<batch.count {
-                guard let key = batch.key(index) else { continue }
-                records.append(
-                    ChangelogRecord(
-                        offset: batch.offset(index), timestamp: batch.timestamp(index), key: key, value: batch.value(index)))
-            }
-            let next = batch.count == 0 ? position : batch.offset(batch.count - 1) + 1
-            try store.applyChangelog(lane, records, next: next)
+            try store.applyChangelog(lane, batch.records, next: batch.next)
             FaultPoint.hit(.duringRestore)
         }
         let now = clock.monotonic()

@@ -1,0 +1,94 @@
+import Kafka
+import Model
+import State
+
+/// Brings the rows of the units that this instance owns from the group's results topic into its tables. Used on the run's thread;
+/// it never waits for more than what has come.
+final class ResultsFeed {
+    private let layout: GroupLayout
+    private let log: KafkaLog
+    private let queries: KafkaQueries
+    private let clock: any Clock
+    let follower: ResultsFollower
+    private var readers: [Int32: LogReader] = [:]
+
+    init(layout: GroupLayout, log: KafkaLog, queries: KafkaQueries, clock: any Clock, follower: ResultsFollower) {
+        self.layout = layout
+        self.log = log
+        self.queries = queries
+        self.clock = clock
+        self.follower = follower
+    }
+
+    /// Follows the partitions of these units and no others; true: all rows that were there when it began are in the tables.
+    @discardableResult
+    func poll(owned: some Sequence<LaneNumber>, watermark: EventTime?) throws(Fault) -> Bool {
+        let wanted = Set(owned.map { layout.results(of: $0).number })
+        for (number, reader) in readers where !wanted.contains(number) {
+            reader.close()
+            readers[number] = nil
+        }
+        for number in wanted.sorted() where readers[number] == nil { try open(number) }
+        var isDone = true
+        for (number, reader) in readers {
+            let follower = follower
+            let came = try reader.next(within: .zero) { batch throws(Fault) in
+                try follower.apply(number, batch.records, next: batch.next, watermark: watermark)
+            }
+            if came { isDone = false }
+        }
+        return isDone
+    }
+
+    /// Until nothing comes any more, or the deadline has passed: at an end, when what was just committed should be in the tables.
+    func drain(owned: [LaneNumber], watermark: EventTime?, within limit: TimeSpan) throws(Fault) {
+        let ids = Set(owned.map(layout.results(of:)))
+        guard !ids.isEmpty else { return }
+        let ends = try queries.watermarks(of: ids.sorted(), within: RuntimeLimits.questionLimit).mapValues(\.upperBound)
+        let deadline = clock.monotonic() + limit
+        while clock.monotonic() < deadline {
+            try poll(owned: owned, watermark: watermark)
+            if ids.allSatisfy({ (readers[$0.number]?.position ?? 0) >= ends[$0] ?? 0 }) { return }
+            for reader in readers.values where reader.position < ends[reader.id] ?? 0 {
+                let follower = follower
+                _ = try reader.next(within: RuntimeLimits.stopLook) { batch throws(Fault) in
+                    try follower.apply(reader.id.number, batch.records, next: batch.next, watermark: watermark)
+                }
+            }
+        }
+    }
+
+    func close() {
+        for reader in readers.values { reader.close() }
+        readers = [:]
+        follower.close()
+    }
+
+    private func open(_ number: Int32) throws(Fault) {
+        let id = PartitionID(topic: layout.topics.results, number: number)
+        guard let range = try queries.watermarks(of: [id], within: RuntimeLimits.questionLimit)[id] else { return }
+        var from = follower.positions()[number]?.next ?? range.lowerBound
+        if !range.contains(from), from != range.upperBound {
+            // The topic was cut or made anew: what is there is read from its start, and later revisions replace what is here.
+            try follower.forgetPosition(of: number)
+            from = range.lowerBound
+        }
+        readers[number] = try log.reader(of: id, from: from)
+    }
+}
+
+extension LogBatch {
+    /// As the state's side takes them; good during the call.
+    var records: [ChangelogRecord] {
+        var records: [ChangelogRecord] = []
+        records.reserveCapacity(count)
+        for index in 0..<count {
+            guard let key = key(index) else { continue }
+            records.append(ChangelogRecord(offset: offset(index), timestamp: timestamp(index), key: key, value: value(index)))
+        }
+        return records
+    }
+
+    /// The offset behind the last one.
+    var next: Int64 { count == 0 ? 0 : offset(count - 1) + 1 }
+}
