@@ -93,7 +93,10 @@ extension Plan {
         }
         switch computed.operation {
         case .choose, .concatenate, .lower, .upper, .length, .trim, .replace, .like, .least, .greatest: return !nullable.isEmpty
-        case .truth(let condition): return condition.columns.contains(where: canBeNull)
+        case .truth(let condition):
+            // What is computed may overflow, which the truths below do not count.
+            let computed = condition.columns.filter { fields[$0].computed != nil }
+            return computed.contains(where: canBeNull) || Reachable(condition, within: [], of: self).isNull
         case .coalesce:
             // An error is the result, whatever stands behind it.
             let canFail = nullable.contains { if case .column(let column) = $0 { fields[column].computed != nil } else { false } }

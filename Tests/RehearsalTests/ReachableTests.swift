@@ -100,3 +100,31 @@ func whatIsAskedForIsWhatRecordsReach(at: Int) throws {
     try compare("where", aggregate.admits, filter, reach.outputs[0].admits)
     try compare("measure", aggregate.measures.last?.admits, outer, reach.outputs[0].measures.last?.admits)
 }
+
+/// An expected null is refused where none can be, so what is said never to be null must not be.
+@Test(arguments: [
+    ("k", false), ("a", true), ("upper(k)", false), ("upper(s)", true), ("length(k) + 1", true), ("coalesce(a, 1)", false),
+    ("coalesce(a, c)", true), ("coalesce(a / c, 1)", true), ("CASE WHEN a > 1 THEN 'x' ELSE 'y' END", false),
+    ("CASE WHEN a > 1 THEN 'x' END", true), ("CASE WHEN a > 1 THEN s ELSE 'y' END", true), ("a IS NULL", false), ("a > 1", true),
+    ("k = 'x'", false), ("cast(k AS int)", true),
+])
+func whatCanBeNullIsNotSaidToHaveAValue(expression: String, canBe: Bool) throws {
+    let text = """
+        name: small
+        source: {files: [a]}
+        fields:
+          at: {type: timestamp, unit: ms}
+          k: {type: string, required: true}
+          a: {type: int}
+          c: {type: int}
+          s: {type: string}
+          x: {expr: "\(expression)"}
+        event_time: {field: at}
+        aggregates: {all: {window: {tumbling: 1h}, group_by: [x], measures: {n: count()}}}
+        """
+    var surroundings = Topology.Surroundings.machine
+    surroundings.bytes = { _ throws(Fault) in Array(text.utf8) }
+    let reading = Topology.read(files: ["small.yaml"], from: surroundings)
+    let plan = try #require(reading.plan, "\(reading.problems.map { $0.text() })")
+    #expect(plan.canBeNull(column: plan.aggregates[0].groupBy[0]) == canBe)
+}
