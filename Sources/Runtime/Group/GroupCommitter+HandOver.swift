@@ -7,14 +7,27 @@ import State
 
 /// Whose a unit is, and how it comes here and goes (S20, S23).
 extension GroupCommitter {
-    func handle(_ letter: GroupMailbox.Letter) throws(Fault) {
+    /// In their order. What comes behind one that failed is not lost: somebody waits for its answer.
+    func handle(_ letters: [GroupMailbox.Letter]) throws(Fault) {
+        for (index, letter) in letters.enumerated() {
+            do throws(Fault) {
+                try handle(letter)
+            } catch {
+                mailbox.putBack(letters[(index + 1)...])
+                throw error
+            }
+        }
+    }
+
+    private func handle(_ letter: GroupMailbox.Letter) throws(Fault) {
         switch letter {
         case .assigned(let partitions, let identity): try take(over: partitions, as: identity)
         case .revoked(let isLost, let settled):
             defer { settled.give(()) }
             try settle(isLost: isLost)
             FaultPoint.hit(.beforeRevokeAnswer)
-        case .failed(let fault): throw fault
+        // The run itself ends by it.
+        case .failed: break
         }
     }
 
@@ -51,6 +64,7 @@ extension GroupCommitter {
         for restore in restores.values { restore.close() }
         restores = [:]
         for lane in units.keys.sorted() { forget(lane) }
+        mergeFault = nil
     }
 
     /// After a commit of unknown end: memory goes, and so does what was said of time, which may never have been heard.

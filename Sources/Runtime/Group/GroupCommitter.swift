@@ -103,8 +103,11 @@ final class GroupCommitter: @unchecked Sendable {
             waitForTick()
             let isLast = isStopping.load(ordering: .acquiring)
             if isLast { parts.board.set(state: .stopping) }
+            let letters: [GroupMailbox.Letter] = mailbox.take()
+            // A membership that is over can't be mended from here: another process has this instance's name, or a right is missing.
+            for case .failed(let fault) in letters { throw fault }
             do throws(Fault) {
-                for letter in mailbox.take() { try handle(letter) }
+                try handle(letters)
                 if !isLast { try restoreSome() }
                 try tick(last: isLast)
             } catch {
@@ -154,6 +157,7 @@ final class GroupCommitter: @unchecked Sendable {
         startOver()
         if isStopping.load(ordering: .acquiring) { return }
         var last = fault
+        nap()
         while !isStopping.load(ordering: .acquiring) {
             do throws(Fault) {
                 producer = try parts.makeProducer()
@@ -162,13 +166,15 @@ final class GroupCommitter: @unchecked Sendable {
                 if !error.isTransient { throw error }
                 last = error
                 parts.board.set(state: .waiting(last))
-                _ = bell.wait(timeout: .now() + .milliseconds(Int(RuntimeLimits.retryEvery.milliseconds)))
+                nap()
             }
         }
         // The group may have taken them away meanwhile: its letter comes next, and is handled before anything is committed.
         for lane in owned { begin(lane) }
         parts.board.set(state: .running)
     }
+
+    private func nap() { _ = bell.wait(timeout: .now() + .milliseconds(Int(RuntimeLimits.retryEvery.milliseconds))) }
 
     // MARK: A commit
 
@@ -234,7 +240,9 @@ final class GroupCommitter: @unchecked Sendable {
                 }
                 return
             } catch {
-                guard error.code == "disk_full" || error.code == "dead_letters_full", !isStopping.load(ordering: .acquiring)
+                // A group that waits for an answer gets it: what is committed is safe, and memory comes again.
+                guard error.code == "disk_full" || error.code == "dead_letters_full", mailbox.isEmpty,
+                    !isStopping.load(ordering: .acquiring)
                 else { throw error }
                 if failedAt == nil {
                     failedAt = clock.monotonic()

@@ -40,6 +40,11 @@ final class GroupMailbox: Sendable {
         }
     }
 
+    /// Before all that came since.
+    func putBack(_ letters: ArraySlice<Letter>) {
+        box.withLock { $0.letters.insert(contentsOf: letters, at: 0) }
+    }
+
     var isEmpty: Bool { box.withLock { $0.letters.isEmpty } }
 
     /// The run is over: what still comes is answered at once.
