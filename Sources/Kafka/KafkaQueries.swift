@@ -226,7 +226,7 @@ extension KafkaQueries {
     }
 
     /// The controller knows a new topic before the brokers do, which call it missing for some milliseconds.
-    private func awaitTopic(_ name: String, within limit: TimeSpan) throws(Fault) {
+    func awaitTopic(_ name: String, within limit: TimeSpan) throws(Fault) {
         var left = limit.milliseconds
         while true {
             do throws(Fault) {

@@ -31,7 +31,10 @@ extension KafkaQueries {
             return true
         } catch {
             switch error.code {
-            case "topic_exists": return false
+            case "topic_exists":
+                // The broker asked may not know yet what the controller has made for another instance.
+                try awaitTopic(topic.name, within: limit)
+                return false
             case "topic_forbidden", "cluster_forbidden": throw KafkaFault.notCreated(topic)
             default: throw error
             }

@@ -17,10 +17,24 @@ extension Service {
                 "replay_in_group", "A replay is a run of its own and joins no group.", place: "delivery",
                 next: "Leave `delivery` out of the topology that you replay.", exit: .usage)
         }
-        let began = clock.monotonic()
         let directory = try StateDirectory(plan.state.directory)
         try serve()
         defer { stopServing() }
+        while !isStopping.load(ordering: .acquiring) {
+            do throws(Fault) {
+                return try instance(in: directory, topics: topics, group: group)
+            } catch {
+                // The brokers went away between two questions: from the beginning.
+                guard error.isTransient else { throw error }
+                board.set(state: .waiting(error))
+                nap()
+            }
+        }
+        return nothing
+    }
+
+    private func instance(in directory: StateDirectory, topics: [String], group: String) throws(Fault) -> RunSummary {
+        let began = clock.monotonic()
         guard let source = try connect([]) as? KafkaSource else { return nothing }
         defer { source.close() }
         let settings = KafkaSettings(plan.kafka)

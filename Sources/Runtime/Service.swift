@@ -201,7 +201,7 @@ public final class Service: Sendable {
         if isStopping.load(ordering: .acquiring) { committer?.stop() }
     }
 
-    private func nap() {
+    func nap() {
         // The run's own thread has nothing else to do until a broker answers.
         let wait = DispatchSemaphore(value: 0)
         _ = wait.wait(timeout: .now() + .milliseconds(Int(RuntimeLimits.startRetry.milliseconds)))
