@@ -66,7 +66,8 @@ let package = Package(
         .executableTarget(
             name: "weir-bench",
             dependencies: [
-                "Model", "Observe", "Topology", "Runtime", "Kafka", "Inputs", "Testkit", "CRdKafka", "CSQLite", "CSys",
+                "Model", "Observe", "Topology", "Pipeline", "State", "Runtime", "Kafka", "Inputs", "Testkit", "CRdKafka",
+                "CSQLite", "CSys",
             ],
             path: "bench", exclude: ["expressions.yaml"], swiftSettings: strict),
 

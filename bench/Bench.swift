@@ -5,6 +5,7 @@ import Model
 ///
 ///     weir-bench [--long] [--runs N] [--events N] [--bootstrap HOST:PORT] [--out FILE]
 ///     weir-bench counts
+///     weir-bench restore
 @main
 enum Bench {
     nonisolated static func main() {
@@ -13,6 +14,7 @@ enum Bench {
             switch arguments.first {
             case "child": try Child.run(Array(arguments.dropFirst()))
             case "counts": exit(try Counts.run() ? 0 : 1)
+            case "restore": exit(try Restore.run() ? 0 : 1)
             default:
                 let options = try BenchOptions(arguments)
                 let comparison = try Comparison(options)

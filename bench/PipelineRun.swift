@@ -34,7 +34,7 @@ enum PipelineRun {
         Child.tell("state_bytes", Double(size("\(directory)/state.db") + size("\(directory)/results.db")))
     }
 
-    private static func readPlan(_ topology: String) throws(Fault) -> Plan {
+    static func readPlan(_ topology: String) throws(Fault) -> Plan {
         let reading = Topology.read(files: [topology])
         guard let plan = reading.plan else {
             throw Fault(
