@@ -7,12 +7,18 @@ public struct CommitCycle {
     /// A lane's answer to a seal, with what the watermark rules must know of it.
     public struct LaneAnswer: Sendable {
         public var sealed: SealedLane
+        /// What it was sealed with: a late answer belongs to an earlier commit's request.
+        public var request: SealRequest
         /// See `Timekeeper.Report`.
         public var silentSince: MonotonicTime
         public var isFullyRead: Bool
         public var spoke: Bool
-        public init(sealed: SealedLane, silentSince: MonotonicTime, isFullyRead: Bool, spoke: Bool) {
+        public init(
+            sealed: SealedLane, request: SealRequest = SealRequest(due: []), silentSince: MonotonicTime, isFullyRead: Bool,
+            spoke: Bool
+        ) {
             self.sealed = sealed
+            self.request = request
             self.silentSince = silentSince
             self.isFullyRead = isFullyRead
             self.spoke = spoke

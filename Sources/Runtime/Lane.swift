@@ -213,15 +213,16 @@ actor Lane {
             wake()
         }
         if let retryAt, clock.monotonic() >= retryAt { wake() }
-        return report(sealed, spoke: spoke, oldest: oldest)
+        return report(sealed, request, spoke: spoke, oldest: oldest)
     }
 
-    private func report(_ sealed: SealedLane, spoke: Bool, oldest: WallTime?) -> LaneReport {
+    private func report(_ sealed: SealedLane, _ request: SealRequest, spoke: Bool, oldest: WallTime?) -> LaneReport {
         // A bounded lane that took all it may has nothing to wait for.
         var fault: Fault?
         if case .stopped(let reason) = phase { fault = reason }
         return LaneReport(
-            answer: CommitCycle.LaneAnswer(sealed: sealed, silentSince: silentSince, isFullyRead: false, spoke: spoke),
+            answer: CommitCycle.LaneAnswer(
+                sealed: sealed, request: request, silentSince: silentSince, isFullyRead: false, spoke: spoke),
             endOffset: input.endOffset, share: input.share,
             confirmedEnd: isPaused || phase != .running ? nil : input.caughtUpOffset,
             isFinished: phase == .finished, fault: fault, oldest: oldest, keys: core.keys, keyMemory: core.keyMemory,

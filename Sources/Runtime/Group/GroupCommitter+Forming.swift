@@ -48,7 +48,7 @@ extension GroupCommitter {
         if record.isWorthACommit || record.snapshot != nil || !formed.content.partials.isEmpty { formed.content.time = record }
         let told = Set(record.reports.map(\.lane))
         for answer in answers {
-            add(answer.sealed, isTold: told.contains(answer.sealed.lane), leaving, time, to: &formed)
+            add(answer, isTold: told.contains(answer.sealed.lane), leaving, time, to: &formed)
         }
         for report in mergeReports.values.sorted(by: { $0.lane < $1.lane }) where report.sealed.isChanged {
             add(report, to: &formed)
@@ -74,16 +74,17 @@ extension GroupCommitter {
     // MARK: Input lanes
 
     private func add(
-        _ sealed: SealedLane, isTold: Bool, _ leaving: [LaneNumber], _ time: TimeLog, to formed: inout FormedCommit
+        _ answer: CommitCycle.LaneAnswer, isTold: Bool, _ leaving: [LaneNumber], _ time: TimeLog, to formed: inout FormedCommit
     ) {
+        let sealed = answer.sealed
         guard let unit = units[sealed.lane] else { return }
         var emitted: [Row] = []
         var progress = unit.head?.progress ?? [:]
         var isEnded = unit.head?.isEnded ?? false
-        let isClosed = time.isExact && time.state.isEnded
+        let isClosed = answer.request.closesAll
         if let keyed = unit.keyed {
             let step = keyed.step(
-                sealed, floor: cycle.isIdle(sealed.lane) && time.isExact ? time.state.combined : nil,
+                sealed, floor: answer.request.floor,
                 asOf: isClosed ? time.state.asOf : time.state.combined, ended: isClosed)
             emitted = step.rows
             progress.merge(keyed.progress) { $1 }

@@ -110,7 +110,7 @@ public struct GroupCycle {
         return TimeRecord.Report(
             lane: sealed.lane, standing: !isIdle ? .active : answer.wantsTurn ? .wants : .idle, watermark: sealed.watermark,
             newestEventTime: sealed.newestEventTime, largestClose: sealed.largestClose, hold: isIdle ? sealed.hold : nil,
-            isFinished: answer.isFinished, isClosed: isClosing)
+            isFinished: answer.isFinished, isClosed: answer.lane.request.closesAll)
     }
 
     // MARK: Turns

@@ -1,0 +1,103 @@
+import Model
+import Testkit
+
+/// A topology, an input and how much may happen to a group, drawn from a seed. What a failing case does not need is taken out of
+/// it one by one.
+struct GroupCase: CustomStringConvertible {
+    var seed: UInt64
+    var lanes: Int
+    var processes: Int
+    var steps: Int
+    var crashes = true
+    var handOvers = true
+    var idleness = true
+    var unansweredSeals = true
+    /// The quiet stream finishes before the end is said.
+    var isQuietAtTheEnd: Bool
+    var outputs: [AggregatePlan]
+
+    static let fields = [
+        FieldPlan(name: "ts", type: .timestamp(.milliseconds), required: true), FieldPlan(name: "g", type: .string),
+        FieldPlan(name: "k", type: .string), FieldPlan(name: "d", type: .double),
+    ]
+    static let idleAfter: Int64 = 8_000
+
+    init(seed: UInt64) {
+        var draw = SplitMix(seed: seed &* 0x9E37_79B9)
+        self.seed = seed
+        lanes = 1 + draw.upTo(4)
+        processes = 1 + draw.upTo(3)
+        steps = 60 + draw.upTo(600)
+        isQuietAtTheEnd = draw.upTo(2) == 0
+        idleness = draw.upTo(6) > 0
+        outputs = (0...draw.upTo(2)).map { Self.output(&draw, $0) }
+    }
+
+    private static func output(_ draw: inout SplitMix, _ index: Int) -> AggregatePlan {
+        let isKeyed = draw.upTo(3) == 0
+        let windows: [AggregatePlan.Window] = [
+            .tumbling(size: .seconds(60), offset: .zero), .hopping(size: .seconds(60), every: .seconds(20), offset: .seconds(5)),
+            .tumbling(size: .seconds(10), offset: .zero),
+        ]
+        return AggregatePlan(
+            name: "o\(index)", window: windows[draw.upTo(3)], allowedLateness: .seconds(Int64([0, 0, 15, 70][draw.upTo(4)])),
+            groupBy: [isKeyed ? 2 : 1],
+            measures: [MeasurePlan(name: "n", function: .count), MeasurePlan(name: "sum", function: .sum, column: 3)],
+            emit: [.final, .onTime, .every(.seconds(7)), .everyCommit][draw.upTo(4)], isKeyed: isKeyed)
+    }
+
+    var plan: Plan {
+        Plan(
+            name: "case", source: SourcePlan(kind: .files([])), fields: Self.fields,
+            eventTime: EventTimePlan(
+                source: .field(0), outOfOrderness: .seconds(10), idleAfter: .milliseconds(Self.idleAfter)),
+            aggregates: outputs)
+    }
+
+    var mergeLanes: Int { outputs.allSatisfy(\.isKeyed) ? 0 : lanes }
+
+    /// Smaller cases that may still fail.
+    var smaller: [GroupCase] {
+        var found: [GroupCase] = []
+        func with(_ isSmaller: Bool, _ change: (inout GroupCase) -> Void) {
+            guard isSmaller else { return }
+            var next = self
+            change(&next)
+            found.append(next)
+        }
+        with(steps > 10) { $0.steps /= 2 }
+        with(steps > 10) { $0.steps -= max(1, $0.steps / 8) }
+        with(processes > 1) { $0.processes -= 1 }
+        with(lanes > 1) { $0.lanes -= 1 }
+        for at in outputs.indices where outputs.count > 1 { with(true) { $0.outputs.remove(at: at) } }
+        with(crashes) { $0.crashes = false }
+        with(handOvers) { $0.handOvers = false }
+        with(idleness) { $0.idleness = false }
+        with(unansweredSeals) { $0.unansweredSeals = false }
+        with(isQuietAtTheEnd) { $0.isQuietAtTheEnd = false }
+        return found
+    }
+
+    var description: String {
+        "seed \(seed): \(lanes) lanes, \(processes) processes, \(steps) steps, crashes \(crashes), hand-overs \(handOvers), "
+            + "idleness \(idleness), unanswered seals \(unansweredSeals), quiet end \(isQuietAtTheEnd), "
+            + outputs.map { "\($0.window) + \($0.allowedLateness.milliseconds) \($0.emit)\($0.isKeyed ? " keyed" : "")" }
+            .joined(separator: "; ")
+    }
+}
+
+extension SplitMix {
+    /// 0, 1, … below `bound`.
+    mutating func upTo(_ bound: Int) -> Int { Int(next() % UInt64(bound)) }
+    mutating func oneIn(_ bound: Int) -> Bool { upTo(bound) == 0 }
+}
+
+/// A record of the input, as the case's topology has it.
+struct GroupEvent {
+    var time: Int64
+    var group: String
+    var key: String
+    var value: Double
+
+    var payload: [UInt8] { Array("{\"ts\":\(time),\"g\":\"\(group)\",\"k\":\"\(key)\",\"d\":\(value)}".utf8) }
+}

@@ -1,0 +1,37 @@
+/// Wrong builds of a group, as what is different in it. Each must be seen.
+enum Mutant: CaseIterable {
+    /// Merge lanes close by the log without waiting for the partials that it tells of.
+    case endsLeftOut
+    /// Idle lanes do not say what they still hold.
+    case holdsLeftOut
+    /// A process says a watermark before it has shipped what closes by it.
+    case watermarksAheadOfPartials
+    /// A lane speaks from what its process knows, without having asked.
+    case turnsWithoutTheLog
+    /// A lane that wants to speak is not told of.
+    case requestsLeftUnsaid
+    /// A turn is begun though another request asked for it.
+    case turnsOfAnyRequest
+    /// A lane's turn begins where its watermark was.
+    case turnsWithoutAFloor
+    /// Idle lanes take records as they come.
+    case idleLanesTake
+    /// An idle lane is not sealed with the combined watermark.
+    case idleLanesShipNothing
+    /// A new owner lets an idle lane count at once.
+    case idlenessForgotten
+    /// A silence moves time though someone spoke meanwhile.
+    case silenceOfThePast
+    /// What a lane did in its turn is told only if its watermark moved.
+    case turnsNotGivenBack
+    /// A newcomer takes what it has read for the whole.
+    case newcomerTrustsItself
+    /// A snapshot leaves turns out.
+    case snapshotsWithoutTurns
+    /// What comes again for a closed window opens it again.
+    case mergeForgetsWhatItClosed
+    /// A restored merge lane reads on from the end of its partition.
+    case partialsFromTheirEnd
+    /// Merge lanes take what was aborted.
+    case partialsReadUncommitted
+}

@@ -1,0 +1,337 @@
+import Model
+import Pipeline
+import Runtime
+import Testkit
+
+/// One instance of the group: what the service does around the values that decide, in one thread and with the network of a
+/// `GroupSimulation`.
+final class SimulatedProcess {
+    final class InputLane {
+        let core: LaneCore
+        let keyed: MergeCore
+        var isInTurn = false
+        var wantsTurn = false
+        var silentSince: Int64
+        var spokenAtGrant = 0
+        /// Offsets before which its watermark was raised, and to where, since the last seal.
+        var raises: [(at: Int64, floor: Int64)] = []
+
+        init(core: LaneCore, keyed: MergeCore, silentSince: Int64) {
+            self.core = core
+            self.keyed = keyed
+            self.silentSince = silentSince
+        }
+    }
+
+    /// What was produced and not decided.
+    struct OpenCommit {
+        var transaction: Int
+        var units: [LaneNumber: StoredUnit] = [:]
+        var changes: [LaneNumber: [StateLog]] = [:]
+        var rows: [(unit: LaneNumber, row: Row)] = []
+        var raises: [LaneNumber: [(at: Int64, floor: Int64)]] = [:]
+        var partials: Set<Int> = []
+        var hasTime = false
+    }
+
+    unowned let group: GroupSimulation
+    let writer: UInt64
+    private(set) var cycle: GroupCycle
+    private(set) var log: TimeLog
+    private var logStart: Int64
+    private let logTarget: Int64
+    private(set) var lanes: [LaneNumber: InputLane] = [:]
+    private(set) var merges: [LaneNumber: MergeLane] = [:]
+    var open: OpenCommit?
+    /// It was taken for dead and does not know it: all that it commits fails.
+    var isZombie = false
+
+    init(_ group: GroupSimulation) {
+        self.group = group
+        writer = group.draw.next()
+        cycle = GroupCycle(plan: group.plan, writer: writer)
+        logTarget = group.time.end
+        logStart = group.draw.oneIn(3) ? 0 : max(0, logTarget - Int64(group.draw.upTo(40)))
+        log = Self.log(group, logStart, writer)
+    }
+
+    private static func log(_ group: GroupSimulation, _ start: Int64, _ writer: UInt64) -> TimeLog {
+        var log = TimeLog(
+            lanes: group.shape.lanes, mergeLanes: group.shape.mergeLanes,
+            start: group.mutant == .newcomerTrustsItself ? 0 : start,
+            writer: writer, snapshotEvery: 4)
+        log.reach(start)
+        return log
+    }
+
+    var units: Set<LaneNumber> { Set(lanes.keys).union(merges.keys) }
+
+    // MARK: Units
+
+    func add(_ unit: LaneNumber) {
+        let stored = group.units[unit]
+        if Int(unit) >= group.shape.lanes {
+            let merge = MergeLane(
+                plan: group.plan, storedOutputs: group.stored, partition: group.layout.partition(of: unit),
+                lanes: group.shape.lanes)
+            if let stored {
+                merge.restore(
+                    nextOffset: group.mutant == .partialsFromTheirEnd
+                        ? group.partials[Int(unit) - group.shape.lanes].end : stored.next,
+                    closedThrough: group.mutant == .mergeForgetsWhatItClosed ? nil : stored.closedThrough,
+                    progress: stored.progress, isEnded: stored.isEnded)
+                stored.state.eachEntry { if !merge.restore(key: $0, value: $1) { group.fail("damaged state of \(unit)") } }
+            }
+            if log.isExact { merge.note(log.state) }
+            merges[unit] = merge
+            return
+        }
+        guard
+            let core = try? LaneCore(
+                LaneConfiguration(
+                    plan: group.plan, lane: unit, partition: group.layout.inputs[Int(unit)], partitionOrder: Int64(unit),
+                    storedOutputs: group.stored))
+        else { return group.fail("no lane \(unit)") }
+        let keyed = MergeCore(plan: group.plan, storedOutputs: group.stored, choice: .keyed)
+        keyed.add(lane: unit, order: Int64(unit))
+        if let stored {
+            core.restore(
+                books: stored.books, watermark: stored.watermark, newestEventTime: stored.newest, nextOffset: stored.next,
+                lastRecord: nil)
+            core.restore(largestClose: stored.largestClose)
+            keyed.restore(progress: stored.progress)
+            stored.state.eachEntry { key, value in
+                let isMerged = key[0] == UInt8(ascii: "p") || key[0] == UInt8(ascii: "r")
+                let isRead = isMerged ? keyed.restore(key: key, value: value) : core.restore(key: key, value: value)
+                if !isRead { group.fail("damaged state of \(unit)") }
+            }
+        }
+        lanes[unit] = InputLane(core: core, keyed: keyed, silentSince: group.now)
+        cycle.add(lane: unit, isIdle: group.mutant == .idlenessForgotten ? false : stored?.isIdle ?? false)
+    }
+
+    func remove(_ unit: LaneNumber) {
+        lanes[unit] = nil
+        merges[unit] = nil
+        cycle.remove(lane: unit)
+    }
+
+    // MARK: Reading
+
+    func take(_ unit: LaneNumber, limit: Int) {
+        guard let lane = lanes[unit] else { return }
+        let from = Int(lane.core.nextOffset)
+        let waiting = group.input[Int(unit)].count - from
+        guard waiting > 0 else { return }
+        if cycle.isIdle(unit), !lane.isInTurn, group.mutant != .idleLanesTake {
+            lane.wantsTurn = true
+            return
+        }
+        let before = lane.core.spoken
+        let events = group.input[Int(unit)][from..<(from + min(limit, waiting))]
+        if !lane.core.take(events.map(\.payload), from: Int64(from)) { group.fail("a batch could not be processed") }
+        if lane.core.spoken != before { lane.silentSince = group.now }
+    }
+
+    func readPartials(_ unit: LaneNumber, limit: Int) {
+        guard let merge = merges[unit] else { return }
+        let (records, next) = group.partials[Int(unit) - group.shape.lanes].read(from: merge.nextOffset, limit: limit)
+        for (offset, bytes) in records {
+            bytes.withUnsafeBytes { raw in
+                do throws(Fault) { try merge.receive(raw, at: offset) } catch { group.fail("\(error)") }
+            }
+        }
+        merge.reach(next)
+    }
+
+    func readLog(limit: Int) {
+        let (records, next) = group.time.read(from: log.position, limit: limit)
+        for (offset, bytes) in records {
+            guard
+                let record = bytes.withUnsafeBytes({
+                    TimeCodec.decode($0, lanes: group.shape.lanes, mergeLanes: group.shape.mergeLanes)
+                })
+            else { return group.fail("a record of time could not be read") }
+            log.apply(record, at: offset)
+            guard log.isExact else { continue }
+            if let common = group.common[offset], common != log.state { group.fail("two read time differently at \(offset)") }
+            for merge in merges.values { merge.note(log.state) }
+        }
+        log.reach(next)
+        if !log.isExact, log.position >= logTarget {
+            logStart /= 2
+            log = Self.log(group, logStart, writer)
+        }
+        beginTurns()
+    }
+
+    private func beginTurns() {
+        var begun = cycle.turns(log)
+        switch group.mutant {
+        case .turnsWithoutTheLog:
+            for (unit, lane) in lanes where cycle.isIdle(unit) && lane.wantsTurn && !lane.isInTurn {
+                begun.append((unit, log.state.combined))
+            }
+        case .turnsOfAnyRequest:
+            for (unit, lane) in lanes where cycle.isIdle(unit) && lane.wantsTurn && !lane.isInTurn {
+                if log.isExact, case .turn(let turn) = log.state.lanes[Int(unit)].standing { begun.append((unit, turn.floor)) }
+            }
+        default: break
+        }
+        for (unit, floor) in begun {
+            guard let lane = lanes[unit], !lane.isInTurn else { continue }
+            lane.isInTurn = true
+            lane.wantsTurn = false
+            lane.spokenAtGrant = lane.core.spoken
+            guard let floor, group.mutant != .turnsWithoutAFloor else { continue }
+            lane.core.raise(to: floor)
+            lane.raises.append((lane.core.nextOffset, floor.milliseconds))
+        }
+    }
+
+    // MARK: Commits
+
+    /// Seals, and produces all that one commit holds; nothing of it counts before it is decided.
+    func begin() {
+        guard open == nil else { return }
+        let now = MonotonicTime(nanoseconds: group.now * 1_000_000)
+        let request = cycle.request(log, now: now)
+        var commit = OpenCommit(transaction: group.nextTransaction())
+        var answers: [GroupCycle.Answer] = []
+        for unit in lanes.keys.sorted() where request.closesAll || !group.shape.unansweredSeals || !group.draw.oneIn(6) {
+            answers.append(answer(unit, request))
+        }
+        let leaving =
+            group.shape.idleness ? cycle.candidates(answers, now: now).filter { _ in group.isFair || !group.draw.oneIn(4) } : []
+        var record = cycle.form(answers, leaving: leaving, log: log, now: now)
+        var isWorth = record.isWorthACommit
+        for answer in answers {
+            let sealed = answer.lane.sealed
+            isWorth = produce(sealed, &commit, &record, request) || isWorth
+        }
+        for (unit, merge) in merges.sorted(by: { $0.key < $1.key }) {
+            let sealed = merge.seal()
+            isWorth = isWorth || sealed.isChanged
+            commit.units[unit] = StoredUnit(
+                next: sealed.nextOffset, closedThrough: sealed.closedThrough, progress: sealed.progress, isEnded: sealed.isEnded)
+            commit.changes[unit] = [sealed.changes]
+            commit.rows += sealed.rows.map { (unit, $0) }
+        }
+        guard isWorth else { return }
+        send(&record, &commit)
+        open = commit
+    }
+
+    private func answer(_ unit: LaneNumber, _ request: SealRequest) -> GroupCycle.Answer {
+        let lane = lanes[unit]!
+        let isIdle = cycle.isIdle(unit)
+        let spoke = isIdle && lane.isInTurn && lane.core.spoken != lane.spokenAtGrant
+        var request = request
+        if !isIdle || spoke || group.mutant == .idleLanesShipNothing { request.floor = nil }
+        lane.isInTurn = false
+        let next = lane.core.nextOffset
+        let count = group.input[Int(unit)].count
+        return GroupCycle.Answer(
+            lane: CommitCycle.LaneAnswer(
+                sealed: lane.core.seal(request), silentSince: MonotonicTime(nanoseconds: lane.silentSince * 1_000_000),
+                isFullyRead: next == count, spoke: spoke),
+            wantsTurn: lane.wantsTurn && isIdle && !spoke, isFinished: group.isBounded && next == count)
+    }
+
+    /// One input lane's part. True: it changes something.
+    private func produce(_ sealed: SealedLane, _ commit: inout OpenCommit, _ record: inout TimeRecord, _ request: SealRequest)
+        -> Bool
+    {
+        let unit = sealed.lane
+        let lane = lanes[unit]!
+        let isIdle = cycle.isIdle(unit)
+        let state = log.isExact ? log.state : nil
+        let step = lane.keyed.step(
+            sealed, floor: isIdle ? request.floor : nil, asOf: request.closesAll ? state?.asOf : state?.combined,
+            ended: request.closesAll)
+        for partials in Partials.encode(
+            sealed, isMerged: { !group.plan.aggregates[Int($0) - 1].isKeyed }, partition: group.layout.mergePartition(ofKey:),
+            limit: 200)
+        {
+            let at = Int(partials.partition)
+            let offset = group.partials[at].append(partials.bytes, transaction: commit.transaction)
+            record.ends[partials.partition] = offset + 1
+            commit.partials.insert(at)
+        }
+        commit.units[unit] = StoredUnit(
+            next: sealed.nextOffset, watermark: sealed.watermark, newest: sealed.newestEventTime,
+            largestClose: sealed.largestClose,
+            isIdle: isIdle, books: sealed.books, progress: lane.keyed.progress, isEnded: request.closesAll)
+        commit.changes[unit] = [sealed.changes, step.changes]
+        commit.rows += step.rows.map { (unit, $0) }
+        commit.raises[unit] = lane.raises
+        lane.raises = []
+        let before = group.units[unit]
+        return before?.next != sealed.nextOffset || before?.watermark != sealed.watermark || !sealed.changes.isEmpty
+            || !step.rows.isEmpty || !step.changes.isEmpty || !sealed.partials.isEmpty || before?.isEnded != request.closesAll
+    }
+
+    private func send(_ record: inout TimeRecord, _ commit: inout OpenCommit) {
+        guard record.isWorthACommit || !record.ends.isEmpty else { return }
+        switch group.mutant {
+        case .endsLeftOut: record.ends = [:]
+        case .holdsLeftOut: for at in record.reports.indices { record.reports[at].hold = nil }
+        case .silenceOfThePast:
+            record.snapshot = nil
+            record.read = .max / 4
+        case .requestsLeftUnsaid:
+            for at in record.reports.indices where record.reports[at].standing == .wants { record.reports[at].standing = .idle }
+        case .turnsNotGivenBack:
+            record.reports.removeAll { report in
+                guard log.isExact, case .turn(let turn) = log.state.lanes[Int(report.lane)].standing else { return false }
+                return report.standing != .wants && (report.watermark == nil || report.watermark == turn.floor)
+            }
+        case .snapshotsWithoutTurns:
+            for at in (record.snapshot?.lanes ?? []).indices {
+                if case .turn = record.snapshot!.lanes[at].standing { record.snapshot!.lanes[at].standing = .idle }
+            }
+        case .watermarksAheadOfPartials:
+            for at in record.reports.indices where record.reports[at].standing == .active {
+                record.reports[at].watermark = record.reports[at].newestEventTime
+            }
+        default: break
+        }
+        _ = group.time.append(TimeCodec.encode(record), transaction: commit.transaction)
+        commit.hasTime = true
+    }
+
+    /// The transaction commits or is aborted; in doubt, which is the same, all memory is dropped.
+    func decide(committed: Bool) {
+        guard let commit = open else { return }
+        open = nil
+        group.settle(commit, committed: committed && !isZombie)
+        if !committed || isZombie { group.reset(self) }
+    }
+}
+
+extension LaneCore {
+    /// False: there was no memory.
+    func take(_ payloads: [[UInt8]], from offset: Int64) -> Bool {
+        let bytes = payloads.flatMap(\.self)
+        let lengths = payloads.map(\.count)
+        let offsets = payloads.indices.map { offset + Int64($0) }
+        let stamps = payloads.map { _ in RecordBatch.noTimestamp }
+        return bytes.withUnsafeBytes { bytes in
+            var at = 0
+            let starts = payloads.map { payload -> UnsafeRawPointer? in
+                defer { at += payload.count }
+                return bytes.baseAddress! + at
+            }
+            func run(
+                _ p: UnsafePointer<UnsafeRawPointer?>, _ l: UnsafePointer<Int>, _ o: UnsafePointer<Int64>,
+                _ t: UnsafePointer<Int64>
+            ) -> Bool {
+                do throws(Fault) {
+                    try process(RecordBatch(count: payloads.count, payloads: p, lengths: l, offsets: o, timestamps: t))
+                    return true
+                } catch { return false }
+            }
+            return run(starts, lengths, offsets, stamps)
+        }
+    }
+}
