@@ -34,4 +34,10 @@ enum Mutant: CaseIterable {
     case partialsFromTheirEnd
     /// Merge lanes take what was aborted.
     case partialsReadUncommitted
+
+    /// Those that a few hundred seeds show.
+    static let seenSoon: [Mutant] = [
+        .holdsLeftOut, .watermarksAheadOfPartials, .requestsLeftUnsaid, .idleLanesShipNothing, .newcomerTrustsItself,
+        .partialsFromTheirEnd,
+    ]
 }

@@ -23,6 +23,12 @@ final class SimulatedProcess {
         }
     }
 
+    /// What a lane gave for one request.
+    struct Seal {
+        var answer: GroupCycle.Answer
+        var raises: [(at: Int64, floor: Int64)]
+    }
+
     /// What was produced and not decided.
     struct OpenCommit {
         var transaction: Int
@@ -197,18 +203,15 @@ final class SimulatedProcess {
         let now = MonotonicTime(nanoseconds: group.now * 1_000_000)
         let request = cycle.request(log, now: now)
         var commit = OpenCommit(transaction: group.nextTransaction())
-        var answers: [GroupCycle.Answer] = []
-        for unit in lanes.keys.sorted() where request.closesAll || !group.shape.unansweredSeals || !group.draw.oneIn(6) {
-            answers.append(answer(unit, request))
-        }
+        let seals = lanes.keys.sorted().compactMap { answer($0, request) }
+        let answers = seals.map(\.answer)
         let leaving =
-            group.shape.idleness ? cycle.candidates(answers, now: now).filter { _ in group.isFair || !group.draw.oneIn(4) } : []
+            group.shape.idleness
+            ? cycle.candidates(answers, now: now).filter { isStillSilent($0, seals) && (group.isFair || !group.draw.oneIn(4)) }
+            : []
         var record = cycle.form(answers, leaving: leaving, log: log, now: now)
         var isWorth = record.isWorthACommit
-        for answer in answers {
-            let sealed = answer.lane.sealed
-            isWorth = produce(sealed, &commit, &record, request) || isWorth
-        }
+        for seal in seals { isWorth = produce(seal, &commit, &record) || isWorth }
         for (unit, merge) in merges.sorted(by: { $0.key < $1.key }) {
             let sealed = merge.seal()
             isWorth = isWorth || sealed.isChanged
@@ -222,8 +225,20 @@ final class SimulatedProcess {
         open = commit
     }
 
-    private func answer(_ unit: LaneNumber, _ request: SealRequest) -> GroupCycle.Answer {
+    /// A late answer may be from before its lane took more.
+    private func isStillSilent(_ unit: LaneNumber, _ seals: [Seal]) -> Bool {
+        let since = seals.first { $0.answer.lane.sealed.lane == unit }?.answer.lane.silentSince
+        return since == MonotonicTime(nanoseconds: lanes[unit]!.silentSince * 1_000_000)
+    }
+
+    /// nil: it does not answer in time.
+    private func answer(_ unit: LaneNumber, _ request: SealRequest) -> Seal? {
         let lane = lanes[unit]!
+        let isLate = group.shape.unansweredSeals && !request.closesAll && !group.isFair && group.draw.oneIn(5)
+        return isLate ? nil : seal(unit, lane, request)
+    }
+
+    private func seal(_ unit: LaneNumber, _ lane: InputLane, _ request: SealRequest) -> Seal {
         let isIdle = cycle.isIdle(unit)
         let spoke = isIdle && lane.isInTurn && lane.core.spoken != lane.spokenAtGrant
         var request = request
@@ -231,24 +246,27 @@ final class SimulatedProcess {
         lane.isInTurn = false
         let next = lane.core.nextOffset
         let count = group.input[Int(unit)].count
-        return GroupCycle.Answer(
-            lane: CommitCycle.LaneAnswer(
-                sealed: lane.core.seal(request), silentSince: MonotonicTime(nanoseconds: lane.silentSince * 1_000_000),
-                isFullyRead: next == count, spoke: spoke),
-            wantsTurn: lane.wantsTurn && isIdle && !spoke, isFinished: group.isBounded && next == count)
+        defer { lane.raises = [] }
+        return Seal(
+            answer: GroupCycle.Answer(
+                lane: CommitCycle.LaneAnswer(
+                    sealed: lane.core.seal(request), request: request,
+                    silentSince: MonotonicTime(nanoseconds: lane.silentSince * 1_000_000), isFullyRead: next == count,
+                    spoke: spoke),
+                wantsTurn: lane.wantsTurn && isIdle && !spoke, isFinished: group.isBounded && next == count),
+            raises: lane.raises)
     }
 
     /// One input lane's part. True: it changes something.
-    private func produce(_ sealed: SealedLane, _ commit: inout OpenCommit, _ record: inout TimeRecord, _ request: SealRequest)
-        -> Bool
-    {
+    private func produce(_ seal: Seal, _ commit: inout OpenCommit, _ record: inout TimeRecord) -> Bool {
+        let sealed = seal.answer.lane.sealed
+        let request = seal.answer.lane.request
         let unit = sealed.lane
         let lane = lanes[unit]!
-        let isIdle = cycle.isIdle(unit)
         let state = log.isExact ? log.state : nil
         let step = lane.keyed.step(
-            sealed, floor: isIdle ? request.floor : nil, asOf: request.closesAll ? state?.asOf : state?.combined,
-            ended: request.closesAll)
+            sealed, floor: request.floor,
+            asOf: request.closesAll ? state?.asOf : state?.combined, ended: request.closesAll)
         for partials in Partials.encode(
             sealed, isMerged: { !group.plan.aggregates[Int($0) - 1].isKeyed }, partition: group.layout.mergePartition(ofKey:),
             limit: 200)
@@ -261,11 +279,10 @@ final class SimulatedProcess {
         commit.units[unit] = StoredUnit(
             next: sealed.nextOffset, watermark: sealed.watermark, newest: sealed.newestEventTime,
             largestClose: sealed.largestClose,
-            isIdle: isIdle, books: sealed.books, progress: lane.keyed.progress, isEnded: request.closesAll)
+            isIdle: cycle.isIdle(unit), books: sealed.books, progress: lane.keyed.progress, isEnded: request.closesAll)
         commit.changes[unit] = [sealed.changes, step.changes]
         commit.rows += step.rows.map { (unit, $0) }
-        commit.raises[unit] = lane.raises
-        lane.raises = []
+        commit.raises[unit] = seal.raises
         let before = group.units[unit]
         return before?.next != sealed.nextOffset || before?.watermark != sealed.watermark || !sealed.changes.isEmpty
             || !step.rows.isEmpty || !step.changes.isEmpty || !sealed.partials.isEmpty || before?.isEnded != request.closesAll
