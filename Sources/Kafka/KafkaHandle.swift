@@ -25,7 +25,7 @@ final class KafkaHandle: @unchecked Sendable {
         case .producer: rd_kafka_conf_set_dr_msg_cb(configuration, kafkaDelivered)
         case .transactions: rd_kafka_conf_set_dr_msg_cb(configuration, kafkaTransactionDelivered)
         case .membership: rd_kafka_conf_set_rebalance_cb(configuration, kafkaRebalanced)
-        case .consumer, .queries: break
+        case .consumer, .queries, .offsets: break
         }
         let type = role.writes ? RD_KAFKA_PRODUCER : RD_KAFKA_CONSUMER
         var text = [CChar](repeating: 0, count: 512)

@@ -68,4 +68,7 @@ public enum KafkaLimits {
     static let internalRecordBytes = 16 << 20
     /// The size at which a new topic of Weir's own begins another file.
     static let internalSegmentBytes = 64 << 20
+
+    /// How long a group's offsets are waited for before the rights are looked at.
+    static let offsetsSlice = TimeSpan.seconds(3)
 }

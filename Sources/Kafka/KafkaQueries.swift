@@ -10,6 +10,10 @@ public final class KafkaQueries: @unchecked Sendable {
     private let handle: KafkaHandle
     private let group: String?
     private let topics = Mutex<[String: Shared]>([:])
+    private let settings: KafkaSettings
+    private let onEvent: @Sendable (KafkaEvent) -> Void
+    /// To a client that sees uncommitted records a broker tells offsets that a commit under way is about to replace.
+    private let stable = Mutex<KafkaHandle?>(nil)
 
     /// `group` is needed for `committedOffsets` and `commit` only.
     public init(
@@ -17,6 +21,8 @@ public final class KafkaQueries: @unchecked Sendable {
     ) throws(Fault) {
         handle = try KafkaHandle(settings, role: .queries(group: group), onEvent: onEvent)
         self.group = group
+        self.settings = settings
+        self.onEvent = onEvent
     }
 
     /// The topics' partitions, sorted. `toWrite`: what a refusal should ask for. Faults: `topic_missing`, `topic_forbidden`, `broker_unreachable`, `login_refused`, `tls_failed`.
@@ -57,35 +63,20 @@ public final class KafkaQueries: @unchecked Sendable {
     ) throws(Fault) -> [PartitionID: Int64] {
         guard !partitions.isEmpty else { return [:] }
         let doing = "tell committed offsets"
-        let list = PartitionList(partitions.map { ($0, Int64(RD_KAFKA_OFFSET_INVALID)) })
-        var question = list.lend { rd_kafka_ListConsumerGroupOffsets_new(group ?? "", $0) }
-        defer { rd_kafka_ListConsumerGroupOffsets_destroy(question) }
+        let handle = try stableHandle()
         var left = limit.milliseconds
-        while left > 0 {
-            let event = try request(
-                RD_KAFKA_ADMIN_OP_LISTCONSUMERGROUPOFFSETS, doing, group ?? "", limit,
-                prepare: {
-                    // Else a broker tells offsets that a transaction under way is about to replace.
-                    if let error = rd_kafka_AdminOptions_set_require_stable_offsets($0, 1) { rd_kafka_error_destroy(error) }
-                },
-                { handle, options, replies in rd_kafka_ListConsumerGroupOffsets(handle, &question, 1, options, replies) })
-            defer { rd_kafka_event_destroy(event) }
-            var count = 0
-            guard let result = rd_kafka_event_ListConsumerGroupOffsets_result(event),
-                let groups = rd_kafka_ListConsumerGroupOffsets_result_groups(result, &count), count == 1
-            else { break }
-            if let error = rd_kafka_group_result_error(groups[0]) {
-                throw KafkaFault.of(rd_kafka_error_code(error), doing: doing, place: group ?? "")
-            }
-            guard let told = rd_kafka_group_result_partitions(groups[0]) else { return [:] }
-            let isUnstable = (0..<Int(told.pointee.cnt)).contains {
-                told.pointee.elems[$0].err == RD_KAFKA_RESP_ERR_UNSTABLE_OFFSET_COMMIT
-            }
-            if !isUnstable { return try PartitionList.offsets(told, doing: doing).filter { $0.value >= 0 } }
-            rd_kafka_poll(handle.pointer, 20)
-            left -= 20
+        while true {
+            let slice = min(left, KafkaLimits.offsetsSlice.milliseconds)
+            let list = PartitionList(partitions.map { ($0, Int64(RD_KAFKA_OFFSET_INVALID)) })
+            let code = list.lend { rd_kafka_committed(handle.pointer, $0, Int32(clamping: slice)) }
+            if code == RD_KAFKA_RESP_ERR_NO_ERROR { return try list.offsets(doing: doing).filter { $0.value >= 0 } }
+            let fault = KafkaMetadata.refusal(handle, code, doing: doing, place: group ?? "")
+            left -= slice
+            guard fault.isTransient else { throw fault }
+            // The client asks on and on where the group is forbidden.
+            try checkGroupRight(within: .milliseconds(slice))
+            if left <= 0 { throw fault }
         }
-        throw KafkaFault.of(RD_KAFKA_RESP_ERR__TIMED_OUT, doing: doing, place: group ?? "")
     }
 
     /// Commits next offsets to the group without joining it, for tools that show lag. Refused (`group_active`) while the group has
@@ -205,13 +196,38 @@ public final class KafkaQueries: @unchecked Sendable {
             return Array(topics.values)
         }
         for topic in open { rd_kafka_topic_destroy(topic.pointer) }
-        return handle.destroy(within: limit)
+        let other = stable.withLock { $0 }?.destroy(within: limit) ?? true
+        return handle.destroy(within: limit) && other
     }
 
     deinit { close(within: .zero) }
 }
 
 extension KafkaQueries {
+    private func stableHandle() throws(Fault) -> KafkaHandle {
+        try stable.withLock { stable throws(Fault) in
+            if let stable { return stable }
+            let made = try KafkaHandle(settings, role: .offsets(group: group ?? ""), onEvent: onEvent)
+            stable = made
+            return made
+        }
+    }
+
+    /// Fault `group_forbidden`; silent if it can't be told. A request of this kind stays with the coordinator it once found, so it is of no
+    /// use for the offsets themselves.
+    private func checkGroupRight(within limit: TimeSpan) throws(Fault) {
+        var question = rd_kafka_ListConsumerGroupOffsets_new(group ?? "", nil)
+        defer { rd_kafka_ListConsumerGroupOffsets_destroy(question) }
+        do throws(Fault) {
+            rd_kafka_event_destroy(
+                try request(RD_KAFKA_ADMIN_OP_LISTCONSUMERGROUPOFFSETS, "tell committed offsets", group ?? "", limit) {
+                    rd_kafka_ListConsumerGroupOffsets($0, &question, 1, $1, $2)
+                })
+        } catch {
+            if error.code == "group_forbidden" { throw error }
+        }
+    }
+
     /// `at` is a timestamp, or one of librdkafka's words for the start and the end of a log.
     private func offsets(
         of partitions: [PartitionID], at: Int64, within limit: TimeSpan
@@ -254,7 +270,7 @@ extension KafkaQueries {
     /// One admin request and its answer, which the caller destroys.
     func request(
         _ operation: rd_kafka_admin_op_t, _ doing: String, _ place: String, _ limit: TimeSpan,
-        prepare: (OpaquePointer?) -> Void = { _ in }, _ send: (OpaquePointer, OpaquePointer?, OpaquePointer) -> Void
+        _ send: (OpaquePointer, OpaquePointer?, OpaquePointer) -> Void
     ) throws(Fault) -> OpaquePointer {
         let options = rd_kafka_AdminOptions_new(handle.pointer, operation)
         defer { rd_kafka_AdminOptions_destroy(options) }
@@ -262,7 +278,6 @@ extension KafkaQueries {
         let milliseconds = Int32(clamping: limit.milliseconds)
         rd_kafka_AdminOptions_set_request_timeout(options, milliseconds, &text, text.count)
         rd_kafka_AdminOptions_set_operation_timeout(options, milliseconds, &text, text.count)
-        prepare(options)
         let replies: OpaquePointer = rd_kafka_queue_new(handle.pointer)
         defer { rd_kafka_queue_destroy(replies) }
         send(handle.pointer, options, replies)

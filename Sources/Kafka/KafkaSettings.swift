@@ -9,6 +9,8 @@ public struct KafkaSettings: Equatable, Sendable {
         case consumer(QueueShare)
         /// Asks and commits offsets; sees uncommitted records, so that the end of a log is its end and not the last stable offset.
         case queries(group: String?)
+        /// Asks for a group's offsets; waits for those of transactions that are just being ended.
+        case offsets(group: String)
         case producer
         /// Writes transactions under this name.
         case transactions(id: String, timeout: TimeSpan)
@@ -18,7 +20,7 @@ public struct KafkaSettings: Equatable, Sendable {
         var writes: Bool {
             switch self {
             case .producer, .transactions: true
-            case .consumer, .queries, .membership: false
+            case .consumer, .queries, .offsets, .membership: false
             }
         }
     }
@@ -71,6 +73,9 @@ public struct KafkaSettings: Equatable, Sendable {
         case .queries(let group):
             all += reading(
                 QueueShare(budget: ByteCount(0), partitions: 1), isolation: "read_uncommitted", group: group, version: version)
+        case .offsets(let group):
+            all += reading(
+                QueueShare(budget: ByteCount(0), partitions: 1), isolation: "read_committed", group: group, version: version)
         case .producer:
             all += writing()
         case .transactions(let id, let timeout):

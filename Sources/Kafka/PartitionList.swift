@@ -20,11 +20,7 @@ final class PartitionList {
     deinit { rd_kafka_topic_partition_list_destroy(pointer) }
 
     /// What was answered, or the first partition's fault.
-    func offsets(doing: String) throws(Fault) -> [PartitionID: Int64] { try Self.offsets(pointer, doing: doing) }
-
-    static func offsets(
-        _ pointer: UnsafePointer<rd_kafka_topic_partition_list_t>, doing: String
-    ) throws(Fault) -> [PartitionID: Int64] {
+    func offsets(doing: String) throws(Fault) -> [PartitionID: Int64] {
         var found: [PartitionID: Int64] = [:]
         for i in 0..<Int(pointer.pointee.cnt) {
             let element = pointer.pointee.elems[i]
