@@ -38,13 +38,16 @@ while read -r mutant suite; do
     else
         echo "mutant $mutant WRONG  caught by $suite" >>"$table"
     fi
-done <<<'state_past_end_kept StateTests.RestoreVerdictTests'
+done <<'END'
+state_past_end_kept StateTests.RestoreVerdictTests
+hasty_replica PipelineTests.TimeLogTests
+END
 
 echo
 echo "scenario                        records    rows copies aborted kills pauses brokers starts rebal stall-ms  wall-s ends  result  seed"
 grep -v '^mutant ' "$table" || true
-awk '!/^mutant / { kills += $6; wrong += /WRONG/; runs++ }
-    END { printf "%d scenarios, %d not exact, %d kills\n", runs, wrong, kills }' "$table"
+awk '!/^mutant / { kills += $6; aborted += $5; wrong += /WRONG/; runs++ }
+    END { printf "%d scenarios, %d not exact, %d kills, %d aborted records\n", runs, wrong, kills, aborted }' "$table"
 if grep -q '^mutant ' "$table"; then
     echo
     echo "mistakes, each of which has to be caught:"

@@ -13,9 +13,9 @@ public enum Mutant: String, CaseIterable, Sendable {
     case restoreToStableOffset = "restore_to_stable_offset"
     /// State whose position lies past the end of the changelog is kept.
     case statePastEndKept = "state_past_end_kept"
-    /// Input offsets are committed by themselves, after the transaction.
+    /// The transaction holds no input offsets, so that brokers do not ask who commits.
     case offsetsOutsideTransaction = "offsets_outside_transaction"
-    /// A revoke is answered first and committed after.
+    /// A revoke is answered first; what was under way is committed after the next assignment.
     case commitAfterRevoke = "commit_after_revoke"
     /// A commit writes the new identities to the changelog, and not the cells that the same records went into.
     case partialLost = "partial_lost"

@@ -150,6 +150,7 @@ actor Lane {
         let isCut = count < batch.count
         do throws(Fault) {
             try process(batch, count)
+            if FaultPoint.redelivers() { try process(batch, count) }
         } catch {
             input.release()
             stop(error)

@@ -59,7 +59,7 @@ extension Service {
                 restores: UnitRestore.Context(
                     layout: layout, store: store, log: log, queries: source.queries, clock: clock,
                     partitions: layout.units, deleteRetention: try internals.deleteRetention(source.queries)),
-                sender: plan.delivery == .atLeastOnce
+                sender: plan.delivery == .atLeastOnce || Mutant.rowsOutsideTransaction.isOn
                     ? try GroupSender(
                         settings, isStopping: { [self] in isStopping.load(ordering: .acquiring) },
                         onFault: { [self] in onEvent(.outboxStuck(output: $0.place, rows: 0, $0)) }) : nil,
@@ -83,6 +83,7 @@ extension Service {
                 case .failed(let fault): mailbox?.post(.failed(fault))
                 }
             })
+        committer.identityNow = { membership.identityNow }
         try membership.join(topics + (layout.mergeLanes > 0 ? [layout.topics.partials] : []))
         onEvent(.started(topology: plan.name, version: version, partitions: inputs.count))
         defer {

@@ -45,7 +45,8 @@ public final class MergeLane {
         guard offset >= clock.position else { return }
         let isWhole = Partials.decode(bytes) { lane, key, cell in
             received += 1
-            return lane >= 0 && lane < lanes && core.receive(key: key, cell: cell, from: lane, closed: closedThrough)
+            let source = Mutant.partialsAdded.isOn ? LaneNumber(received % lanes) : lane
+            return lane >= 0 && lane < lanes && core.receive(key: key, cell: cell, from: source, closed: closedThrough)
         }
         guard isWhole else {
             throw Fault(

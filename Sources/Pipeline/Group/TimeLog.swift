@@ -107,7 +107,7 @@ public struct TimeLog: Sendable {
         self.writer = writer
         self.snapshotEvery = snapshotEvery
         position = start
-        isExact = start == 0
+        isExact = start == 0 || Mutant.hastyReplica.isOn
     }
 
     /// Where a newcomer begins to read so that it probably meets a snapshot: `attempt` 0, 1, … until it did or the answer is

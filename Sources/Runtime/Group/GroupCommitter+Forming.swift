@@ -159,7 +159,13 @@ extension GroupCommitter {
         guard !emitted.isEmpty else { return }
         formed.rows += emitted
         let owed = rows.owed(emitted)
-        if plan.delivery == .atLeastOnce { commit.owed = owed } else { formed.content.records += owed.map(GroupSender.record) }
+        if plan.delivery == .atLeastOnce {
+            commit.owed = owed
+        } else if Mutant.rowsOutsideTransaction.isOn {
+            _ = try? parts.sender?.send(owed)
+        } else {
+            formed.content.records += owed.map(GroupSender.record)
+        }
         formed.content.records += rows.tables(emitted, of: commit.head.lane)
     }
 

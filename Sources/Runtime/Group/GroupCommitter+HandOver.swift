@@ -41,6 +41,9 @@ extension GroupCommitter {
         for lane in units.keys.sorted() where units[lane]?.standing == .restoring { forget(lane) }
         if isLost {
             dropAll()
+        } else if Mutant.commitAfterRevoke.isOn {
+            pauseAll(true)
+            return
         } else {
             do throws(Fault) {
                 try tick(last: true)
@@ -96,6 +99,10 @@ extension GroupCommitter {
     // MARK: Here
 
     private func take(over partitions: [PartitionID], as identity: GroupIdentity) throws(Fault) {
+        if Mutant.commitAfterRevoke.isOn {
+            self.identity = identity
+            try tick(last: true)
+        }
         var mine: Set<LaneNumber> = []
         for partition in partitions {
             guard let lane = layout.lane(of: partition) else { throw Self.added(partition) }

@@ -45,6 +45,8 @@ final class GroupCommitter: @unchecked Sendable {
     var producer: KafkaTransactions
     var cycle: GroupCycle
     var identity: GroupIdentity?
+    /// Who the group takes this instance for at this moment: for a mistake that must not be made (S23).
+    var identityNow: () -> GroupIdentity? = { nil }
     var units: [LaneNumber: GroupUnit] = [:]
     var merges: [LaneNumber: MergeUnit] = [:]
     var restores: [LaneNumber: UnitRestore] = [:]
@@ -153,8 +155,8 @@ final class GroupCommitter: @unchecked Sendable {
         parts.onEvent(.startedOver(fault))
         parts.board.set(state: .waiting(fault))
         producer.close(within: RuntimeLimits.closeLimit)
-        let owned = units.keys.sorted()
-        startOver()
+        let owned = Mutant.memoryKeptAfterDoubt.isOn ? [] : units.keys.sorted()
+        if !Mutant.memoryKeptAfterDoubt.isOn { startOver() }
         if isStopping.load(ordering: .acquiring) { return }
         var last = fault
         nap()
@@ -192,7 +194,8 @@ final class GroupCommitter: @unchecked Sendable {
             try untilCured { () throws(Fault) in try store.refuseIfFull(formed.content.units, at: clock.wall()) }
             let began = clock.monotonic()
             let transaction = GroupTransaction(layout: layout, producer: producer, store: store)
-            let ends = try transaction.run(formed.content, as: identity)
+            let ends = try transaction.run(
+                formed.content, as: Mutant.metadataAtCommit.isOn ? identityNow() ?? identity : identity)
             FaultPoint.hit(.afterCommitBeforeState)
             try follow(formed, ends)
             if producer.isDoubtful { try renewProducer() }
@@ -210,7 +213,9 @@ final class GroupCommitter: @unchecked Sendable {
 
     /// SQLite after Kafka; then what is owed.
     private func follow(_ formed: FormedCommit, _ ends: [LaneNumber: ChangelogEnd]) throws(Fault) {
-        try untilCured { () throws(Fault) in try store.apply(formed.content.units, ends: ends) }
+        if !Mutant.stateBeforeKafka.isOn {
+            try untilCured { () throws(Fault) in try store.apply(formed.content.units, ends: ends) }
+        }
         FaultPoint.hit(.afterState)
         for unit in formed.content.units {
             let lane = unit.head.lane

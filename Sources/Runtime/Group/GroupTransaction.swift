@@ -36,6 +36,8 @@ struct GroupTransaction {
         }
         var offsets: [PartitionID: Int64] = [:]
         for unit in content.units { offsets[unit.head.partition] = unit.head.nextOffset }
+        if Mutant.stateBeforeKafka.isOn { try store.apply(content.units, ends: written) }
+        if Mutant.offsetsOutsideTransaction.isOn { offsets = [:] }
         FaultPoint.hit(.afterOffsets)
         FaultPoint.hit(.duringCommit)
         switch producer.commit(offsets: offsets, as: identity) {

@@ -74,6 +74,7 @@ final class UnitRestore {
     /// Reads what has come, and waits at most `limit` for the first of it. True: everything is here.
     func step(within limit: TimeSpan) throws(Fault) -> Bool {
         if reader.position >= target || Mutant.staleCopyTrusted.isOn { return true }
+        if Mutant.resumeBeforeRestore.isOn, reader.position > from { return true }
         let lane = lane
         let store = store
         let position = reader.position
@@ -81,6 +82,7 @@ final class UnitRestore {
             try store.applyChangelog(lane, batch.records, next: batch.next)
             FaultPoint.hit(.duringRestore)
         }
+        if Mutant.restoreToStableOffset.isOn, reader.position == position { return true }
         let now = clock.monotonic()
         if reader.position > position {
             silentSince = nil

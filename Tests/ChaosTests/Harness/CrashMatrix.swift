@@ -39,7 +39,9 @@ enum CrashMatrix {
         return Scenario(
             name: title, seconds: guests ? 20 : 14, job: job,
             faults: guests ? [.guest(every: 3_000...4_000, stay: 4_000...6_000, isKilled: false)] : [],
-            orders: [0: [order(point, at, after: after)]], needsDebug: true)
+            orders: [0: [order(point, at, after: after)]], needsDebug: true,
+            // What the brokers had of it must be there, and must not be seen.
+            mustAbort: [.afterFlush, .afterOffsets].contains(point))
     }
 
     /// The instance works, dies, has lost its directory, and dies `times` in a row while it restores.

@@ -30,10 +30,8 @@ enum Run {
 
     private static func go(_ fleet: Fleet) throws {
         let (scenario, topics) = (fleet.scenario, fleet.topics)
-        try fleet.cluster.create(topics.input, partitions: scenario.job.partitions)
-        for topic in [topics.minute, topics.hop, topics.dead] {
-            try fleet.cluster.create(topic, partitions: Job.Topics.outputs)
-        }
+        try create(topics.input, scenario.job.partitions, fleet.cluster)
+        for topic in [topics.minute, topics.hop, topics.dead] { try create(topic, Job.Topics.outputs, fleet.cluster) }
         let feeder = try Feeder(
             bootstrap: fleet.cluster.bootstrap, topic: topics.input,
             traffic: Traffic(seed: scenario.seed, partitions: scenario.job.partitions), perSecond: scenario.perSecond)
@@ -69,6 +67,17 @@ enum Run {
         try fleet.drain()
     }
 
+    /// Brokers hear of a new topic one after the other.
+    private static func create(_ topic: String, _ partitions: Int32, _ cluster: KafkaCluster) throws {
+        do throws(Fault) {
+            try cluster.create(topic, partitions: partitions)
+        } catch {
+            if error.code != "topic_missing" { throw error }
+        }
+        let client = try LogReader(bootstrap: cluster.bootstrap).client(.uncommitted)
+        _ = try eventually("the topic \(topic)", within: 60) { client.ends(topic, partitions: partitions, within: 1_000) }
+    }
+
     private static func judge(_ fleet: Fleet) throws {
         let (scenario, topics) = (fleet.scenario, fleet.topics)
         let reader = LogReader(bootstrap: fleet.cluster.bootstrap)
@@ -83,12 +92,13 @@ enum Run {
             if let output { judgement.rows(of: output, committed) } else { judgement.letters(committed) }
         }
         if scenario.job.delivery != .embedded {
-            // Nothing of the partials topic is ever compacted away.
             let count = scenario.job.partitions
-            if !scenario.job.isKeyed {
-                aborted +=
-                    try reader.read(topics.partials, partitions: count, .uncommitted).count
-                    - reader.read(topics.partials, partitions: count, .committed).count
+            let inner =
+                [(topics.changelog, scenario.job.isKeyed ? count : 2 * count)]
+                + (scenario.job.isKeyed ? [] : [(topics.partials, count)])
+            for (topic, partitions) in inner {
+                aborted += try reader.read(topic, partitions: partitions, .uncommitted).count
+                aborted -= try reader.read(topic, partitions: partitions, .committed).count
             }
         }
         judgement.books(try StoredBooks.read(fleet.directories, topic: topics.input))

@@ -36,15 +36,14 @@ enum Scenarios {
     ]
 
     private static let killed = [
-        Scenario(name: "killed", faults: [kills], mustAbort: true),
-        Scenario(name: "killed-keyed", job: Job(isKeyed: true), faults: [kills], mustAbort: true),
-        Scenario(name: "killed-early-rows", job: Job(emission: .early), faults: [kills], mustAbort: true),
+        Scenario(name: "killed", faults: [kills]),
+        Scenario(name: "killed-keyed", job: Job(isKeyed: true), faults: [kills]),
+        Scenario(name: "killed-early-rows", job: Job(emission: .early), faults: [kills]),
         Scenario(name: "killed-final-rows", job: Job(emission: .final, hasTable: true), faults: [kills]),
         Scenario(name: "killed-one-partition", job: Job(partitions: 1), instances: 2, faults: [kills]),
         Scenario(name: "killed-many-partitions", seconds: 75, job: Job(partitions: 16), instances: 4, faults: [kills]),
         Scenario(
-            name: "killed-all-at-once", faults: [.killAll(every: 4_000...9_000, down: 0...1_500)], ending: .killedTogether,
-            mustAbort: true),
+            name: "killed-all-at-once", faults: [.killAll(every: 4_000...9_000, down: 0...1_500)], ending: .killedTogether, ),
         Scenario(
             name: "killed-and-away", seconds: 90, faults: [.kill(every: 3_000...6_000, down: 13_000...20_000)], ending: .alone),
         Scenario(
@@ -65,7 +64,7 @@ enum Scenarios {
     private static let stopped = [
         Scenario(name: "paused", faults: [.pause(every: 1_500...4_000, length: 500...5_000), kills]),
         Scenario(
-            name: "zombies", seconds: 90, faults: [.pause(every: 5_000...12_000, length: 13_000...20_000)], mustAbort: true),
+            name: "zombies", seconds: 90, faults: [.pause(every: 5_000...12_000, length: 13_000...20_000)]),
         Scenario(name: "fenced", seconds: 90, faults: [.pause(every: 8_000...15_000, length: 31_000...38_000)]),
     ]
 
