@@ -13,7 +13,7 @@ enum CrashMatrix {
                 orders: [
                     0: [
                         Scenario.Order(
-                            variables: ["WEIR_STOP_AT": "after_flush:15", "WEIR_CRASH_AT": "during_abort"],
+                            variables: ["WEIR_STOP_AT": "after_flush:8", "WEIR_CRASH_AT": "during_abort"],
                             resumesAfter: 14_000...15_000, mustDie: true)
                     ]
                 ], needsDebug: true),
@@ -26,10 +26,10 @@ enum CrashMatrix {
 
     /// Points that every commit passes. `after`: milliseconds between the point and the death, for what happens at the broker.
     private static let commit: [(point: FaultPoint, at: Int, after: Int?)] = [
-        (.beforeBegin, 20, nil), (.afterBegin, 20, nil), (.midChangelog, 20, nil), (.afterRecords, 20, nil),
-        (.afterFlush, 20, nil), (.afterOffsets, 20, nil), (.duringCommit, 20, nil), (.duringCommit, 20, 1),
-        (.duringCommit, 21, 3), (.duringCommit, 22, 6), (.duringCommit, 23, 12), (.duringCommit, 24, 25),
-        (.afterCommitBeforeState, 20, nil), (.insideStateTransaction, 20, nil), (.afterState, 20, nil),
+        (.beforeBegin, 6, nil), (.afterBegin, 6, nil), (.midChangelog, 6, nil), (.afterRecords, 6, nil),
+        (.afterFlush, 6, nil), (.afterOffsets, 6, nil), (.duringCommit, 6, nil), (.duringCommit, 6, 1),
+        (.duringCommit, 7, 3), (.duringCommit, 8, 6), (.duringCommit, 9, 12), (.duringCommit, 10, 25),
+        (.afterCommitBeforeState, 6, nil), (.insideStateTransaction, 6, nil), (.afterState, 6, nil),
     ]
 
     private static func row(
@@ -49,7 +49,7 @@ enum CrashMatrix {
         let deaths = (0..<times).map { order(point, 1, start: 2 + $0, losesState: $0 == 0) }
         return Scenario(
             name: "crash-restore-\(point.rawValue)-\(times)", seconds: 16 + 3 * times,
-            orders: [0: [order(.afterState, 30)] + deaths], needsDebug: true)
+            orders: [0: [order(.afterState, 8)] + deaths], needsDebug: true)
     }
 
     private static func order(

@@ -108,6 +108,13 @@ final class Fleet {
         }
     }
 
+    /// Every death that was ordered has come.
+    var isStruck: Bool {
+        scenario.orders.allSatisfy { index, orders in
+            members[index].ownEnds.count { $0 == 128 + SIGKILL } >= orders.count(where: \.mustDie)
+        }
+    }
+
     /// The bounded input is read, and this instance has said so.
     func isDone(_ instance: Instance) -> Bool { finished.contains(instance.name) }
     var isDone: Bool { members.allSatisfy(isDone) }

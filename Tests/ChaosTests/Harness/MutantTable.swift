@@ -35,7 +35,7 @@ enum MutantTable {
     /// The three instances die at this point one after the other, several times.
     private static func dying(_ point: FaultPoint) -> Scenario {
         let orders = (1...6).map { start in
-            Scenario.Order(variables: ["WEIR_CRASH_AT": "\(point.rawValue):\(5 + 3 * start)"], start: start)
+            Scenario.Order(variables: ["WEIR_CRASH_AT": "\(point.rawValue):\(3 + start)"], start: start)
         }
         return Scenario(
             name: "mutant-dying-\(point.rawValue)", seconds: 20, orders: [0: orders, 1: orders, 2: orders], needsDebug: true)
@@ -47,7 +47,7 @@ enum MutantTable {
         orders: [
             0: [
                 Scenario.Order(
-                    variables: ["WEIR_STOP_AT": "after_begin:15", "WEIR_DELAY_AT": "after_flush:15:3000"],
+                    variables: ["WEIR_STOP_AT": "after_begin:8", "WEIR_DELAY_AT": "after_flush:8:3000"],
                     resumesAfter: 15_000...16_000)
             ]
         ], needsDebug: true)

@@ -16,8 +16,8 @@ enum Scenarios {
     /// Part of every test run.
     static let short = [
         Scenario(
-            name: "short-embedded-killed", seconds: 6, job: embedded, instances: 1,
-            faults: [.kill(every: 700...1_500, down: 0...200)], needsDebug: true)
+            name: "short-killed", seconds: 8, job: Job(partitions: 4), instances: 2,
+            faults: [.kill(every: 900...1_800, down: 0...200)], needsDebug: true)
     ]
 
     static let long = alone + killed + stopped + brokers + moving + slowly + leastOnce
