@@ -37,6 +37,8 @@ struct ScenarioTests {
         scenario.variables["WEIR_MUTANT"] = mutant.rawValue
         var figures = Run.run(scenario, on: try Chaos.cluster())
         figures.name = mutant.rawValue
+        // A broker that was slow to answer a start is no mistake seen.
+        figures.problems.removeAll { $0.contains("ended with \(ExitCode.broker.rawValue):") }
         Chaos.note(figures, isMutant: true)
         #expect(figures.problems.count > 0, "\(mutant.rawValue) passed \(scenario.name), seed \(figures.seed)")
     }
