@@ -8,6 +8,7 @@ extension Verbs {
         options: [
             .value("with", "FILE", "laid over each FILE, such as a file for production", repeatable: true),
             .flag("strict", "warnings are errors"),
+            .value("rate", "N/s", "events a second that the source brings, to judge the memory by"),
             .value("sarif", "FILE", "the problems as SARIF 2.1.0, to FILE or, with -, to stdout"),
         ],
         notes: [
@@ -19,12 +20,13 @@ extension Verbs {
         var documents: [String] = []
         var found: [Problem] = []
         let sarif = arguments.value("sarif")
+        let rate = try arguments.rate("rate", of: "check")
         let isTextWanted = sarif != "-"
         if !isTextWanted, arguments.has("json") {
             throw usageFault("--json and --sarif - both write to stdout", of: "check", hint: "give --sarif a file")
         }
         for file in arguments.operands {
-            let reading = Topology.read(files: [file] + arguments.all("with"), strict: arguments.has("strict"))
+            let reading = Topology.read(files: [file] + arguments.all("with"), strict: arguments.has("strict"), rate: rate)
             // A file that can't be read outranks one that is wrong: nothing is known of it.
             if reading.exit == .usage || exit == .done { exit = reading.exit }
             found += reading.problems

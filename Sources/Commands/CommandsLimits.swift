@@ -30,6 +30,8 @@ enum CommandsLimits {
     static let partitions: Int64 = 1_024
     /// Event time of the first generated event: 2026-01-01T00:00:00Z.
     static let workloadStart: Int64 = 1_767_225_600_000
+    /// Groups and partitions that an estimate can assume.
+    static let assumed: Int64 = 1_000_000_000
     /// Events that are generated or measured where no number is named.
     static let events: Int64 = 2_000_000
     /// Folders inside one another in which test files are looked for.

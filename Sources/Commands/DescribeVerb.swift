@@ -9,6 +9,10 @@ extension Verbs {
         options: [
             .value("with", "FILE", "laid over FILE, such as a file for production", repeatable: true),
             .flag("yaml", "only the topology with every default, as a file that reads back to the same plan"),
+            .value("rate", "N/s", "events a second, for what is held at one time; default: the generator's"),
+            .value("keys-per-million", "N", "different keys among a million events; default: 1M"),
+            .value("groups", "N", "groups in each window of an aggregate; default: 1000"),
+            .value("partitions", "N", "input partitions; default: the generator's, else 8"),
         ],
         notes: [
             "Values stand as they were written: what comes from the environment or a file, secrets too, is shown",
@@ -30,66 +34,20 @@ extension Verbs {
             }
             return reading.exit
         }
-        let description = Description(plan)
+        let most = CommandsLimits.assumed
+        let assumed = StateEstimate.Assumptions(
+            plan, keysPerMillion: try arguments.integer("keys-per-million", in: 1...1_000_000, of: "describe"),
+            groups: try arguments.integer("groups", in: 1...most, of: "describe"),
+            partitions: try arguments.integer("partitions", in: 1...most, of: "describe"),
+            rate: try arguments.rate("rate", of: "describe"))
+        let description = Description(plan, assuming: assumed)
         if arguments.has("json") {
-            console.out(DescriptionText.json(description, name: plan.name, spelled: reading.spelled))
+            console.out(DescriptionJSON.text(description, name: plan.name, reading))
         } else if arguments.has("yaml") {
             console.out(reading.spelled)
         } else {
             console.out(reading.spelled + "\n" + DescriptionText.tables(description))
         }
         return .done
-    }
-}
-
-/// A description for people and for machines.
-enum DescriptionText {
-    static func tables(_ description: Description) -> String {
-        var stages = TextTable([("stage", .left), ("does", .left)])
-        for stage in description.stages { stages.row([stage.name, stage.does]) }
-        var fields = TextTable([("field", .left), ("type", .left), ("path", .left), ("used by", .left)])
-        for use in description.fields {
-            fields.row([use.field, use.type, use.path, use.usedBy.isEmpty ? "nothing" : use.usedBy.joined(separator: ", ")])
-        }
-        var touched = TextTable([("touches", .left), ("what", .left), ("name", .left)])
-        for touch in description.touched { touched.row([touch.how, touch.kind, touch.name]) }
-        return [stages.text, fields.text, touched.text].joined(separator: "\n")
-    }
-
-    static func json(_ description: Description, name: String, spelled: String) -> String {
-        var json = JSONText()
-        func list<T>(_ key: String, _ items: [T], _ members: (T, inout JSONText) -> Void) {
-            json.key(key)
-            json.beginArray()
-            for item in items {
-                json.beginObject()
-                members(item, &json)
-                json.endObject()
-            }
-            json.endArray()
-        }
-        json.beginObject()
-        json.member("name", name)
-        json.member("yaml", spelled)
-        list("stages", description.stages) { stage, json in
-            json.member("name", stage.name)
-            json.member("does", stage.does)
-        }
-        list("fields", description.fields) { use, json in
-            json.member("name", use.field)
-            json.member("type", use.type)
-            json.member("path", use.path)
-            json.key("used_by")
-            json.beginArray()
-            for user in use.usedBy { json.string(user) }
-            json.endArray()
-        }
-        list("touches", description.touched) { touch, json in
-            json.member("how", touch.how)
-            json.member("kind", touch.kind)
-            json.member("name", touch.name)
-        }
-        json.endObject()
-        return json.text + "\n"
     }
 }

@@ -5,8 +5,6 @@ public enum KafkaLimits {
     /// Records in one `take`: enough to spread a batch's fixed costs, few enough that a lane's turn stays short.
     public static let batch = 4_096
 
-    /// The share of `state.memory` that prefetch queues may take, as a divisor.
-    static let queueShareOfMemory: Int64 = 4
     /// What librdkafka spends on a queued record beside its bytes: its own bookkeeping and the allocator's.
     static let queuedRecordOverhead: Int64 = 400
     /// Counted queue bytes of one partition, in kilobytes: below, each fetch would be a few batches; above, memory is wasted.

@@ -30,7 +30,7 @@ public struct QueueShare: Equatable, Sendable {
     }
 
     /// The part of a topology's `state.memory` that belongs to prefetch queues.
-    public static func budget(of memory: ByteCount) -> ByteCount { ByteCount(memory.bytes / KafkaLimits.queueShareOfMemory) }
+    public static func budget(of memory: ByteCount) -> ByteCount { ByteCount(memory.bytes / StatePlan.queueShare) }
 }
 
 extension Int64 {

@@ -328,6 +328,8 @@ public struct StatePlan: Equatable, Sendable {
     public var directory: String
     /// Client queues included.
     public var memory: ByteCount
+    /// The part of `memory` that belongs to the Kafka client's prefetch queues, as a divisor.
+    public static let queueShare: Int64 = 4
     /// This instance's name in a group; nil: made once and kept in the directory.
     public var instance: String?
     public init(directory: String = "./state", memory: ByteCount = .mebibytes(512), instance: String? = nil) {

@@ -46,7 +46,7 @@ extension Problem {
         message("\(code.summary) See docs/checks.md#\(code.rawValue).", &json)
         json.key("defaultConfiguration")
         json.beginObject()
-        json.member("level", code == .unusedField ? "note" : code.isWarning ? "warning" : "error")
+        json.member("level", code.isNote ? "note" : code.isWarning ? "warning" : "error")
         json.endObject()
         json.endObject()
     }
@@ -115,6 +115,9 @@ extension Problem.Code {
     /// Doubts: the topology can run as it is.
     public var isWarning: Bool { Self.acceptable.contains(self) || self == .unusedAcceptance }
 
+    /// Doubts that no `--strict` turns into errors; some others are notes where they may be right.
+    public var isNote: Bool { self == .unusedField || self == .memoryTight }
+
     /// What the rule is about, in one sentence.
     public var summary: String {
         switch self {
@@ -156,6 +159,8 @@ extension Problem.Code {
         case .samePath: "Two fields at one path, or one inside the other."
         case .idleUnmet: "A silent partition alone breaks the promise of freshness."
         case .memoryShort: "The keys of duplicates alone need more than the memory."
+        case .memoryTight: "The memory holds few events or groups."
+        case .objectiveUnmet: "A promise of freshness that holds for a smaller share of time than promised."
         case .unusedAcceptance: "An acceptance of a warning that nothing gives."
         }
     }

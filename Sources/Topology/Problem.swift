@@ -61,12 +61,15 @@ public struct Problem: Equatable, Sendable {
         case samePath = "same_path"
         case idleUnmet = "idle_unmet"
         case memoryShort = "memory_short"
+        case memoryTight = "memory_tight"
+        case objectiveUnmet = "objective_unmet"
         case unusedAcceptance = "unused_acceptance"
 
         /// The warnings that a topology can accept by name.
         public static let acceptable: [Code] = [
             .lateCopies, .keyWithDefault, .filesApart, .neverTrue, .neverFalse, .freshnessUnmet, .wideGroup, .personalRows,
-            .sharedTopic, .unusedField, .samePath, .idleUnmet, .memoryShort,
+            .sharedTopic, .unusedField, .samePath, .idleUnmet, .memoryShort, .memoryTight,
+            .objectiveUnmet,
         ]
     }
 

@@ -41,8 +41,10 @@ public enum Topology {
     }
 
     /// Reads `files[0]` with the others laid over it in order (`--with`). `strict` makes an error of every warning that the
-    /// topology doesn't accept by name. Pure but for `surroundings`; call it from anywhere. Costs milliseconds.
-    public static func read(files: [String], strict: Bool = false, from surroundings: Surroundings = .machine) -> Reading {
+    /// topology doesn't accept by name. `rate`: events a second that the source brings, where that is known. Pure but for `surroundings`; call it from anywhere. Costs milliseconds.
+    public static func read(
+        files: [String], strict: Bool = false, rate: Double? = nil, from surroundings: Surroundings = .machine
+    ) -> Reading {
         let problems = ProblemList()
         var sources: [String: SourceText] = [:]
         var hidden: [Place] = []
@@ -68,13 +70,13 @@ public enum Topology {
             hidden += Secrets.check(node, Language.topology, problems)
             merged = merged.map { Overlay.merge($0, with: node) } ?? node
         }
-        return finish(merged, isWhole: isWhole, files, sources, hidden, problems, isStrict: strict, surroundings)
+        return finish(merged, isWhole: isWhole, files, sources, hidden, problems, isStrict: strict, rate: rate, surroundings)
     }
 
     /// From the merged tree to the plan and the sorted problems.
     static func finish(
         _ merged: Node?, isWhole: Bool, _ files: [String], _ sources: [String: SourceText], _ hidden: [Place],
-        _ problems: ProblemList, isStrict strict: Bool, _ surroundings: Surroundings
+        _ problems: ProblemList, isStrict strict: Bool, rate: Double? = nil, _ surroundings: Surroundings
     ) -> Reading {
         var plan: Plan?
         var whole: SectionItem?
@@ -82,7 +84,8 @@ public enum Topology {
         if isWhole, let merged {
             let section = DeclarationReader(problems: problems).section(Language.topology, merged, path: "")
             if let section {
-                var reader = PlanReader(problems: problems, source: { sources[$0] }, zone: surroundings.zone, isStrict: strict)
+                var reader = PlanReader(
+                    problems: problems, source: { sources[$0] }, zone: surroundings.zone, isStrict: strict, rate: rate)
                 plan = reader.plan(section, at: merged.place)
                 whole = plan.map { WorkedOut(plan: $0).added(to: section) }
                 problems.settleWarnings(accepted: section.section("check")?["accept"], isStrict: strict, isComplete: plan != nil)

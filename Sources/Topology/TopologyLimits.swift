@@ -38,6 +38,9 @@ enum TopologyLimits {
     static let dedupBuckets: Int64 = 60_000
     /// Bytes that the process needs beside its client queues.
     static let baseMemory: Int64 = 64 << 20
+    /// Events per second, and groups of an aggregate, under which memory is called tight.
+    static let tightRate = 10.0
+    static let tightGroups = 1_000.0
     /// Bytes of a slot of the dedup table.
     static let keyBytes = 18.0
     /// Events per second of the generator.

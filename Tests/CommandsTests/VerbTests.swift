@@ -51,6 +51,41 @@ func aPlanIsDescribedAsAgreed(name: String) {
     expectGolden(said("describe", file, "--json").out, "describe-\(name).json")
 }
 
+/// YAML, JSON and the first part of the text hold the same plan; what is assumed can be said.
+@Test func yamlAndJSONDescribeTheSame() throws {
+    let file = "\(packageFolder)/topologies/demo.yaml"
+    let yaml = said("describe", file, "--yaml").out
+    let parsed = try #require(
+        try JSONSerialization.jsonObject(with: Data(said("describe", file, "--json").out.utf8)) as? [String: Any])
+    #expect(parsed["yaml"] as? String == yaml && said("describe", file).out.hasPrefix(yaml))
+    let folder = try Folder()
+    let plan = try JSONSerialization.data(withJSONObject: try #require(parsed["plan"]))
+    let again = try folder.file("again.yaml", String(decoding: plan, as: UTF8.self))
+    // Maps of the topology's own names have lost their order in between.
+    #expect(
+        said("describe", again, "--yaml").out.replacing("  # default", with: "").count
+            == yaml.replacing("  # default", with: "").count)
+    let standing = said("describe", file, "--rate", "9000/s", "--groups", "7", "--partitions", "3", "--keys-per-million", "900k")
+    #expect(standing.out.contains("held at 9,000/s"))
+    #expect(
+        standing.out.hasSuffix(
+            "Assumed: 900,000 keys among a million events, 7 groups a window, 3 partitions, 16 bytes a text.\n"))
+    #expect(said("describe", file, "--rate", "x").exit == 2 && said("describe", file, "--groups", "0").exit == 2)
+}
+
+@Test func aRateThatIsSaidJudgesTheMemory() throws {
+    let folder = try Folder()
+    let file = try folder.file("t.yaml", BuiltInTopologies.reference.replacing("within: 10m", with: "within: 24h"))
+    #expect(said("check", file, "--strict").exit == 3)  // late_copies is accepted where nothing is late any more
+    let quiet = said("check", file)
+    #expect(quiet.exit == 0 && !quiet.out.contains("memory_"))
+    let small = said("check", file, "--rate", "200/s")
+    #expect(small.exit == 0 && !small.out.contains("memory_"))
+    let large = said("check", file, "--rate", "5000/s")
+    #expect(large.out.contains("24h bring 432000000 keys") || large.out.contains("1d bring 432000000 keys"))
+    #expect(large.out.contains("[memory_short]") && said("check", file, "--rate", "0").exit == 2)
+}
+
 @Test func aWrongTopologyIsDescribedAsCheckTellsIt() throws {
     let folder = try Folder()
     let bad = try folder.file("bad.yaml", BuiltInTopologies.reference + "typo: 1\n")

@@ -116,3 +116,19 @@ struct StateDirectoryTests {
         #expect(store.head.number == 1)
     }
 }
+
+@Test func theOwnTablesAreThoseThatAreTold() throws {
+    let scratch = Scratch()
+    let (directory, store) = try open(scratch)
+    _ = try ResultsStore(directory: directory, store: store)
+    func tables(_ database: Database) throws -> Set<String> {
+        let query = try database.statement(
+            "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite%'")
+        var names: Set<String> = []
+        try query.eachRow { () throws(Fault) in names.insert(query.text(0)) }
+        return names
+    }
+    #expect(try tables(store.database) == Set(OwnTables.state))
+    #expect(try tables(try Database(directory.resultsFile, .read)) == Set(OwnTables.results + ["usage"]))
+    #expect(OwnTables.pageCaches.bytes == Int64(StateLimits.stateCache + StateLimits.resultsCache) << 10)
+}

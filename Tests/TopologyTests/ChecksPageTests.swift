@@ -13,7 +13,7 @@ private let page = URL(fileURLWithPath: #filePath).deletingLastPathComponent().a
     for entry in entries {
         let code = try #require(Problem.Code(rawValue: String(entry.prefix { $0 != "\n" })))
         #expect(
-            entry.contains("\n\(code.summary) (\(code == .unusedField ? "note" : code.isWarning ? "warning" : "error")"),
+            entry.contains("\n\(code.summary) (\(code.isNote ? "note" : code.isWarning ? "warning" : "error")"),
             "\(code)")
         for part in ["- Wrong: ", "- Right: ", "- Why: "] { #expect(entry.contains(part), "\(code)") }
     }

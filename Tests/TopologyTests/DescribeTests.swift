@@ -53,7 +53,7 @@ func whatIsSpelledReadsBackToTheSamePlan(more: String) {
     let aggregate = "where: b\ngroup_by: [s]"
     let plan = try #require(
         read(small(aggregate: aggregate, more: "filter: i > 1 OR d > i\ndeduplicate: {key: [id], within: 1h}")).plan)
-    let uses = Description(plan).fields.map { "\($0.field): \($0.usedBy.joined(separator: ", "))" }
+    let uses = Lineage(plan).fields.map { "\($0.field): \($0.usedBy.joined(separator: ", "))" }
     #expect(
         uses == ["ts: event_time", "id: deduplicate", "s: a group_by", "i: filter", "d: filter", "b: a where", "j: "])
 }
@@ -81,4 +81,80 @@ func whatIsSpelledReadsBackToTheSamePlan(more: String) {
     let spelled = read(text, variables: ["N": "inner"]).spelled
     #expect(!spelled.contains("inner") && spelled.contains("group: \"${N}\"  # default"))
     #expect(spelled.contains("  # bucket: within/16, at least 1s  # default\n"))
+}
+
+/// Through computed fields, and through the parts of expressions that nobody named.
+@Test func theWayOfAFieldIsFollowedThroughWhatIsComputedFromIt() throws {
+    let fields = """
+        seconds: {expr: d / 1000}
+        long:    {expr: seconds > 60 AND i > 1}
+        kind:    {expr: "coalesce(upper(s), 'NONE')"}
+        """
+    let aggregate = """
+        where: long
+        group_by: [kind]
+        to: [{table: x}, {kafka: {topic: rows}}]
+        """
+    let text = small(fields: fields, aggregate: aggregate, more: "filter: lower(s) != 'x'\ndeduplicate: {key: [id], within: 1h}")
+        .replacing("measures: {events: count()}", with: "measures: {events: count(), total: sum(seconds * 2) where b}")
+    let plan = try #require(read(text).plan)
+    let lineage = Lineage(plan)
+    #expect(
+        lineage.fields.map { "\($0.field): \($0.usedBy.joined(separator: ", "))" } == [
+            "ts: event_time", "id: deduplicate", "s: a group_by via kind, filter", "i: a where via long",
+            "d: a where via seconds, long, a.total via seconds", "b: a.total", "j: ", "seconds: a where via long, a.total",
+            "long: a where", "kind: a group_by",
+        ])
+    let decided = "filter(s) deduplicate(id) where(i via long, d via seconds, long)"
+    #expect(
+        lineage.columns.map { column in
+            let by = column.decided.map { "\($0.by)(\($0.fields.map(\.text).joined(separator: ", ")))" }.joined(separator: " ")
+            return "\(column.name) = \(column.means) from \(column.from.map(\.text).joined(separator: ", ")) by \(by)"
+        } == [
+            "window_start = start of the window from ts by \(decided)", "window_end = end of the window from ts by \(decided)",
+            "kind = group from s via kind by \(decided)", "events = count() from  by \(decided)",
+            "total = sum(multiply(seconds, 2.0)) where b from d via seconds by \(decided) its where(b)",
+            "revision = how often the row came from  by ", "final = no correction will come from  by ",
+            "as_of = the watermark from ts by ",
+        ])
+    #expect(lineage.columns.allSatisfy { $0.to == ["table x", "topic rows"] && $0.output == "a" })
+}
+
+@Test func whatIsTouchedIsToldWithWhatWeirMakes() throws {
+    let text = small(aggregate: "to: [{table: x}, {kafka: {topic: rows}}]", more: "dead_letters: {topic: dead}\nhttp: {}")
+    let plan = try #require(read(text).plan)
+    let description = Description(plan, assuming: StateEstimate.Assumptions(plan))
+    #expect(
+        description.touched.map { "\($0.how) \($0.kind) \($0.name) \($0.isMade) \($0.holds.count)" } == [
+            "reads topic in false 0", "writes group small true 0", "writes table x true 1", "writes topic rows false 0",
+            "writes topic dead false 0", "writes state ./state/state.db true \(OwnTables.state.count)",
+            "writes state ./state/results.db true \(OwnTables.results.count)", "listens address 127.0.0.1:8080 false 0",
+        ])
+    #expect(
+        description.memory.map { "\($0.name) \($0.bytes.bytes >> 20)" } == [
+            "state.memory 512", "prefetch queues 128", "keys and windows 384", "page caches 40",
+        ])
+    #expect(description.estimate.standing == nil && description.estimate.perMillion.map(\.name) == ["cells of a"])
+}
+
+/// More events, groups, partitions or overlapping windows never take less.
+@Test func anEstimateGrowsWithWhatIsAssumed() throws {
+    func memory(_ aggregate: String, _ change: (inout StateEstimate.Assumptions) -> Void = { _ in }) throws -> [Int64] {
+        let aggregate = "group_by: [s]\nemit: on_time\nallowed_lateness: 5m" + aggregate
+        let plan = try #require(read(small(aggregate: aggregate, more: "deduplicate: {key: [id], within: 1h}")).plan)
+        var assumed = StateEstimate.Assumptions(plan, rate: 1_000)
+        change(&assumed)
+        let estimate = StateEstimate(plan, assumed)
+        return try [estimate.perMillion, #require(estimate.standing)].flatMap {
+            [StateEstimate.memory($0).bytes, StateEstimate.disk($0).bytes]
+        }
+    }
+    let least = try memory("")
+    for more in [
+        try memory("") { $0.groups *= 10 }, try memory("") { $0.partitions *= 10 },
+    ] { #expect(zip(least, more).allSatisfy { $0 < $1 }) }
+    let faster = try memory("") { $0.rate = 2_000 }
+    #expect(faster[0] == least[0] && faster[2] > least[2] && faster[3] > least[3])
+    let fewer = try memory("") { $0.keysPerMillion /= 2 }
+    #expect(zip(fewer, least).allSatisfy { $0 < $1 })
 }

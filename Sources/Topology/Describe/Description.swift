@@ -1,38 +1,46 @@
 public import Model
 
-/// What a plan does, for `weir describe`: its stages, where each field is used, and what it touches outside.
+/// What a plan does, for `weir describe`: its stages, the way of each field into results, what it touches outside, and what it
+/// keeps.
 public struct Description: Sendable {
     public struct Stage: Sendable {
         public var name: String
         public var does: String
     }
-    /// A field and the places that use it, such as `filter`, `deduplicate` or `usage.total_ms`.
-    public struct Use: Sendable {
-        public var field: String
-        public var type: String
-        public var path: String
-        public var usedBy: [String]
-    }
+    /// Something outside that a run reads, writes or makes.
     public struct Touched: Sendable {
         /// `reads`, `writes` or `listens`.
         public var how: String
-        /// `topic`, `files`, `table`, `state` or `address`.
+        /// `topic`, `group`, `files`, `table`, `state` or `address`.
         public var kind: String
         public var name: String
+        /// Weir makes it where it is missing.
+        public var isMade: Bool
+        /// Weir's own tables in a database, or the view beside a table.
+        public var holds: [String]
+    }
+    /// A part of `state.memory`, or what stands beside it.
+    public struct Share: Sendable {
+        public var name: String
+        public var bytes: ByteCount
+        public var says: String
     }
 
     public var stages: [Stage] = []
-    public var fields: [Use] = []
-    public var touched: [Touched] = []
+    public var fields: [Lineage.Use]
+    public var columns: [Lineage.Column]
+    public var touched: [Touched]
+    public var memory: [Share]
+    public var estimate: StateEstimate
 
-    public init(_ plan: Plan) {
+    public init(_ plan: Plan, assuming assumed: StateEstimate.Assumptions) {
+        let lineage = Lineage(plan)
+        fields = lineage.fields
+        columns = lineage.columns
+        touched = Self.touched(plan)
+        memory = Self.memory(plan)
+        estimate = StateEstimate(plan, assumed)
         readStages(plan)
-        fields = plan.fields.enumerated().filter { !$1.isHidden }.map { index, field in
-            Use(
-                field: field.name, type: CanonicalText.type(field.type), path: field.path.joined(separator: "."),
-                usedBy: Self.users(of: index, plan))
-        }
-        readTouched(plan)
     }
 
     private mutating func readStages(_ plan: Plan) {
@@ -40,7 +48,12 @@ public struct Description: Sendable {
         func span(_ span: TimeSpan) -> String { CanonicalText.span(span.milliseconds) }
         func say(_ name: String, _ does: String) { stages.append(Stage(name: name, does: does)) }
         let most = CanonicalText.size(plan.source.maxRecord.bytes)
-        say("decode", "reads \(plan.fields.count { $0.computed == nil }) fields of each record; rejects records over \(most)")
+        let read = plan.fields.count { $0.computed == nil }
+        say("decode", "reads \(read) \(read == 1 ? "field" : "fields") of each record; rejects records over \(most)")
+        for field in plan.fields where !field.isHidden {
+            guard let computed = field.computed else { continue }
+            say("compute \(field.name)", CanonicalText.computed(computed, field.type, plan.fields))
+        }
         let source =
             switch plan.eventTime.source {
             case .field(let column): plan.fields[column].name
@@ -75,41 +88,5 @@ public struct Description: Sendable {
             say("aggregate \(aggregate.name)", "\(text); rows \(pace)")
         }
         say("commit", "every \(span(plan.commitEvery))")
-    }
-
-    private static func users(of column: Int, _ plan: Plan) -> [String] {
-        var users: [String] = []
-        func use(_ columns: Set<Int>, _ name: String) {
-            if plan.fields.withSources(of: columns).contains(column) { users.append(name) }
-        }
-        if case .field(let time) = plan.eventTime.source { use([time], "event_time") }
-        use(plan.filter?.columns ?? [], "filter")
-        use(Set(plan.deduplicate?.key ?? []), "deduplicate")
-        for aggregate in plan.aggregates {
-            use(aggregate.admits?.columns ?? [], "\(aggregate.name) where")
-            use(Set(aggregate.groupBy), "\(aggregate.name) group_by")
-            for measure in aggregate.measures {
-                use((measure.admits?.columns ?? []).union(measure.column.map { [$0] } ?? []), "\(aggregate.name).\(measure.name)")
-            }
-        }
-        return users
-    }
-
-    private mutating func readTouched(_ plan: Plan) {
-        func touch(_ how: String, _ kind: String, _ name: String) { touched.append(Touched(how: how, kind: kind, name: name)) }
-        switch plan.source.kind {
-        case .kafka(let topics, _, _): for topic in topics { touch("reads", "topic", topic) }
-        case .files(let globs): for glob in globs { touch("reads", "files", glob) }
-        case .generator: break
-        }
-        for target in plan.aggregates.flatMap(\.targets) {
-            switch target {
-            case .kafka(let topic): touch("writes", "topic", topic)
-            case .table(let name, _): touch("writes", "table", name)
-            }
-        }
-        if case .topic(let topic) = plan.deadLetters { touch("writes", "topic", topic) }
-        for file in ["state.db", "results.db"] { touch("writes", "state", "\(plan.state.directory)/\(file)") }
-        if let http = plan.http { touch("listens", "address", "\(http.host):\(http.port)") }
     }
 }

@@ -91,6 +91,14 @@ enum CanonicalText {
         }
     }
 
+    /// `sum(duration_ms) where country = 'DE'`.
+    static func measure(_ measure: MeasurePlan, _ fields: [FieldPlan]) -> String {
+        let column = measure.column.map { fields[$0].name } ?? ""
+        let share = measure.share.map { ", \($0)" } ?? ""
+        let admits = measure.admits.map { " where \(predicate($0, fields))" } ?? ""
+        return "\(measure.function.rawValue)(\(column)\(share))\(admits)"
+    }
+
     /// A condition with names for columns. Redundant parentheses, spelling and letter case are gone.
     static func predicate(_ predicate: Predicate, _ fields: [FieldPlan]) -> String {
         func name(_ column: Int) -> String { fields[column].name }

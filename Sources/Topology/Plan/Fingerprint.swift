@@ -71,10 +71,7 @@ enum Fingerprint {
         if let admits = aggregate.admits { lines.append("where: \(CanonicalText.predicate(admits, fields))") }
         lines.append("group_by: \(aggregate.groupBy.map { fields[$0].name }.joined(separator: ", "))")
         for measure in aggregate.measures {
-            let column = measure.column.map { fields[$0].name } ?? ""
-            let admits = measure.admits.map { " where \(CanonicalText.predicate($0, fields))" } ?? ""
-            let share = measure.share.map { ", \($0)" } ?? ""
-            lines.append("measure \(measure.name): \(measure.function.rawValue)(\(column)\(share))\(admits)")
+            lines.append("measure \(measure.name): \(CanonicalText.measure(measure, fields))")
         }
         lines.append("keyed: \(aggregate.isKeyed)")
         return lines + self.fields(aggregate.columns, fields)

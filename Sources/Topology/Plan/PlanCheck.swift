@@ -4,6 +4,8 @@ import Model
 struct PlanCheck {
     let problems: ProblemList
     let root: SectionItem
+    /// Events a second, where the caller knows them.
+    let rate: Double?
 
     func run(_ plan: Plan, places: [Place]) {
         checkTargets(plan)
@@ -98,33 +100,16 @@ struct PlanCheck {
     /// What can't even hold the client's queues would stop at the first record.
     private func checkMemory(_ plan: Plan) {
         let setting = root.section("kafka")?.section("client")?["queued.max.messages.kbytes"]
-        guard let item = root.section("state")?["memory"].flatMap({ $0.isDefault ? nil : $0 }) ?? setting else {
-            return checkKeys(plan)
+        let item = root.section("state")?["memory"].flatMap { $0.isDefault ? nil : $0 } ?? setting
+        if let item {
+            var queues: Int64 = 0
+            if case .kafka(let topics, _, _) = plan.source.kind {
+                let kibibytes = plan.kafka.client["queued.max.messages.kbytes"].flatMap { Int64($0) } ?? 0
+                queues = Int64(topics.count) * kibibytes << 10
+            }
+            checkMemory(plan, item, queues: queues)
         }
-        var queues: Int64 = 0
-        if case .kafka(let topics, _, _) = plan.source.kind {
-            let kibibytes = plan.kafka.client["queued.max.messages.kbytes"].flatMap { Int64($0) } ?? 0
-            queues = Int64(topics.count) * kibibytes << 10
-        }
-        checkMemory(plan, item, queues: queues)
-        checkKeys(plan)
-    }
-
-    /// Only of the generator is it known how many keys the horizon brings. They are held in slots that are never all full, so
-    /// this is less than what will be needed.
-    private func checkKeys(_ plan: Plan) {
-        guard let dedup = plan.deduplicate, case .generator(let generator) = plan.source.kind,
-            let item = root.section("deduplicate")?["within"]
-        else { return }
-        let events = generator.rate * Double(dedup.within.milliseconds) / 1_000
-        let keys = min(events, generator.events.map { Double($0) } ?? events)
-        let bytes = Int64(min(keys * TopologyLimits.keyBytes, 1e18))
-        guard bytes > plan.state.memory.bytes else { return }
-        problems.warn(
-            .memoryShort, at: item.place, item.path,
-            "\(CanonicalText.span(dedup.within.milliseconds)) bring \(Int64(min(keys, 1e18))) keys, which need more than"
-                + " \(bytes >> 20)MiB; state.memory is \(CanonicalText.size(plan.state.memory.bytes))",
-            next: "raise state.memory, lower `within` or the rate, or accept it: check: {accept: [memory_short]}")
+        MemoryDoubts(problems: problems, root: root, plan: plan, rate: rate).run()
     }
 
     private func checkMemory(_ plan: Plan, _ item: Item, queues: Int64) {

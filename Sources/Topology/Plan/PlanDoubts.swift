@@ -67,9 +67,9 @@ struct PlanDoubts {
         checkIdle(within, item)
         let isFinal = aggregate.emit == .final
         let least = plan.eventTime.outOfOrderness + (isFinal ? aggregate.allowedLateness : .zero)
-        guard within < least else { return }
         // Event times ahead of the clock take the watermark along, as far as they are let in.
         let ahead: TimeSpan = if case .field = plan.eventTime.source { plan.eventTime.maxFuture } else { .zero }
+        guard within < least else { return checkObjective(aggregate, item, least: least, ahead: ahead) }
         let isNever = within + ahead < least
         problems.warn(
             .freshnessUnmet, at: item.place, item.path,
@@ -79,6 +79,25 @@ struct PlanDoubts {
             next: "promise \(CanonicalText.span(least.milliseconds)) or more"
                 + (isFinal && plan.eventTime.outOfOrderness <= within ? ", or `emit: on_time`" : "")
                 + ", or accept it: check: {accept: [freshness_unmet]}", isNote: !isNever)
+    }
+
+    /// Between two results their age grows by the windows' step, and by the pace of commits: what was fresh when a window ended is
+    /// too old before the next one ends.
+    private func checkObjective(_ aggregate: AggregatePlan, _ item: Item, least: TimeSpan, ahead: TimeSpan) {
+        guard let promise = aggregate.freshness, let objective = promise.objective else { return }
+        let step = max(Sizes.step(of: aggregate), plan.commitEvery)
+        let spare = Double(promise.within.milliseconds - least.milliseconds)
+        func share(_ spare: Double) -> Double { min(spare / Double(step.milliseconds), 1) }
+        guard share(spare) < objective else { return }
+        let most = share(spare + Double(ahead.milliseconds))
+        let isNever = most < objective
+        let percent = Int64((isNever ? most : share(spare)) * 100)
+        problems.warn(
+            .objectiveUnmet, at: item.place, item.path,
+            "a result comes every \(CanonicalText.span(step.milliseconds)), so the newest is no older than this in \(percent)% of the time"
+                + " at best" + (isNever ? "" : ", but for event times that run ahead of the clock"),
+            next: "promise \(CanonicalText.span((least + step).milliseconds)) or more, lower `objective`,"
+                + " make the windows' step shorter, or accept it: check: {accept: [objective_unmet]}", isNote: !isNever)
     }
 
     /// A partition that falls silent holds the watermark back until it counts as idle.
@@ -96,11 +115,15 @@ struct PlanDoubts {
 
     /// Each group of each open window is held in memory.
     private func checkGroup(_ aggregate: AggregatePlan, _ section: SectionItem) {
+        let key = plan.deduplicate?.key ?? []
+        let isByKey = !key.isEmpty && Set(key).isSubset(of: aggregate.groupBy)
         for item in section["group_by"]?.list ?? [] {
             guard let column = aggregate.groupBy.first(where: { plan.fields[$0].name == item.text }) else { continue }
             let why: String
-            if let key = plan.deduplicate?.key, key == [column] {
-                why = "is the key of single events"
+            if isByKey, key.last == column {
+                why = key.count == 1 ? "is the key of single events" : "completes the key of single events"
+            } else if plan.fields[column].type == .double, plan.fields[column].computed == nil {
+                why = "is a double"
             } else if case .timestamp = plan.fields[column].type, plan.fields[column].computed == nil {
                 why = "is a timestamp"
             } else {
@@ -122,7 +145,7 @@ struct PlanDoubts {
         }
         for (name, item) in section["measures"]?.named ?? [] {
             guard let measure = aggregate.measures.first(where: { $0.name == name }), let column = measure.column,
-                [.min, .max, .first, .last].contains(measure.function)
+                [.min, .max, .first, .last, .quantile].contains(measure.function)
             else { continue }
             warnPersonal(column, item)
         }

@@ -7,6 +7,8 @@ struct PlanReader {
     let source: (String) -> SourceText?
     let zone: (String) throws(Fault) -> Zone
     let isStrict: Bool
+    /// Events a second that the source brings; nil: not known.
+    var rate: Double?
     var fields = FieldTable()
 
     /// nil where something needed is missing; then a problem says so.
@@ -45,7 +47,7 @@ struct PlanReader {
             deadLetters: deadLetters, delivery: delivery(root["delivery"]),
             commitEvery: root.section("commit")?["every"]?.span ?? .milliseconds(250), state: state,
             http: root.section("http").flatMap(httpPlan))
-        PlanCheck(problems: problems, root: root).run(plan, places: places)
+        PlanCheck(problems: problems, root: root, rate: rate).run(plan, places: places)
         PlanDoubts(problems: problems, root: root, plan: plan).run()
         FieldDoubts(problems: problems, root: root, plan: plan).run()
         plan.fingerprint = Fingerprint.parts(

@@ -1,0 +1,12 @@
+/// The tables that Weir keeps for itself, by database.
+public enum OwnTables {
+    /// In state.db.
+    public static let state = [
+        "meta", "head", "parts", "outputs", "lanes", "state", "books", "late_refusals", "late", "dead_letters", "decisions",
+        "table_outbox", "topic_outbox", "dead_letter_outbox",
+    ]
+    /// In results.db, beside the tables of outputs.
+    public static let results = ["weir_applied", "weir_tables"]
+    /// What SQLite may keep of both in memory.
+    public static let pageCaches = ByteCount(40 << 20)
+}

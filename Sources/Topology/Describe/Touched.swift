@@ -1,0 +1,44 @@
+internal import Model
+
+extension Description {
+    static func touched(_ plan: Plan) -> [Touched] {
+        var touched: [Touched] = []
+        func touch(_ how: String, _ kind: String, _ name: String, isMade: Bool = false, holds: [String] = []) {
+            touched.append(Touched(how: how, kind: kind, name: name, isMade: isMade, holds: holds))
+        }
+        switch plan.source.kind {
+        case .kafka(let topics, let group, _):
+            for topic in topics { touch("reads", "topic", topic) }
+            // For lag tools: the position that counts is the one in state.db.
+            touch("writes", "group", group, isMade: true)
+        case .files(let globs): for glob in globs { touch("reads", "files", glob) }
+        case .generator: break
+        }
+        for target in plan.aggregates.flatMap(\.targets) {
+            switch target {
+            case .kafka(let topic): touch("writes", "topic", topic)
+            case .table(let name, _): touch("writes", "table", name, isMade: true, holds: ["\(name)_utc"])
+            }
+        }
+        if case .topic(let topic) = plan.deadLetters { touch("writes", "topic", topic) }
+        touch("writes", "state", "\(plan.state.directory)/state.db", isMade: true, holds: OwnTables.state)
+        touch("writes", "state", "\(plan.state.directory)/results.db", isMade: true, holds: OwnTables.results)
+        if let http = plan.http { touch("listens", "address", "\(http.host):\(http.port)") }
+        return touched
+    }
+
+    /// How `state.memory` is shared out, and what the process takes beside it.
+    static func memory(_ plan: Plan) -> [Share] {
+        var shares = [Share(name: "state.memory", bytes: plan.state.memory, says: "in all")]
+        if case .kafka = plan.source.kind {
+            shares.append(
+                Share(
+                    name: "prefetch queues", bytes: ByteCount(plan.state.memory.bytes - plan.stateBudget.bytes),
+                    says: "of it, evenly to the partitions"))
+        }
+        shares.append(
+            Share(name: "keys and windows", bytes: plan.stateBudget, says: "of it; input stops when they need more"))
+        shares.append(Share(name: "page caches", bytes: OwnTables.pageCaches, says: "beside it, of both databases"))
+        return shares
+    }
+}

@@ -1,0 +1,70 @@
+import Model
+
+/// Whether `state.memory` holds the keys and groups that the topology asks for (S8: none is forgotten to save some).
+struct MemoryDoubts {
+    let problems: ProblemList
+    let root: SectionItem
+    let plan: Plan
+    /// Events a second, where the caller knows them; else only the generator's are known.
+    let rate: Double?
+
+    func run() {
+        if let dedup = plan.deduplicate, let item = root.section("deduplicate")?["within"] { checkKeys(dedup, item) }
+        for aggregate in plan.aggregates where !aggregate.groupBy.isEmpty {
+            guard let item = (root["aggregates"]?.named ?? []).first(where: { $0.0 == aggregate.name })?.1,
+                let window = item.section?["window"]
+            else { continue }
+            checkGroups(aggregate, window)
+        }
+    }
+
+    private func checkKeys(_ dedup: DeduplicatePlan, _ item: Item) {
+        let within = CanonicalText.span(dedup.within.milliseconds)
+        guard let known = knownKeys(dedup) else {
+            guard let fitting = StateEstimate.fittingRate(plan), fitting < TopologyLimits.tightRate else { return }
+            problems.warn(
+                .memoryTight, at: item.place, item.path,
+                "\(memory) holds the keys of about \(Self.whole(fitting)) events a second for \(within), if each has its own; how many come"
+                    + " is not known here",
+                next:
+                    "say it (weir check --rate N/s), raise state.memory, lower `within`, or accept it: check: {accept: [memory_tight]}",
+                isNote: true)
+            return
+        }
+        // They are held in slots that are never all full, so this is less than what will be needed.
+        let bytes = Int64(min(known * TopologyLimits.keyBytes, 1e18))
+        guard bytes > plan.stateBudget.bytes else { return }
+        problems.warn(
+            .memoryShort, at: item.place, item.path,
+            "\(within) bring \(Self.whole(known)) keys, which need more than \(bytes >> 20)MiB; state.memory is"
+                + " \(CanonicalText.size(plan.state.memory.bytes))",
+            next: "raise state.memory, lower `within` or the rate, or accept it: check: {accept: [memory_short]}")
+    }
+
+    /// Keys that the horizon brings, where that is known.
+    private func knownKeys(_ dedup: DeduplicatePlan) -> Double? {
+        let seconds = Double(dedup.within.milliseconds) / 1_000
+        if let rate { return rate * seconds }
+        guard case .generator(let generator) = plan.source.kind else { return nil }
+        return min(generator.rate * seconds, generator.events.map { Double($0) } ?? .infinity)
+    }
+
+    /// How many groups come is never known.
+    private func checkGroups(_ aggregate: AggregatePlan, _ item: Item) {
+        let (fitting, windows) = StateEstimate.fittingGroups(plan, aggregate)
+        guard fitting < TopologyLimits.tightGroups else { return }
+        problems.warn(
+            .memoryTight, at: item.place, item.path,
+            "a group is held in \(Self.whole(windows)) open windows at once; \(memory) holds those of about \(Self.whole(fitting)) groups",
+            next: "make the windows' step longer or `allowed_lateness` shorter, raise state.memory, or accept it:"
+                + " check: {accept: [memory_tight]}", isNote: true)
+    }
+
+    private var memory: String {
+        let size = CanonicalText.size(plan.state.memory.bytes)
+        guard plan.stateBudget != plan.state.memory else { return "state.memory (\(size))" }
+        return "state.memory (\(size), a quarter of it for the client's queues)"
+    }
+
+    private static func whole(_ number: Double) -> Int64 { Int64(min(number.rounded(), 1e18)) }
+}
