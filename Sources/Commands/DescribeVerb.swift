@@ -9,6 +9,7 @@ extension Verbs {
         options: [
             .value("with", "FILE", "laid over FILE, such as a file for production", repeatable: true),
             .flag("yaml", "only the topology with every default, as a file that reads back to the same plan"),
+            .flag("acls", "only the rights that the topology's user needs on the brokers, as commands that grant them"),
             .value("rate", "N/s", "events a second, for what is held at one time; default: the generator's"),
             .value("keys-per-million", "N", "different keys among a million events; default: 1M"),
             .value("groups", "N", "groups in each window of an aggregate; default: 1000"),
@@ -43,6 +44,8 @@ extension Verbs {
         let description = Description(plan, assuming: assumed)
         if arguments.has("json") {
             console.out(DescriptionJSON.text(description, name: plan.name, reading))
+        } else if arguments.has("acls") {
+            console.out(AccessList.text(plan))
         } else if arguments.has("yaml") {
             console.out(reading.spelled)
         } else {
