@@ -49,6 +49,8 @@ enum RuntimeLimits {
     static let restoresAtOnce = 4
     /// Client queues of the logs that are read back: changelogs, the log of time, results.
     static let logMemory = ByteCount.mebibytes(16)
+    /// For so long after a start an internal topic may be unknown to some brokers.
+    static let newTopicPatience = TimeSpan.seconds(30)
     /// A restore that gets nothing for so long begins anew.
     static let restorePatience = TimeSpan.seconds(120)
     /// How long the broker has to confirm rows that are sent after their commit.

@@ -20,12 +20,16 @@ extension Service {
         let directory = try StateDirectory(plan.state.directory)
         try serve()
         defer { stopServing() }
+        let start = clock.monotonic()
+        let own = GroupLayout.Topics(group: group, name: plan.name)
         while !isStopping.load(ordering: .acquiring) {
             do throws(Fault) {
                 return try instance(in: directory, topics: topics, group: group)
             } catch {
                 // The brokers went away between two questions: from the beginning.
-                guard error.isTransient else { throw error }
+                guard error.isTransient || InternalTopics.isYet(toCome: error, own, since: start, now: clock.monotonic()) else {
+                    throw error
+                }
                 board.set(state: .waiting(error))
                 nap()
             }

@@ -60,6 +60,7 @@ final class GroupCommitter: @unchecked Sendable {
     var mergeFault: Fault?
     private var lastTick: MonotonicTime?
     var nextMeasure: MonotonicTime?
+    private let startedAt: MonotonicTime
     private(set) var number: Int64 = 0
     private(set) var rowsEmitted: Int64 = 0
     private(set) var commits: Int64 = 0
@@ -77,6 +78,7 @@ final class GroupCommitter: @unchecked Sendable {
         plan = parts.plan
         layout = parts.layout
         clock = parts.clock
+        startedAt = parts.clock.monotonic()
         store = parts.store
         crew = LaneCrew(source: parts.source, idleAfter: parts.plan.eventTime.idleAfter, clock: parts.clock)
         replica = TimeReplica(log: parts.restores.log, queries: parts.restores.queries, layout: parts.layout)
@@ -151,7 +153,10 @@ final class GroupCommitter: @unchecked Sendable {
     /// What was in memory can't be trusted any more, unless the fault is one that no retry cures: everything is restored from what
     /// is committed, under a new producer.
     private func recover(from fault: Fault) throws(Fault) {
-        guard fault.isTransient || fault.exit == .fenced else { throw fault }
+        guard
+            fault.isTransient || fault.exit == .fenced
+                || InternalTopics.isYet(toCome: fault, layout.topics, since: startedAt, now: clock.monotonic())
+        else { throw fault }
         parts.onEvent(.startedOver(fault))
         parts.board.set(state: .waiting(fault))
         producer.close(within: RuntimeLimits.closeLimit)

@@ -35,6 +35,12 @@ struct InternalTopics {
         }
     }
 
+    /// Brokers hear of a topic one after the other: for a moment after a start, one of ours that is missing is not gone.
+    static func isYet(toCome fault: Fault, _ layout: GroupLayout.Topics, since start: MonotonicTime, now: MonotonicTime) -> Bool {
+        (fault.code == "topic_missing" || fault.code == "partition_missing") && fault.place.hasPrefix(layout.prefix)
+            && now - start < RuntimeLimits.newTopicPatience
+    }
+
     /// How long the changelog keeps its deletions for those who were away.
     func deleteRetention(_ queries: KafkaQueries) throws(Fault) -> TimeSpan? {
         let settings = try queries.settings(of: layout.topics.changelog, within: RuntimeLimits.questionLimit)
