@@ -5,6 +5,8 @@ public enum OwnTables {
         "meta", "head", "parts", "outputs", "lanes", "state", "books", "late_refusals", "late", "dead_letters", "decisions",
         "table_outbox", "topic_outbox", "dead_letter_outbox",
     ]
+    /// In state.db of an instance of a group, beside these.
+    public static let group = ["units"]
     /// In results.db, beside the tables of outputs.
     public static let results = ["weir_applied", "weir_tables"]
     /// What SQLite may keep of both in memory.

@@ -129,6 +129,7 @@ struct StateDirectoryTests {
         return names
     }
     #expect(try tables(store.database) == Set(OwnTables.state))
+    #expect(OwnTables.group.allSatisfy { StateSchema.units.contains("CREATE TABLE \($0)(") })
     #expect(try tables(try Database(directory.resultsFile, .read)) == Set(OwnTables.results + ["usage"]))
     #expect(OwnTables.pageCaches.bytes == Int64(StateLimits.stateCache + StateLimits.resultsCache) << 10)
 }

@@ -137,6 +137,18 @@ func whatIsSpelledReadsBackToTheSamePlan(more: String) {
     #expect(description.estimate.standing == nil && description.estimate.perMillion.map(\.name) == ["cells of a"])
 }
 
+@Test func aGroupsOwnTopicsAreToldToo() throws {
+    let text = small(aggregate: "to: [{kafka: {topic: rows}}, {table: x}]", more: "delivery: exactly_once")
+    let plan = try #require(read(text).plan)
+    let touched = Description(plan, assuming: StateEstimate.Assumptions(plan)).touched
+    let topics = GroupLayout.Topics(group: "small", name: "small")
+    #expect(
+        touched.filter { $0.kind == "topic" && $0.isMade }.map(\.name) == [
+            topics.changelog, topics.watermarks, topics.partials, topics.results,
+        ])
+    #expect(touched.contains { $0.kind == "state" && $0.holds == OwnTables.state + OwnTables.group })
+}
+
 /// More events, groups, partitions or overlapping windows never take less.
 @Test func anEstimateGrowsWithWhatIsAssumed() throws {
     func memory(_ aggregate: String, _ change: (inout StateEstimate.Assumptions) -> Void = { _ in }) throws -> [Int64] {

@@ -11,6 +11,15 @@ extension Description {
             for topic in topics { touch("reads", "topic", topic) }
             // For lag tools: the position that counts is the one in state.db.
             touch("writes", "group", group, isMade: true)
+            if plan.delivery.isGroup {
+                let topics = GroupLayout.Topics(group: group, name: plan.name)
+                var own = [topics.changelog, topics.watermarks]
+                // Where every aggregate is merged in its own partition, nothing is sent to a merge.
+                if !plan.aggregates.allSatisfy(\.isKeyed) { own.append(topics.partials) }
+                let hasTable = plan.aggregates.flatMap(\.targets).contains { if case .table = $0 { true } else { false } }
+                if hasTable { own.append(topics.results) }
+                for topic in own { touch("writes", "topic", topic, isMade: true) }
+            }
         case .files(let globs): for glob in globs { touch("reads", "files", glob) }
         case .generator: break
         }
@@ -21,7 +30,9 @@ extension Description {
             }
         }
         if case .topic(let topic) = plan.deadLetters { touch("writes", "topic", topic) }
-        touch("writes", "state", "\(plan.state.directory)/state.db", isMade: true, holds: OwnTables.state)
+        touch(
+            "writes", "state", "\(plan.state.directory)/state.db", isMade: true,
+            holds: OwnTables.state + (plan.delivery.isGroup ? OwnTables.group : []))
         touch("writes", "state", "\(plan.state.directory)/results.db", isMade: true, holds: OwnTables.results)
         if let http = plan.http { touch("listens", "address", "\(http.host):\(http.port)") }
         return touched
