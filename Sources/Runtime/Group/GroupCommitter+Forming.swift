@@ -173,7 +173,7 @@ extension GroupCommitter {
 
     /// Idle lanes whose turn it is.
     func grant() {
-        for (lane, floor) in cycle.turns(replica.time) { crew.grant(lane, floor) }
+        for (lane, floor) in cycle.turns(replica.time, unanswered: crew.outstanding) { crew.grant(lane, floor) }
     }
 
     /// Sends what the last commit owes (S21). What can't be sent stays owed.

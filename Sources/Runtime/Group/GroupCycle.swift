@@ -116,11 +116,12 @@ public struct GroupCycle {
     // MARK: Turns
 
     /// Lanes that may take records from now on, each raised to its floor first (S6). A turn counts only if the last record in
-    /// which this instance spoke of the lane asked for it: whatever the log showed before is over.
-    public mutating func turns(_ log: TimeLog) -> [(lane: LaneNumber, floor: EventTime?)] {
+    /// which this instance spoke of the lane asked for it: whatever the log showed before is over. `unanswered`: lanes of which a
+    /// seal is under way. Its answer, from before the turn, would end the turn though the lane had taken records in it.
+    public mutating func turns(_ log: TimeLog, unanswered: Set<LaneNumber> = []) -> [(lane: LaneNumber, floor: EventTime?)] {
         guard log.isExact else { return [] }
         var begun: [(lane: LaneNumber, floor: EventTime?)] = []
-        for (lane, own) in lanes where own.isIdle && !own.isInTurn {
+        for (lane, own) in lanes where own.isIdle && !own.isInTurn && !unanswered.contains(lane) {
             guard case .turn(let turn) = log.state.lanes[Int(lane)].standing, turn.writer == writer, turn.number == own.number
             else { continue }
             lanes[lane]!.isInTurn = true

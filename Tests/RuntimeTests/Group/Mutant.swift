@@ -12,6 +12,10 @@ enum Mutant: CaseIterable {
     case requestsLeftUnsaid
     /// A turn is begun though another request asked for it.
     case turnsOfAnyRequest
+    /// A lane takes records in a turn while a seal from before it is unanswered.
+    case turnsBeforeTheAnswer
+    /// What an idle lane sealed for an earlier request is taken for today's.
+    case floorsOfToday
     /// A lane's turn begins where its watermark was.
     case turnsWithoutAFloor
     /// Idle lanes take records as they come.

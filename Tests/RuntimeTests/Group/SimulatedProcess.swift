@@ -13,6 +13,8 @@ final class SimulatedProcess {
         var wantsTurn = false
         var silentSince: Int64
         var spokenAtGrant = 0
+        /// A seal that was not waited for: its answer is the next commit's.
+        var late: Seal?
         /// Offsets before which its watermark was raised, and to where, since the last seal.
         var raises: [(at: Int64, floor: Int64)] = []
 
@@ -172,7 +174,8 @@ final class SimulatedProcess {
     }
 
     private func beginTurns() {
-        var begun = cycle.turns(log)
+        let unanswered = lanes.filter { $0.value.late != nil }.keys
+        var begun = cycle.turns(log, unanswered: group.mutant == .turnsBeforeTheAnswer ? [] : Set(unanswered))
         switch group.mutant {
         case .turnsWithoutTheLog:
             for (unit, lane) in lanes where cycle.isIdle(unit) && lane.wantsTurn && !lane.isInTurn {
@@ -234,8 +237,14 @@ final class SimulatedProcess {
     /// nil: it does not answer in time.
     private func answer(_ unit: LaneNumber, _ request: SealRequest) -> Seal? {
         let lane = lanes[unit]!
+        if let late = lane.late {
+            lane.late = nil
+            return late
+        }
         let isLate = group.shape.unansweredSeals && !request.closesAll && !group.isFair && group.draw.oneIn(5)
-        return isLate ? nil : seal(unit, lane, request)
+        let seal = seal(unit, lane, request)
+        if isLate { lane.late = seal }
+        return isLate ? nil : seal
     }
 
     private func seal(_ unit: LaneNumber, _ lane: InputLane, _ request: SealRequest) -> Seal {
@@ -265,7 +274,7 @@ final class SimulatedProcess {
         let lane = lanes[unit]!
         let state = log.isExact ? log.state : nil
         let step = lane.keyed.step(
-            sealed, floor: request.floor,
+            sealed, floor: group.mutant == .floorsOfToday && cycle.isIdle(unit) ? state?.combined : request.floor,
             asOf: request.closesAll ? state?.asOf : state?.combined, ended: request.closesAll)
         for partials in Partials.encode(
             sealed, isMerged: { !group.plan.aggregates[Int($0) - 1].isKeyed }, partition: group.layout.mergePartition(ofKey:),
