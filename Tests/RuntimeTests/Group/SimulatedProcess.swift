@@ -302,9 +302,6 @@ final class SimulatedProcess {
         switch group.mutant {
         case .endsLeftOut: record.ends = [:]
         case .holdsLeftOut: for at in record.reports.indices { record.reports[at].hold = nil }
-        case .silenceOfThePast:
-            record.snapshot = nil
-            record.read = .max / 4
         case .requestsLeftUnsaid:
             for at in record.reports.indices where record.reports[at].standing == .wants { record.reports[at].standing = .idle }
         case .turnsNotGivenBack:
