@@ -3,7 +3,7 @@ import Model
 
 /// Measures the product on the reference workload and holds it against a bare drain of the same topic in the same run.
 ///
-///     weir-bench [--long] [--runs N] [--events N] [--bootstrap HOST:PORT] [--out FILE]
+///     weir-bench [group] [--long] [--runs N] [--events N] [--paced N] [--bootstrap HOST:PORT] [--out FILE]
 ///     weir-bench counts
 ///     weir-bench restore
 @main

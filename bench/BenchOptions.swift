@@ -11,6 +11,10 @@ struct BenchOptions {
     var bootstrap: String?
     var out = "bench.json"
     var gates = Gates.standard
+    /// Only the group's figures, and the runs that they are held against.
+    var isGroupOnly = false
+    /// Events a second that are sent to a group at work.
+    var paced: Double = 100_000
     /// What the seed is known to give; nil: only the recomputation says it.
     var known: (unique: Int64, windows: Int)? = (1_900_782, 6_731)
 
@@ -20,9 +24,14 @@ struct BenchOptions {
     /// Event time's now at the first event: 2026-01-01T00:00:00Z.
     static let start = EventTime(milliseconds: 1_767_225_600_000)
     static let partitions: Int32 = 8
+    static let manyPartitions: Int32 = 64
 
     init(_ arguments: [String]) throws(Fault) {
         var rest = arguments[...]
+        if rest.first == "group" {
+            rest.removeFirst()
+            isGroupOnly = true
+        }
         while let word = rest.popFirst() {
             switch word {
             case "--long":
@@ -36,11 +45,13 @@ struct BenchOptions {
             case "--events":
                 events = try Self.number(&rest, word)
                 known = nil
+            case "--paced": paced = Double(try Self.number(&rest, word))
             case "--bootstrap": bootstrap = try Self.value(&rest, word)
             case "--out": out = try Self.value(&rest, word)
             default:
                 throw Fault(
-                    "usage", "Unknown argument \(word).", next: "Known: --long --runs --events --bootstrap --out.", exit: .usage)
+                    "usage", "Unknown argument \(word).", next: "Known: group, --long --runs --events --paced --bootstrap --out.",
+                    exit: .usage)
             }
         }
     }
@@ -72,6 +83,19 @@ struct Gates {
     var turnWorst = 100.0
     /// Seconds from the start of the process.
     var firstRecord = 0.5
+    var group = Group()
+
+    /// Of the run as an instance of a group.
+    struct Group {
+        /// Of the embedded run's events per second.
+        var leastOfEmbedded = 0.85
+        var leastOfDrain = 0.33
+        var mostCPU = 1.5
+        /// Keys and values in the changelog.
+        var changelogBytes = 20.0
+        /// CPU for an event of a topic with 64 partitions, by that of one with 8.
+        var mostOfManyPartitions = 1.25
+    }
 
     static let standard = Gates(mostMegabytes: 500)
     static let long = Gates(mostMegabytes: 1_100)

@@ -13,6 +13,12 @@ enum Child {
             try Drain.run(
                 bootstrap: rest[0], topic: rest[1], events: Int64(rest[2]) ?? 0, style: Drain.Style(rawValue: rest[3]) ?? .one)
         case ("kafka", 3): try PipelineRun.run(.kafka(bootstrap: rest[0], topic: rest[1]), directory: rest[2])
+        case ("group", 5):
+            try PipelineRun.run(
+                .group(bootstrap: rest[0], topic: rest[1], group: rest[2]), directory: rest[3],
+                until: rest[4] == "now" ? .now : .end)
+        case ("group-live", 5):
+            try GroupLive.run(bootstrap: rest[0], topic: rest[1], group: rest[2], rows: rest[3], directory: rest[4])
         case ("files", 2): try PipelineRun.run(.files(rest[0]), directory: rest[1])
         case ("files-expressions", 2):
             try PipelineRun.run(.files(rest[0]), directory: rest[1], topology: BenchOptions.expressions)

@@ -28,20 +28,38 @@ struct Comparison {
         let topic = options.bootstrap == nil ? "events" : "events-\(getpid())"
         say("filling \(topic) with \(options.events) events, seed \(options.seed)")
         let truth = try Traffic.fill(topic, of: bootstrap, options)
-        let files = try Traffic.write(into: directory, options)
+        let files = options.isGroupOnly ? "" : try Traffic.write(into: directory, options)
+        let many = "\(topic)-many"
+        if GroupReport.canManyPartitions {
+            _ = try Traffic.fill(many, of: bootstrap, options, partitions: BenchOptions.manyPartitions)
+        }
         say("unique \(truth.unique), windows \(truth.cells.count), copies \(truth.duplicates), late \(truth.late)")
         var report = Report(options: options)
         if let known = options.known, known.unique != truth.unique || known.windows != truth.cells.count {
             report.problems.append("the recomputation does not give the seed's known figures")
         }
+        let scenes = GroupScenes(
+            bootstrap: bootstrap, topic: topic, directory: directory, options: options, truth: truth)
         let style = try fasterDrain(bootstrap, topic)
         for number in 1...options.runs {
             report.drains.append(try drain(bootstrap, topic, style))
             report.kafka.append(try pipeline(["kafka", bootstrap, topic], "kafka-\(number)", truth, &report))
+            let group = "\(topic)-\(number)"
+            let run = try pipeline(["group", bootstrap, topic, group], "group-\(number)", truth, &report, ["end"])
+            report.group.append(run)
+            let changelog = try scenes.changelog(of: group)
+            report.scenes.changelogBytes.append(Double(changelog.bytes) / Double(truth.unique))
+            report.scenes.changelogRecords.append(Double(changelog.records) / Double(truth.unique) * 1e3)
+            if GroupReport.canManyPartitions {
+                report.scenes.manyPartitions.append(try manyPartitions(bootstrap, many, number) / run.cpu)
+            }
+            if options.isGroupOnly { continue }
             report.files.append(try pipeline(["files", files], "files-\(number)", truth, &report))
             report.expressions.append(
                 try pipeline(["files-expressions", files], "files-expressions-\(number)", truth, &report))
         }
+        try scenes.restore(into: &report.scenes)
+        try scenes.live(into: &report.scenes)
         report.show()
         try report.write(to: options.out)
         return report.isGood
@@ -64,12 +82,22 @@ struct Comparison {
         return run
     }
 
+    /// CPU seconds for a million events.
+    private func manyPartitions(_ bootstrap: String, _ topic: String, _ number: Int) throws(Fault) -> Double {
+        let state = "\(directory)/many-\(number)"
+        defer { Scratch.remove(state) }
+        let figures = try Figures.of(["child", "group", bootstrap, topic, "\(topic)-\(number)", state, "end"])
+        let run = Run(figures, events: options.events)
+        say("group, \(BenchOptions.manyPartitions) partitions: \(run.line)")
+        return run.cpu
+    }
+
     private func pipeline(
-        _ input: [String], _ name: String, _ truth: Truth, _ report: inout Report
+        _ input: [String], _ name: String, _ truth: Truth, _ report: inout Report, _ more: [String] = []
     ) throws(Fault) -> Run {
         let state = "\(directory)/\(name)"
         defer { Scratch.remove(state) }
-        let figures = try Figures.of(["child"] + input + [state])
+        let figures = try Figures.of(["child"] + input + [state] + more)
         let run = Run(figures, events: options.events)
         say("\(name): \(run.line)")
         let problems = try Answer.problems(in: state, figures: figures, truth: truth)

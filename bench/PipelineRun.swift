@@ -9,13 +9,16 @@ import Topology
 enum PipelineRun {
     enum Input {
         case kafka(bootstrap: String, topic: String)
+        /// As an instance of this consumer group, exactly once.
+        case group(bootstrap: String, topic: String, group: String)
         /// A glob.
         case files(String)
     }
 
     /// `commitEvery`: other than the topology says, where counts must not depend on the machine's speed.
     static func run(
-        _ input: Input, directory: String, topology: String = BenchOptions.topology, commitEvery: TimeSpan? = nil
+        _ input: Input, directory: String, topology: String = BenchOptions.topology, commitEvery: TimeSpan? = nil,
+        until: RunOptions.Until = .end
     ) throws(Fault) {
         var plan = try readPlan(topology)
         plan.state.directory = directory
@@ -23,14 +26,24 @@ enum PipelineRun {
         case .kafka(let bootstrap, let topic):
             plan.kafka.bootstrap = bootstrap
             plan.source.kind = .kafka(topics: [topic], group: "\(topic)-reference", start: .earliest)
+        case .group(let bootstrap, let topic, let group):
+            plan.kafka.bootstrap = bootstrap
+            plan.source.kind = .kafka(topics: [topic], group: group, start: .earliest)
+            plan.delivery = .exactlyOnce
         case .files(let pattern): plan.source.kind = .files([pattern])
         }
         if let commitEvery { plan.commitEvery = commitEvery }
         let commits = CommitTimes()
+        let handOver = HandOverTimes()
         let service = Service(
-            plan: plan, options: RunOptions(until: .end), clock: SystemClock(), version: "bench", onEvent: { commits.note($0) })
+            plan: plan, options: RunOptions(until: until), clock: SystemClock(), version: "bench",
+            onEvent: {
+                commits.note($0)
+                handOver.note($0)
+            })
         let summary = try service.run()
         tell(summary, commits)
+        if plan.delivery.isGroup { handOver.tell() }
         Child.tell("state_bytes", Double(size("\(directory)/state.db") + size("\(directory)/results.db")))
     }
 

@@ -6,17 +6,26 @@ struct Report {
     let options: BenchOptions
     var drains: [Run] = []
     var kafka: [Run] = []
+    /// As an instance of a group, exactly once.
+    var group: [Run] = []
     var files: [Run] = []
     /// The files again, with a filter and a derived field.
     var expressions: [Run] = []
+    var scenes = GroupReport()
     /// Wrong answers.
     var problems: [String] = []
 
     init(options: BenchOptions) { self.options = options }
 
     private var rows: [(name: String, runs: [Run])] {
-        [("bare drain", drains), ("kafka", kafka), ("files", files), ("files, expressions", expressions)]
+        let all = [
+            ("bare drain", drains), ("kafka", kafka), ("exactly once", group), ("files", files),
+            ("files, expressions", expressions),
+        ]
+        return all.filter { !$0.1.isEmpty }
     }
+    private var groupOfKafka: [Double] { zip(group, kafka).map { $0.rate / $1.rate } }
+    private var groupOfDrain: [Double] { zip(group, drains).map { $0.rate / $1.rate } }
     /// CPU of the run with expressions by that of the plain one.
     private var expressionCosts: [Double] { zip(expressions, files).map { $0.cpu / $1.cpu } }
     /// Pair by pair, since each pair ran side by side.
@@ -34,52 +43,78 @@ struct Report {
     var gates: [Gate] {
         let bounds = options.gates
         var all = [
-            Gate(name: "kafka / drain, events per second", value: ratios.median, bound: bounds.leastOfDrain, isLeast: true)
+            Gate(name: "kafka / drain, events per second", value: ratios.median, bound: bounds.leastOfDrain, isLeast: true),
+            Gate(
+                name: "exactly once / kafka, events per second", value: groupOfKafka.median, bound: bounds.group.leastOfEmbedded,
+                isLeast: true),
+            Gate(
+                name: "exactly once / drain, events per second", value: groupOfDrain.median, bound: bounds.group.leastOfDrain,
+                isLeast: true),
         ]
         for (name, runs) in rows.dropFirst() {
             all += [
-                Gate(name: "\(name): CPU s per M", value: runs.map(\.cpu).median, bound: bounds.mostCPU),
+                Gate(
+                    name: "\(name): CPU s per M", value: runs.map(\.cpu).median,
+                    bound: name == "exactly once" ? bounds.group.mostCPU : bounds.mostCPU),
                 Gate(name: "\(name): peak MB", value: runs.map(\.megabytes).median, bound: bounds.mostMegabytes),
                 Gate(name: "\(name): turn wait median ms", value: runs.map(\.turnMedian).median, bound: bounds.turnMedian),
                 Gate(name: "\(name): turn wait p99 ms", value: runs.map(\.turnWorst).median, bound: bounds.turnWorst),
-                Gate(name: "\(name): start to first record s", value: runs.map(\.firstRecord).median, bound: bounds.firstRecord),
             ]
+            // A group's first record waits for the brokers' rebalance.
+            if name != "exactly once" {
+                all.append(
+                    Gate(
+                        name: "\(name): start to first record s", value: runs.map(\.firstRecord).median, bound: bounds.firstRecord
+                    ))
+            }
         }
-        return all
+        return all + scenes.gates(bounds.group)
     }
 
-    var isGood: Bool { problems.isEmpty && gates.allSatisfy(\.holds) }
+    var isGood: Bool { problems.isEmpty && scenes.problems.isEmpty && gates.allSatisfy(\.holds) }
 
     func show() {
-        say("\n" + padded("", 34) + rows.map { padded("\($0.name) median", 22) + padded("best", 12) }.joined())
+        say("\n" + Self.padded("", 34) + rows.map { Self.padded("\($0.name) median", 22) + Self.padded("best", 12) }.joined())
         for column in Run.columns {
-            var line = padded(column.name, 34)
+            var line = Self.padded(column.name, 34)
             for (_, runs) in rows {
                 let values = runs.map(column.value)
                 let best = column.isMoreBetter ? values.max() : values.min()
-                line += padded(fixed(values.median, column.places), 22) + padded(fixed(best ?? 0, column.places), 12)
+                line += Self.padded(fixed(values.median, column.places), 22) + Self.padded(fixed(best ?? 0, column.places), 12)
             }
             say(line)
         }
         say("\nkafka / drain, pair by pair: \(ratios.map { fixed($0, 2) }.joined(separator: " "))")
-        say("CPU with expressions / plain, pair by pair: \(expressionCosts.map { fixed($0, 2) }.joined(separator: " "))\n")
+        say("exactly once / kafka, pair by pair: \(groupOfKafka.map { fixed($0, 2) }.joined(separator: " "))")
+        say("exactly once / drain, pair by pair: \(groupOfDrain.map { fixed($0, 2) }.joined(separator: " "))")
+        if !expressions.isEmpty {
+            say("CPU with expressions / plain, pair by pair: \(expressionCosts.map { fixed($0, 2) }.joined(separator: " "))")
+        }
+        say("")
+        scenes.show()
+        say("")
         for gate in gates {
             let bound = "\(gate.isLeast ? "at least" : "at most") \(fixed(gate.bound, 2))"
-            say("\(gate.holds ? "ok    " : "FAILED") \(padded(gate.name, 40)) \(padded(fixed(gate.value, 2), 10)) \(bound)")
+            say(
+                "\(gate.holds ? "ok    " : "FAILED") \(Self.padded(gate.name, 40)) \(Self.padded(fixed(gate.value, 2), 10)) \(bound)"
+            )
         }
-        for problem in problems { say("WRONG  \(problem)") }
-        if problems.isEmpty { say("ok     every answer equals the recomputation") }
+        for problem in problems + scenes.problems { say("WRONG  \(problem)") }
+        if (problems + scenes.problems).isEmpty { say("ok     every answer equals the recomputation") }
     }
 
-    private func padded(_ text: String, _ width: Int) -> String {
+    static func padded(_ text: String, _ width: Int) -> String {
         text + String(repeating: " ", count: max(1, width - text.count))
     }
 
     func write(to path: String) throws(Fault) {
         var parts = [
             "\"events\": \(options.events)", "\"seed\": \(options.seed)", "\"good\": \(isGood)",
-            "\"wrong_answers\": \(problems.count)",
+            "\"wrong_answers\": \((problems + scenes.problems).count)",
             "\"kafka_of_drain\": [\(ratios.map { fixed($0, 3) }.joined(separator: ", "))]",
+            "\"exactly_once_of_kafka\": [\(groupOfKafka.map { fixed($0, 3) }.joined(separator: ", "))]",
+            "\"exactly_once_of_drain\": [\(groupOfDrain.map { fixed($0, 3) }.joined(separator: ", "))]",
+            "\"group\": \(scenes.json)",
             "\"cpu_with_expressions_of_plain\": [\(expressionCosts.map { fixed($0, 3) }.joined(separator: ", "))]",
         ]
         for (name, runs) in rows {

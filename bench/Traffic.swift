@@ -4,23 +4,25 @@ import Model
 
 /// Brings the reference workload where it will be read from, and computes the right answer on the way.
 enum Traffic {
-    static func workload(_ options: BenchOptions) -> ReferenceWorkload {
-        ReferenceWorkload(seed: options.seed, rate: options.rate, partitions: BenchOptions.partitions, start: BenchOptions.start)
+    static func workload(_ options: BenchOptions, partitions: Int32 = BenchOptions.partitions) -> ReferenceWorkload {
+        ReferenceWorkload(seed: options.seed, rate: options.rate, partitions: partitions, start: BenchOptions.start)
     }
 
     /// A new topic with all events; returns the truth about them.
-    static func fill(_ topic: String, of bootstrap: String, _ options: BenchOptions) throws(Fault) -> Truth {
+    static func fill(
+        _ topic: String, of bootstrap: String, _ options: BenchOptions, partitions: Int32 = BenchOptions.partitions
+    ) throws(Fault) -> Truth {
         let settings = KafkaSettings(KafkaPlan(bootstrap: bootstrap), clientID: "weir-bench")
         let queries = try KafkaQueries(settings)
         defer { queries.close(within: .seconds(5)) }
         // The workload's times are its own: no broker may delete it for its age.
         try queries.createTopic(
-            topic, partitions: BenchOptions.partitions, settings: ["retention.ms": "-1"], within: .seconds(30))
+            topic, partitions: partitions, settings: ["retention.ms": "-1"], within: .seconds(30))
         _ = try queries.partitions(of: [topic], within: .seconds(30))
         let producer = try KafkaProducer(settings) { _ in }
         defer { producer.close(within: .seconds(5)) }
-        var truth = Truth(partitions: BenchOptions.partitions)
-        var workload = workload(options)
+        var truth = Truth(partitions: partitions)
+        var workload = workload(options, partitions: partitions)
         let batch = WorkloadBatch()
         while batch.fill(from: &workload, end: options.events) > 0 {
             for at in 0..<batch.count {
