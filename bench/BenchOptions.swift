@@ -91,7 +91,7 @@ struct Gates {
         var leastOfEmbedded = 0.85
         var leastOfDrain = 0.33
         var mostCPU = 1.5
-        /// Keys and values in the changelog.
+        /// In the changelog, for a unique event: keys, values, and ten a record for Kafka's own.
         var changelogBytes = 20.0
         /// CPU for an event of a topic with 64 partitions, by that of one with 8.
         var mostOfManyPartitions = 1.25

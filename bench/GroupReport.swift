@@ -2,7 +2,7 @@ import CRdKafka
 
 /// What the group's scenes found, beside its runs in the comparison.
 struct GroupReport {
-    /// Of each run: keys and values in the changelog for each unique event, and records there for a thousand of them.
+    /// Of each run: bytes in the changelog for each unique event, and records there for a thousand of them.
     var changelogBytes: [Double] = []
     var changelogRecords: [Double] = []
     /// CPU for an event with 64 partitions, by that with 8, pair by pair; empty: not measured.
@@ -10,7 +10,6 @@ struct GroupReport {
 
     var restoredEntries: Int64 = 0
     var restoredRecords: Int64 = 0
-    /// Keys and values.
     var restoredBytes: Int64 = 0
     var restoreSeconds = 0.0
     /// From the start of the process.
@@ -87,7 +86,7 @@ struct GroupReport {
     func show() {
         say("librdkafka \(Self.library)")
         say(
-            "changelog: \(fixed(changelogBytes.median, 1)) bytes of keys and values per unique event, "
+            "changelog: \(fixed(changelogBytes.median, 1)) bytes per unique event, "
                 + "\(fixed(changelogRecords.median, 1)) records for a thousand")
         say("restore: \(restoreLine)")
         say(latencyLine)

@@ -36,7 +36,7 @@ struct GroupScenes {
 
     struct Changelog {
         var records: Int64 = 0
-        /// Keys and values.
+        /// Keys and values, and ten a record for Kafka's own.
         var bytes: Int64 = 0
     }
 
@@ -54,7 +54,7 @@ struct GroupScenes {
             try reader.read(to: range.upperBound) { batch throws(Fault) in
                 for index in 0..<batch.count {
                     size.records += 1
-                    size.bytes += Int64((batch.key(index)?.count ?? 0) + (batch.value(index)?.count ?? 0))
+                    size.bytes += Int64((batch.key(index)?.count ?? 0) + (batch.value(index)?.count ?? 0)) + 10
                 }
             }
             reader.close()

@@ -126,7 +126,8 @@ final class GroupCommitter: @unchecked Sendable {
         let now = clock.monotonic()
         let due = lastTick.map { $0 + plan.commitEvery } ?? now + plan.commitEvery
         // Somebody waits for state: restores go on without a pause between them.
-        let wait = restores.isEmpty ? max(due - now, .zero) : .zero
+        let isRestoring = units.values.contains { $0.standing == .restoring }
+        let wait = isRestoring ? .zero : max(due - now, .zero)
         _ = bell.wait(timeout: .now() + .milliseconds(Int(wait.milliseconds)))
         lastTick = clock.monotonic()
         isRung.store(false, ordering: .releasing)
