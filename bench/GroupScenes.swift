@@ -1,10 +1,8 @@
-import CRdKafka
 import CSQLite
 import Glibc
 import Kafka
 import Model
 import Runtime
-import Testkit
 
 /// What only a group has: a changelog, restores, restarts under the eyes of others, partitions that move.
 struct GroupScenes {
@@ -38,6 +36,22 @@ struct GroupScenes {
         var records: Int64 = 0
         /// Keys and values, and ten a record for Kafka's own.
         var bytes: Int64 = 0
+        /// The same by the first byte of the key, and of tombstones.
+        var byTag: [UInt8: Int64] = [:]
+        var tombstones: Int64 = 0
+        mutating func add(_ key: UnsafeRawBufferPointer?, _ value: UnsafeRawBufferPointer?) {
+            let size = Int64((key?.count ?? 0) + (value?.count ?? 0) + 10)
+            records += 1
+            bytes += size
+            if value == nil { tombstones += size } else { byTag[key?.first ?? 0, default: 0] += size }
+        }
+        /// Bytes for each of so many events.
+        func line(for events: Int64) -> String {
+            let parts = byTag.sorted { $0.value > $1.value }.map {
+                "\(Character(Unicode.Scalar($0.key))) \(fixed(Double($0.value) / Double(events), 2))"
+            }
+            return "\(parts.joined(separator: ", ")), tombstones \(fixed(Double(tombstones) / Double(events), 2))"
+        }
     }
 
     /// What a finished run of `group` has written to its changelog, read back.
@@ -53,8 +67,7 @@ struct GroupScenes {
             let reader = try log.reader(of: id, from: range.lowerBound)
             try reader.read(to: range.upperBound) { batch throws(Fault) in
                 for index in 0..<batch.count {
-                    size.records += 1
-                    size.bytes += Int64((batch.key(index)?.count ?? 0) + (batch.value(index)?.count ?? 0)) + 10
+                    size.add(batch.key(index), batch.value(index))
                 }
             }
             reader.close()
