@@ -2,7 +2,9 @@ import CRdKafka
 
 /// What the group's scenes found, beside its runs in the comparison.
 struct GroupReport {
-    /// Of each run: bytes in the changelog for each unique event, and records there for a thousand of them.
+    /// For each unique event once all input is read and no window is closed by the input's end.
+    var caughtUpBytes = 0.0
+    /// Of each run to the end: bytes in the changelog for each unique event, and records there for a thousand of them.
     var changelogBytes: [Double] = []
     var changelogRecords: [Double] = []
     /// CPU for an event with 64 partitions, by that with 8, pair by pair; empty: not measured.
@@ -72,7 +74,7 @@ struct GroupReport {
 
     func gates(_ bounds: Gates.Group) -> [Report.Gate] {
         var gates: [Report.Gate] = [
-            .init(name: "changelog bytes per unique event", value: changelogBytes.median, bound: bounds.changelogBytes),
+            .init(name: "changelog bytes per unique event, caught up", value: caughtUpBytes, bound: bounds.changelogBytes),
             .init(name: "probes lost", value: Double(lostProbes), bound: 0),
             .init(name: "probes with two rows", value: Double(doubledProbes), bound: 0),
             .init(name: "units kept in a rebalance", value: Double(keptUnits), bound: 1, isLeast: true),
@@ -86,7 +88,7 @@ struct GroupReport {
     func show() {
         say("librdkafka \(Self.library)")
         say(
-            "changelog: \(fixed(changelogBytes.median, 1)) bytes per unique event, "
+            "changelog: \(fixed(caughtUpBytes, 2)) bytes per unique event when caught up, \(fixed(changelogBytes.median, 2)) with every window closed, "
                 + "\(fixed(changelogRecords.median, 1)) records for a thousand")
         say("restore: \(restoreLine)")
         say(latencyLine)
@@ -103,7 +105,8 @@ struct GroupReport {
 
     var json: String {
         let values: [(String, Double)] = [
-            ("changelog_bytes_per_unique_event", changelogBytes.median), ("restored_entries", Double(restoredEntries)),
+            ("changelog_bytes_per_unique_event", caughtUpBytes),
+            ("changelog_bytes_per_unique_event_to_the_end", changelogBytes.median), ("restored_entries", Double(restoredEntries)),
             ("restore_seconds", restoreSeconds), ("start_to_first_row_seconds", startToFirstRow), ("paced_rate", pacedRate),
             ("latency_median_ms", latencyMedian), ("latency_p99_ms", latencyWorst), ("latency_longest_ms", latencyMost),
             ("restart_to_output_seconds", restartToOutput), ("kept_units_stop_seconds", longestStop),

@@ -92,6 +92,7 @@ struct GroupScenes {
         report.restoredEntries = entries
         report.restoredRecords = Int64(figures["restored_records"])
         report.restoredBytes = changelog.bytes
+        report.caughtUpBytes = Double(changelog.bytes) / Double(truth.unique)
         report.restoreSeconds = (figures["restored_ns"] - figures["assigned_ns"]) / 1e9
         report.startToFirstRow = (figures["first_rows_ns"] - Double(figures.began.nanoseconds)) / 1e9
         report.startToAssigned = (figures["assigned_ns"] - Double(figures.began.nanoseconds)) / 1e9

@@ -134,8 +134,9 @@ final class GroupCommitter: @unchecked Sendable {
     }
 
     private func isOver() throws(Fault) -> Bool {
-        guard restores.isEmpty, identity != nil else { return false }
+        // Asked at once: while some units restore, the others can bring the end about themselves.
         if wasOver == nil, replica.time.isExact { wasOver = replica.time.state.isAllClosed }
+        guard restores.isEmpty, identity != nil else { return false }
         if wasOver == true, isEnded { throw Self.inputEnded(layout.topics.changelog) }
         guard parts.options.until != .stopped else { return false }
         if parts.options.until == .now {
