@@ -49,6 +49,7 @@ struct Comparison {
             report.group.append(run)
             let changelog = try scenes.changelog(of: group)
             report.scenes.changelogBytes.append(Double(changelog.bytes) / Double(truth.unique))
+            say("  \(run.handOverLine)")
             say("changelog, bytes per unique event by kind: \(changelog.line(for: truth.unique))")
             report.scenes.changelogRecords.append(Double(changelog.records) / Double(truth.unique) * 1e3)
             if GroupReport.canManyPartitions {

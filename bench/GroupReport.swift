@@ -30,6 +30,9 @@ struct GroupReport {
     /// Seconds.
     var longestStop = 0.0
     var keptUnits: Int64 = 0
+    /// From the start of the second instance, seconds: its assignment, and its last unit's readiness.
+    var joinToAssigned = 0.0
+    var joinToRestored = 0.0
     /// The longest that a record waited for its row while the second instance joined, seconds.
     var worstInJoin = 0.0
 
@@ -57,7 +60,8 @@ struct GroupReport {
             + "p99 \(fixed(latencyWorst, 0)) ms, longest \(fixed(latencyMost, 0)) ms"
     }
     var joinLine: String {
-        "\(keptUnits) kept units stood still \(fixed(longestStop, 2)) s; the longest wait for a row meanwhile was "
+        "\(keptUnits) kept units stood still \(fixed(longestStop, 2)) s; the second instance had its units after "
+            + "\(fixed(joinToAssigned, 2)) s and their state after \(fixed(joinToRestored, 2)) s; the longest wait for a row meanwhile was "
             + "\(fixed(worstInJoin, 2)) s"
     }
 
@@ -110,7 +114,8 @@ struct GroupReport {
             ("restore_seconds", restoreSeconds), ("start_to_first_row_seconds", startToFirstRow), ("paced_rate", pacedRate),
             ("latency_median_ms", latencyMedian), ("latency_p99_ms", latencyWorst), ("latency_longest_ms", latencyMost),
             ("restart_to_output_seconds", restartToOutput), ("kept_units_stop_seconds", longestStop),
-            ("kept_units", Double(keptUnits)), ("longest_wait_in_join_seconds", worstInJoin),
+            ("kept_units", Double(keptUnits)), ("second_instance_assigned_seconds", joinToAssigned),
+            ("second_instance_restored_seconds", joinToRestored), ("longest_wait_in_join_seconds", worstInJoin),
             ("probes_lost", Double(lostProbes)), ("probes_doubled", Double(doubledProbes)),
         ]
         let lines = ["    \"librdkafka\": \"\(Self.library)\""] + values.map { "    \"\($0.0)\": \(fixed($0.1, 3))" }

@@ -192,6 +192,9 @@ struct GroupScenes {
             if line.numbers[0] < Int64(own) { report.keptUnits = line.numbers[1] }
             revoked = nil
         }
+        let joined = second.lines().filter { $0.at < to }
+        report.joinToAssigned = Self.seconds(from: from, to: joined.last { $0.name == "assigned" }?.at ?? from)
+        report.joinToRestored = Self.seconds(from: from, to: joined.last { $0.name == "restored" }?.at ?? from)
         report.worstInJoin = (traffic.probes.waits(from: from, to: to).last ?? 0) / 1_000
         say("rebalance: \(report.joinLine)")
         // Both are needed until every probe's row has come.

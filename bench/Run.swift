@@ -17,6 +17,8 @@ struct Run {
     var commitMost: Double
     var turnMedian: Double
     var turnWorst: Double
+    /// Seconds from the start of the process: a group's first assignment, its last unit's readiness, its first rows, its last commit.
+    private var handOver: [Double]
 
     init(_ figures: Figures, events: Int64) {
         let count = Double(events)
@@ -31,6 +33,9 @@ struct Run {
         commitMost = figures["commit_most_ms"]
         turnMedian = figures["turn_median_ms"]
         turnWorst = figures["turn_p99_ms"]
+        handOver = ["assigned_ns", "restored_ns", "first_rows_ns", "last_commit_ns"].map {
+            (figures[$0] - Double(figures.began.nanoseconds)) / 1e9
+        }
     }
 
     /// What the table and bench.json show, with the places after the point and whether more is better.
@@ -47,6 +52,12 @@ struct Run {
         ("turn_wait_median_ms", 0, false, { $0.turnMedian }),
         ("turn_wait_p99_ms", 0, false, { $0.turnWorst }),
     ]
+
+    var handOverLine: String {
+        let (assigned, ready) = (fixed(handOver[0], 2), fixed(handOver[1], 2))
+        return "from the start: assigned \(assigned) s, first record \(fixed(firstRecord, 2)) s, last unit ready \(ready) s, "
+            + "first rows \(fixed(handOver[2], 2)) s, last commit \(fixed(handOver[3], 2)) s"
+    }
 
     var line: String {
         "\(fixed(rate / 1e6, 2)) M events/s, \(fixed(cpu, 2)) CPU s per M, \(fixed(megabytes, 0)) MB, \(fixed(commits, 0)) commits"
