@@ -168,6 +168,7 @@ extension GroupCommitter {
         {
             throw fault
         }
+        if head != nil { try replica.checkNotLost() }
         let owed = try store.owed(of: lane)
         if let sender = parts.sender, !owed.isEmpty, try !sender.send(owed) { return }
         units[lane]?.head = head

@@ -58,6 +58,19 @@ final class TimeReplica {
         reader = nil
     }
 
+    /// Refuses to go on where a unit has worked and the log is empty: its topic was made anew, and nobody knows any more whose
+    /// windows were closed by what.
+    func checkNotLost() throws(Fault) {
+        guard time.position == 0 else { return }
+        // Its end with open transactions: a commit whose marks are still on their way has written there.
+        let range = try queries.watermarks(of: [layout.watermarks], within: RuntimeLimits.questionLimit)[layout.watermarks]
+        guard range?.upperBound == 0 else { return }
+        throw Fault(
+            "time_log_lost", "The group's log of time is empty, but the group has worked before: the topic was deleted.",
+            place: "\(layout.watermarks)",
+            next: "Bring the topic back, or read the input again under another source.group.", exit: .state)
+    }
+
     private func open() throws(Fault) {
         let range = try queries.watermarks(of: [layout.watermarks], within: RuntimeLimits.questionLimit)[layout.watermarks]
         begin = range?.lowerBound ?? 0
