@@ -80,6 +80,14 @@ enum KafkaFault {
             return Fault(
                 "leader_missing", "The partition has no leader that can \(doing) now (\(name)).", place: place,
                 next: "Wait; if it lasts, look at the brokers.", exit: .broker, isTransient: true)
+        case RD_KAFKA_RESP_ERR_CONCURRENT_TRANSACTIONS, RD_KAFKA_RESP_ERR_INVALID_TXN_STATE,
+            RD_KAFKA_RESP_ERR_UNKNOWN_PRODUCER_ID,
+            RD_KAFKA_RESP_ERR_OUT_OF_ORDER_SEQUENCE_NUMBER, RD_KAFKA_RESP_ERR_INVALID_PRODUCER_ID_MAPPING,
+            RD_KAFKA_RESP_ERR_UNSTABLE_OFFSET_COMMIT:
+            return Fault(
+                "transaction_unsettled",
+                "The brokers are still ending an earlier transaction, or have lost track of this one (\(name)).", place: place,
+                next: "Wait; the work is done again under a new producer.", exit: .broker, isTransient: true)
         default:
             return Fault(
                 "broker_error", "The broker or client failed to \(doing): \(name).", place: place,

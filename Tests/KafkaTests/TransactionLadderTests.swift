@@ -25,7 +25,7 @@ private let limit = TimeSpan.seconds(20)
         Refusal(request: .end, errors: [-195], outcome: "committed", isDoubtful: true),
         Refusal(request: .end, errors: [90], outcome: "fenced producer_fenced", isDoubtful: true),
         Refusal(request: .end, errors: [47], outcome: "fenced producer_fenced", isDoubtful: true),
-        Refusal(request: .end, errors: [48], outcome: "doubtful broker_error", isDoubtful: true),
+        Refusal(request: .end, errors: [48], outcome: "doubtful transaction_unsettled", isDoubtful: true),
         Refusal(request: .end, errors: [53], outcome: "doubtful transactional_id_forbidden", isDoubtful: true),
         Refusal(request: .end, errors: [-1], outcome: "aborted broker_error", isDoubtful: false),
         Refusal(request: .addPartitions, errors: [29], outcome: "aborted topic_forbidden", isDoubtful: false),
