@@ -18,6 +18,7 @@ private let topology = """
         seen: {type: timestamp}
       event_time: {field: ts}
       late: LATE
+      check: {accept: [wide_group]}
       aggregates:
         clicks:
           window: {tumbling: 1m}
