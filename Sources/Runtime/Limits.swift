@@ -44,6 +44,7 @@ enum RuntimeLimits {
     static let closeLimit = TimeSpan.seconds(1)
     /// How long an instance restores between two commits of its other units, and waits for one unit's changelog at a time.
     static let restoreSlice = TimeSpan.milliseconds(100)
+    static let longestRestoreSlice = TimeSpan.seconds(1)
     static let restoreWait = TimeSpan.milliseconds(20)
     /// Units that are restored at the same time.
     static let restoresAtOnce = 4

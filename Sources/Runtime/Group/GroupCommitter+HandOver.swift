@@ -135,27 +135,36 @@ extension GroupCommitter {
 
     /// Goes on with what is being restored, for a moment; the other units' commits go on in between.
     func restoreSome() throws(Fault) {
-        let waiting = units.values.filter { $0.standing == .restoring }.map(\.lane).sorted()
+        // At least as long as a commit takes: where those are slow, whoever waits for state gets half of the time.
+        let deadline = clock.monotonic() + max(RuntimeLimits.restoreSlice, lastTook)
+        var waiting = units.values.filter { $0.standing == .restoring }.map(\.lane).sorted()
         guard !waiting.isEmpty else { return }
-        let deadline = clock.monotonic() + RuntimeLimits.restoreSlice
-        for lane in waiting where restores.count < RuntimeLimits.restoresAtOnce || restores[lane] != nil {
-            if restores[lane] == nil {
-                let restore = try UnitRestore(lane, parts.restores)
-                if let reason = restore.wiped { parts.onEvent(.stateWiped(layout.changelog(of: lane), reason: reason.rawValue)) }
-                restores[lane] = restore
+        while !waiting.isEmpty {
+            for lane in waiting where restores.count < RuntimeLimits.restoresAtOnce || restores[lane] != nil {
+                try restoreSome(of: lane)
+                if clock.monotonic() >= deadline || !mailbox.isEmpty { return tellProgress() }
             }
-            guard let restore = restores[lane] else { continue }
-            if try restore.step(within: RuntimeLimits.restoreWait) {
-                try restore.finish()
-                restores[lane] = nil
-                try open(lane, end: restore.target)
-                parts.onEvent(
-                    .unitRestored(
-                        layout.partition(of: lane), records: restore.progress.total, took: clock.monotonic() - restore.began))
-            }
-            if clock.monotonic() >= deadline || !mailbox.isEmpty { break }
+            waiting = waiting.filter { units[$0]?.standing == .restoring }
         }
         tellProgress()
+    }
+
+    private func restoreSome(of lane: LaneNumber) throws(Fault) {
+        let restore: UnitRestore
+        if let begun = restores[lane] {
+            restore = begun
+        } else {
+            restore = try UnitRestore(lane, parts.restores)
+            if let reason = restore.wiped { parts.onEvent(.stateWiped(layout.changelog(of: lane), reason: reason.rawValue)) }
+            restores[lane] = restore
+        }
+        guard try restore.step(within: RuntimeLimits.restoreWait) else { return }
+        try restore.finish()
+        restores[lane] = nil
+        try open(lane, end: restore.target)
+        parts.onEvent(
+            .unitRestored(
+                layout.partition(of: lane), records: restore.progress.total, took: clock.monotonic() - restore.began))
     }
 
     /// Everything of the unit is here: from SQLite into memory, and on with the input.

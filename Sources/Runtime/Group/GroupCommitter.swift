@@ -65,6 +65,8 @@ final class GroupCommitter: @unchecked Sendable {
     private(set) var rowsEmitted: Int64 = 0
     private(set) var commits: Int64 = 0
     private(set) var lastCommitAt: MonotonicTime?
+    /// What the last commit took, within reason.
+    private(set) var lastTook = TimeSpan.zero
 
     let bell = DispatchSemaphore(value: 0)
     private let isRung = Atomic<Bool>(false)
@@ -269,6 +271,7 @@ final class GroupCommitter: @unchecked Sendable {
     }
 
     private func note(_ formed: FormedCommit, took: TimeSpan) {
+        lastTook = min(took, RuntimeLimits.longestRestoreSlice)
         commits += 1
         rowsEmitted += Int64(formed.rows.count)
         lastCommitAt = clock.monotonic()
