@@ -67,9 +67,9 @@ counts: setup ## instructions, allocations, retains and locks per event, gated: 
 	.build/release/weir-bench counts
 
 .PHONY: chaos
-chaos: build ## kill -9, pauses, broker faults, crash points, deliberate mistakes; rows and books must be exact: make chaos [ARGS=…]
+chaos: build ## kill -9, pauses, broker faults, crash points, deliberate mistakes; rows and books must be exact
 	@test -x scripts/chaos.sh || $(call absent,the chaos run)
-	scripts/chaos.sh $(ARGS)
+	scripts/chaos.sh
 
 .PHONY: fuzz
 fuzz: setup ## random conditions beside SQLite, bytes into the decoder and the topology reader: make fuzz [ARGS='--seconds 600']

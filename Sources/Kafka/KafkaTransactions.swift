@@ -168,6 +168,8 @@ public final class KafkaTransactions: @unchecked Sendable {
             }
             if let failure { return abandon(offsetsFault(failure, offsets, identity.group), failure) }
         }
+        FaultPoint.hit(.afterOffsets)
+        FaultPoint.hit(.duringCommit)
         guard let failure = untilAnswered(from: before, { rd_kafka_commit_transaction(handle.pointer, -1) }) else {
             return .committed
         }

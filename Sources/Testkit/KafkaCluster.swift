@@ -76,6 +76,15 @@ public final class KafkaCluster: Sendable {
     public func pause(broker: Int = 1) throws(Fault) { try command(["pause"], broker) }
     public func resume(broker: Int = 1) throws(Fault) { try command(["resume"], broker) }
 
+    /// Brokers that are stopped go on, those that are down are started again.
+    public func bringUp() throws(Fault) {
+        guard let script = Self.script, let directory else { return }
+        let told = try Command.run([script, "status", "--dir", directory])
+        for (index, line) in told.split(separator: "\n").enumerated() {
+            if line.hasSuffix(" up") { try resume(broker: index + 1) } else { try restart(broker: index + 1) }
+        }
+    }
+
     /// One of Kafka's own tools; `--bootstrap-server` is added. Takes a second or two (a JVM starts).
     @discardableResult
     public func tool(_ name: String, _ arguments: [String]) throws(Fault) -> String {

@@ -38,8 +38,6 @@ struct GroupTransaction {
         for unit in content.units { offsets[unit.head.partition] = unit.head.nextOffset }
         if Mutant.stateBeforeKafka.isOn { try store.apply(content.units, ends: written) }
         if Mutant.offsetsOutsideTransaction.isOn { offsets = [:] }
-        FaultPoint.hit(.afterOffsets)
-        FaultPoint.hit(.duringCommit)
         switch producer.commit(offsets: offsets, as: identity) {
         case .committed: return written
         case .aborted(let fault), .doubtful(let fault), .fenced(let fault): throw fault

@@ -48,6 +48,10 @@ final class Fleet {
         members = []
         guests = []
         mounts = [:]
+        // For whoever wants to know why: logs and state of all instances.
+        if !figures.problems.isEmpty, let kept = variable("WEIR_CHAOS_KEEP") {
+            rename(folder, "\(kept)/\(scenario.name)")
+        }
         Disk.remove(folder)
     }
 
@@ -267,6 +271,8 @@ final class Fleet {
         isEnding = true
         pending = []
         brokerWork.wait()
+        // What a fault meant to undo and could not, on a machine that is too busy.
+        if figures.brokers > 0 { try cluster.bringUp() }
         stranger = nil
         for disk in mounts.values { disk.free() }
         for instance in all { instance.resume() }

@@ -3,10 +3,9 @@ import Model
 
 /// The tables of scenarios. Pauses are measured against a member's session (12 s) and a transaction's time (30 s).
 enum Scenarios {
-    /// WEIR_CHAOS_ONLY: a part of the names; WEIR_CHAOS_SECONDS: another length.
+    /// WEIR_CHAOS_ONLY: parts of the names; WEIR_CHAOS_SECONDS: another length.
     static func chosen(_ all: [Scenario]) -> [Scenario] {
-        let part = variable("WEIR_CHAOS_ONLY")
-        return all.filter { part.map($0.name.contains) ?? true }.map { scenario in
+        all.filter { Chaos.isLeft($0.name) && Chaos.isWanted($0.name) }.map { scenario in
             var scenario = scenario
             if let seconds = variable("WEIR_CHAOS_SECONDS").flatMap({ Int($0) }) { scenario.seconds = seconds }
             return scenario
