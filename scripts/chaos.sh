@@ -9,7 +9,7 @@
 # WEIR_CHAOS_SECONDS=N    another length of the scenarios
 # WEIR_CHAOS_SEED=N       the seed that a table names, to repeat what happened
 # WEIR_CHAOS_PARTS=LIST   of: single scenarios points mistakes (all unless said)
-# WEIR_CHAOS_KEEP=FOLDER  logs and state of scenarios that failed are kept there
+# WEIR_CHAOS_KEEP=FOLDER  logs and state of all instances are kept there
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 

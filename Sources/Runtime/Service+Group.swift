@@ -17,6 +17,12 @@ extension Service {
                 "replay_in_group", "A replay is a run of its own and joins no group.", place: "delivery",
                 next: "Leave `delivery` out of the topology that you replay.", exit: .usage)
         }
+        if let choice = options.resume.first {
+            throw Fault(
+                "resume_in_group", "A group's state holds for one place in the log: it can't go on elsewhere.",
+                place: "\(choice.partition)", next: "To read from another place, start anew under another source.group.",
+                exit: .usage)
+        }
         let directory = try StateDirectory(plan.state.directory)
         try serve()
         defer { stopServing() }

@@ -7,13 +7,13 @@ struct RestoreVerdictTests {
     static let changelog = PartitionID(topic: "g.weir.t.changelog", number: 3)
     static let fingerprint = RecordFingerprint(offset: 99, timestamp: 7, hash: 12)
 
-    /// A copy at offset 100 of a changelog that goes from 10 to 200, an hour old.
+    /// A copy at offset 100 of a changelog that goes from 0 to 200, an hour old.
     static func facts(_ change: (inout RestoreFacts) -> Void) -> RestoreFacts {
         var facts = RestoreFacts(
             changelog: changelog,
             stored: ChangelogPosition(
                 next: 100, last: fingerprint, topicID: nil, appliedAt: WallTime(milliseconds: 0)),
-            low: 10, high: 200, reread: .record(fingerprint), deleteRetention: .hours(10), now: WallTime(milliseconds: 3_600_000),
+            low: 0, high: 200, reread: .record(fingerprint), deleteRetention: .hours(10), now: WallTime(milliseconds: 3_600_000),
             partitions: 6, units: 6)
         change(&facts)
         return facts
@@ -21,7 +21,7 @@ struct RestoreVerdictTests {
 
     static let rows: [(String, @Sendable (inout RestoreFacts) -> Void, String)] = [
         ("a copy that is a prefix", { _ in }, "go on from 100"),
-        ("nothing is here", { $0.stored = nil }, "go on from 10"),
+        ("nothing is here", { $0.stored = nil }, "go on from 0"),
         (
             "nothing is here and nothing is there",
             {
@@ -35,11 +35,11 @@ struct RestoreVerdictTests {
             {
                 $0.stored?.next = 0
                 $0.stored?.last = nil
-            }, "go on from 10"
+            }, "go on from 0"
         ),
         ("at the end", { $0.high = 100 }, "go on from 100"),
         ("at a marker before the end", { $0.high = 101 }, "go on from 100"),
-        ("past the end", { $0.high = 99 }, "wipe from 10: pastTheEnd"),
+        ("past the end", { $0.high = 99 }, "wipe from 0: pastTheEnd"),
         (
             "the changelog is empty",
             {
@@ -47,19 +47,17 @@ struct RestoreVerdictTests {
                 $0.high = 0
             }, "refuse changelog_lost"
         ),
-        ("all its records were deleted", { $0.low = 200 }, "wipe from 200: beforeTheStart"),
+        ("all its records were deleted", { $0.low = 200 }, "refuse changelog_cut"),
+        ("records before the copy were deleted", { $0.low = 1 }, "refuse changelog_cut"),
         (
-            "at its first record",
+            "records were deleted, and nothing is here",
             {
-                $0.low = 100
-                $0.reread = .nothing
-                $0.topicID = "a"
-                $0.stored?.topicID = "a"
-            }, "go on from 100"
+                $0.low = 1
+                $0.stored = nil
+            }, "refuse changelog_cut"
         ),
-        ("before its first record", { $0.low = 101 }, "wipe from 101: beforeTheStart"),
         ("just young enough", { $0.now = WallTime(milliseconds: 32_399_999) }, "go on from 100"),
-        ("too old", { $0.now = WallTime(milliseconds: 32_400_000) }, "wipe from 10: tooOld"),
+        ("too old", { $0.now = WallTime(milliseconds: 32_400_000) }, "wipe from 0: tooOld"),
         (
             "too old, but nothing came since",
             {
@@ -72,31 +70,31 @@ struct RestoreVerdictTests {
             {
                 $0.now = WallTime(milliseconds: .max)
                 $0.high = 102
-            }, "wipe from 10: tooOld"
+            }, "wipe from 0: tooOld"
         ),
-        ("from the future", { $0.now = WallTime(milliseconds: -1) }, "wipe from 10: tooOld"),
-        ("nobody knows how long tombstones are kept", { $0.deleteRetention = nil }, "wipe from 10: tooOld"),
+        ("from the future", { $0.now = WallTime(milliseconds: -1) }, "wipe from 0: tooOld"),
+        ("nobody knows how long tombstones are kept", { $0.deleteRetention = nil }, "wipe from 0: tooOld"),
         (
             "another topic of that name",
             {
                 $0.topicID = "b"
                 $0.stored?.topicID = "a"
-            }, "wipe from 10: recreated"
+            }, "wipe from 0: recreated"
         ),
         ("the topic's id was not known", { $0.topicID = "b" }, "go on from 100"),
         (
             "another record at its place", { $0.reread = .record(RecordFingerprint(offset: 99, timestamp: 7, hash: 13)) },
-            "wipe from 10: differs"
+            "wipe from 0: differs"
         ),
         (
             "a later record at its place", { $0.reread = .record(RecordFingerprint(offset: 98, timestamp: 7, hash: 12)) },
-            "wipe from 10: differs"
+            "wipe from 0: differs"
         ),
         (
             "the same with the broker's time", { $0.reread = .record(RecordFingerprint(offset: 99, timestamp: 9, hash: 12)) },
             "go on from 100"
         ),
-        ("its record was compacted away", { $0.reread = .nothing }, "wipe from 10: unknown"),
+        ("its record was compacted away", { $0.reread = .nothing }, "wipe from 0: unknown"),
         (
             "compacted away, the same topic",
             {
@@ -105,7 +103,7 @@ struct RestoreVerdictTests {
                 $0.stored?.topicID = "a"
             }, "go on from 100"
         ),
-        ("no record was applied", { $0.stored?.last = nil }, "wipe from 10: unknown"),
+        ("no record was applied", { $0.stored?.last = nil }, "wipe from 0: unknown"),
         ("partitions were added", { $0.partitions = 7 }, "refuse partitions_changed"),
         (
             "partitions, and nothing is here",

@@ -199,7 +199,7 @@ extension GroupCommitter {
                 books: head.books, watermark: head.watermark, newestEventTime: head.newestEventTime, nextOffset: head.nextOffset,
                 lastRecord: head.lastRecord)
             core.restore(largestClose: head.lastOpenClose)
-            try parts.source.check(partition, position: head.nextOffset, lastRecord: head.lastRecord)
+            try checkInput(partition, head)
         } else {
             offset = try parts.source.firstOffset(of: partition)
             core.jump(to: offset)
@@ -223,6 +223,18 @@ extension GroupCommitter {
         if readBefore[lane] == nil { readBefore[lane] = head?.books.read ?? 0 }
         let start = Mutant.offsetBeforeWork.isOn ? offset + Int64(RuntimeLimits.batch) : offset
         worker.run { $0.open(at: start) }
+    }
+
+    /// The log goes on where the state was left. A single process lets somebody choose another place; what a group has merged holds
+    /// for this one alone.
+    private func checkInput(_ partition: PartitionID, _ head: UnitHead) throws(Fault) {
+        do throws(Fault) {
+            try parts.source.check(partition, position: head.nextOffset, lastRecord: head.lastRecord)
+        } catch {
+            var fault = error
+            if fault.exit == .choiceNeeded { fault.next = "To read the log as it is now, start anew under another source.group." }
+            throw fault
+        }
     }
 
     private func openMerge(_ lane: LaneNumber, _ head: UnitHead?) throws(Fault) {

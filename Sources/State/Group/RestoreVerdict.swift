@@ -46,7 +46,6 @@ public enum RestoreVerdict: Equatable, Sendable {
     public enum Reason: String, CaseIterable, Sendable {
         /// The copy is past the end: the topic was made anew, or cut by an unclean election.
         case pastTheEnd = "the changelog ends before it"
-        case beforeTheStart = "the changelog begins after it"
         case recreated = "the changelog topic was made anew"
         case differs = "the changelog holds another record at its place"
         case unknown = "its last record is no longer in the changelog, so that nothing shows it to be the same one"
@@ -70,6 +69,7 @@ public enum RestoreVerdict: Equatable, Sendable {
                         "Take added partitions of the input back, or start anew under another source.group: a key's partition changes with their number.",
                     exit: .state))
         }
+        if facts.low > 0 { return .refuse(cut(facts)) }
         guard let stored = facts.stored, stored.next > 0 else { return .goOn(from: facts.low) }
         // An empty changelog under a copy that is not: the copy may be the last there is, so it is not deleted.
         if facts.high == 0 { return .refuse(lost(facts.changelog)) }
@@ -77,7 +77,6 @@ public enum RestoreVerdict: Equatable, Sendable {
         if stored.next > facts.high {
             return Mutant.statePastEndKept.isOn ? .goOn(from: facts.high) : wipe(facts, .pastTheEnd)
         }
-        if stored.next < facts.low { return wipe(facts, .beforeTheStart) }
         if isTooOld(stored, facts) { return wipe(facts, .tooOld) }
         if let last = stored.last, case .record(let found) = facts.reread {
             // The timestamp may be the broker's or the writer's.
@@ -112,6 +111,17 @@ public enum RestoreVerdict: Equatable, Sendable {
             next:
                 "Stop every instance and set the group's offset back with kafka-consumer-groups; to read again, start anew under another source.group.",
             exit: .choiceNeeded)
+    }
+
+    /// Compaction moves no beginning. What was deleted from it is missing wherever the unit is restored from then on.
+    private static func cut(_ facts: RestoreFacts) -> Fault {
+        Fault(
+            "changelog_cut",
+            "The changelog begins at \(facts.low): records before it were deleted, and with them a part of the state.",
+            place: "\(facts.changelog)",
+            next:
+                "Keep its cleanup.policy at compact and delete no records; start anew under another source.group with an empty state directory.",
+            exit: .state)
     }
 
     private static func lost(_ changelog: PartitionID) -> Fault {

@@ -49,9 +49,7 @@ final class Fleet {
         guests = []
         mounts = [:]
         // For whoever wants to know why: logs and state of all instances.
-        if !figures.problems.isEmpty, let kept = variable("WEIR_CHAOS_KEEP") {
-            rename(folder, "\(kept)/\(scenario.name)")
-        }
+        if let kept = variable("WEIR_CHAOS_KEEP") { rename(folder, "\(kept)/\(scenario.name)") }
         Disk.remove(folder)
     }
 
@@ -99,7 +97,7 @@ final class Fleet {
             let act = pending.remove(at: next).act
             try act()
         }
-        for instance in members where !isDone(instance) {
+        for instance in members where !isDone(instance) && !instance.isAwaited {
             if let length = order(of: instance, start: instance.starts)?.resumesAfter, instance.hasStopped {
                 instance.pause()
                 figures.pauses += 1

@@ -12,7 +12,8 @@ final class Instance {
     private(set) var isPaused = false
     /// Exit codes and 128 + signals that nobody here asked for.
     private(set) var ownEnds: [Int32] = []
-    private var isAwaited = false
+    /// It was asked to end.
+    private(set) var isAwaited = false
 
     init(name: String, directory: String, log: String) {
         self.name = name
@@ -83,7 +84,8 @@ final class Instance {
     /// Asks it to end; its end is looked for with `end`.
     func terminate() {
         resume()
-        if let process { Glibc.kill(process, SIGTERM) }
+        // A second signal would end it at once.
+        if let process, !isAwaited { Glibc.kill(process, SIGTERM) }
         isAwaited = true
     }
 
