@@ -1,3 +1,4 @@
+import Freshness
 import Glibc
 import Model
 import Observe
@@ -145,6 +146,34 @@ struct GroupRestoreTests {
         let other = Scratch()
         #expect(try refusal(try group.plan(other.path)).code == "partitions_changed")
         #expect(fault.code == "partitions_changed")
+    }
+
+    @Test func partitionsThatAreAddedMeanwhileEndTheInstance() throws {
+        let group = try Ended()
+        let running = Running(try group.plan())
+        try running.until("its state") { $0.partitions.reduce(0) { $0 + $1.books.read } == 40 }
+        try group.cluster.tool("topics", ["--alter", "--topic", group.input, "--partitions", "3"])
+        #expect(try running.fault(within: 90).code == "partitions_changed")
+    }
+
+    @Test func ofTwoProcessesWithOneNameOneGoesOnAndOneIsTold() throws {
+        let group = try Ended()
+        func plan(_ state: Scratch) throws -> Plan {
+            var plan = try group.plan(state.path)
+            plan.state.instance = "twin"
+            return plan
+        }
+        let places = [Scratch(), Scratch()]
+        let first = Running(try plan(places[0]))
+        try first.until("its state") { $0.partitions.reduce(0) { $0 + $1.books.read } == 40 }
+        let second = Running(try plan(places[1]))
+        let (ended, other) = try eventually("the end of one", within: 60) {
+            first.isOver ? (first, second) : second.isOver ? (second, first) : nil
+        }
+        #expect(try ended.fault().exit == .fenced)
+        try group.feed(20..<40)
+        try other.until("the other's work", within: 60) { $0.partitions.reduce(0) { $0 + $1.books.read } == 80 }
+        try other.stop()
     }
 
     @Test func anInputThatWasMadeAnewIsRefused() throws {

@@ -239,7 +239,7 @@ final class Fleet {
         }
     }
 
-    /// One broker at a time, since two of three must stay.
+    /// One broker at a time, since two of three must stay; or all of them.
     private func strikeBroker(_ blow: Scenario.Blow, _ length: ClosedRange<Int>) {
         guard !broker.isDown.exchange(true, ordering: .relaxed) else { return }
         figures.brokers += 1
@@ -256,6 +256,11 @@ final class Fleet {
                 try? cluster.pause(broker: number)
                 rest(milliseconds: pause)
                 try? cluster.resume(broker: number)
+            case .killAll:
+                for number in 1...3 { try? cluster.kill(broker: number) }
+                rest(milliseconds: pause)
+                // None of them starts without another.
+                DispatchQueue.concurrentPerform(iterations: 3) { try? cluster.restart(broker: $0 + 1) }
             }
             broker.isDown.store(false, ordering: .relaxed)
         }

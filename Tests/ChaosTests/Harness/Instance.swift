@@ -165,17 +165,28 @@ enum Disk {
 
     /// A folder and what is in it. A mounted one keeps its root.
     static func remove(_ path: String) {
-        if let folder = opendir(path) {
-            while let entry = readdir(folder) {
-                let name = withUnsafePointer(to: &entry.pointee.d_name) {
-                    $0.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
-                }
-                if name != ".", name != ".." { remove("\(path)/\(name)") }
-            }
-            closedir(folder)
+        if let inside = entries(path) {
+            for entry in inside { remove(entry) }
             rmdir(path)
         } else {
             unlink(path)
         }
+    }
+
+    /// Every file in a folder and the folders in it.
+    static func files(_ path: String) -> [String] { entries(path)?.flatMap(files) ?? [path] }
+
+    /// nil: it is no folder.
+    private static func entries(_ path: String) -> [String]? {
+        guard let folder = opendir(path) else { return nil }
+        defer { closedir(folder) }
+        var found: [String] = []
+        while let entry = readdir(folder) {
+            let name = withUnsafePointer(to: &entry.pointee.d_name) {
+                $0.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
+            }
+            if name != ".", name != ".." { found.append("\(path)/\(name)") }
+        }
+        return found
     }
 }

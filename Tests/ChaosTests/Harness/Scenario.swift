@@ -25,7 +25,8 @@ struct Scenario: Sendable, CustomTestStringConvertible {
         case holdChangelog(every: ClosedRange<Int>, length: ClosedRange<Int>)
     }
 
-    enum Blow: Sendable { case kill, pause, restart }
+    /// `killAll`: kill -9 of the whole cluster; the others strike one broker.
+    enum Blow: Sendable { case kill, pause, restart, killAll }
 
     /// What one start of an instance is told by the environment.
     struct Order: Sendable {

@@ -72,6 +72,8 @@ enum Scenarios {
         Scenario(name: "brokers-paused", seconds: 90, faults: [.broker(.pause, every: 4_000...9_000, length: 2_000...12_000)]),
         Scenario(name: "brokers-rolled", seconds: 75, faults: [.broker(.restart, every: 4_000...8_000, length: 0...0)]),
         Scenario(
+            name: "brokers-gone", seconds: 75, faults: [.broker(.killAll, every: 8_000...15_000, length: 10_000...20_000)]),
+        Scenario(
             name: "brokers-and-instances-killed", seconds: 90,
             faults: [kills, .broker(.kill, every: 5_000...10_000, length: 500...4_000)]),
     ]
