@@ -129,7 +129,7 @@ struct MergeLaneTests {
         #expect(lane.seal().rows == [])
         // Nor after a hand-over.
         let next = merge(plan)
-        next.restore(nextOffset: 2, closedThrough: EventTime(milliseconds: 60_000), progress: [:], isEnded: false)
+        next.restore(nextOffset: 2, closedThrough: EventTime(milliseconds: 60_000), combined: nil, progress: [:], isEnded: false)
         try receive(next, shipped, at: 2)
         next.note(state(60, end: 3))
         #expect(next.seal().rows == [])
@@ -145,8 +145,8 @@ struct MergeLaneTests {
         kept.apply(before.changes)
         let second = merge(plan)
         second.restore(
-            nextOffset: before.nextOffset, closedThrough: before.closedThrough, progress: before.progress,
-            isEnded: before.isEnded)
+            nextOffset: before.nextOffset, closedThrough: before.closedThrough, combined: before.combined,
+            progress: before.progress, isEnded: before.isEnded)
         var isWhole = true
         kept.eachEntry { isWhole = second.restore(key: $0, value: $1) && isWhole }
         #expect(isWhole)
@@ -155,5 +155,21 @@ struct MergeLaneTests {
         let after = second.seal()
         #expect(counts(before.rows) == ["0 string(\"a\") int(1) r1"])
         #expect(counts(after.rows) == ["60 string(\"a\") int(2) r1"])
+    }
+    /// Whoever takes a lane over has not read the log of time yet when the next partials come.
+    @Test func aRestoredLanesRowsAreAsOfWhatItsLastCommitKnew() throws {
+        let plan = SmallStream.plan(lateness: .seconds(60), emit: .onTime)
+        let lane = merge(plan)
+        lane.restore(
+            nextOffset: 1, closedThrough: EventTime(milliseconds: 60_000), combined: EventTime(milliseconds: 65_000),
+            progress: [:], isEnded: false)
+        try receive(lane, sealed(plan, lane: 0, [(1, "a")]), at: 1)
+        #expect(lane.seal().rows.map(\.asOf) == [EventTime(milliseconds: 65_000)])
+        lane.note(state(61, end: 1))
+        try receive(lane, sealed(plan, lane: 1, [(2, "a")]), at: 2)
+        #expect(lane.seal().rows.map(\.asOf) == [EventTime(milliseconds: 65_000)])
+        lane.note(state(66, end: 2))
+        try receive(lane, sealed(plan, lane: 1, [(2, "b")]), at: 3)
+        #expect(lane.seal().rows.map(\.asOf) == [EventTime(milliseconds: 66_000)])
     }
 }

@@ -9,6 +9,8 @@ public final class MergeLane {
     private let partition: PartitionID
     /// What its windows were closed by; it never goes back, whoever owned the lane.
     private var closedThrough: EventTime?
+    /// The newest combined watermark that it acted on, whoever owned the lane.
+    private var combined: EventTime?
     private var isEnded = false
     private var received = 0
 
@@ -23,10 +25,13 @@ public final class MergeLane {
 
     // MARK: Restore, before the first partial
 
-    /// What the lane's last commit left.
-    public func restore(nextOffset: Int64, closedThrough: EventTime?, progress: [Int32: OutputProgress], isEnded: Bool) {
+    /// What the lane's last commit left. Until the log of time is read again, what is due by it is as of its `combined`.
+    public func restore(
+        nextOffset: Int64, closedThrough: EventTime?, combined: EventTime?, progress: [Int32: OutputProgress], isEnded: Bool
+    ) {
         clock.reach(nextOffset)
         self.closedThrough = closedThrough
+        self.combined = combined
         self.isEnded = isEnded
         core.restore(progress: progress)
     }
@@ -87,13 +92,14 @@ public final class MergeLane {
         let moment = clock.moment
         let before = (isEnded, core.progress)
         closedThrough = [closedThrough, moment.closable].compactMap(\.self).max()
+        combined = [combined, moment.combined].compactMap(\.self).max()
         isEnded = isEnded || moment.end != nil
         let step = core.step(
-            closable: closedThrough, asOf: moment.end.map(\.asOf) ?? moment.combined, ended: moment.end != nil)
+            closable: closedThrough, asOf: moment.end.map(\.asOf) ?? combined, ended: moment.end != nil)
         defer { received = 0 }
         return Sealed(
             rows: step.rows, changes: step.changes, progress: core.progress, nextOffset: clock.position,
-            combined: moment.combined, closedThrough: closedThrough, isEnded: isEnded,
+            combined: combined, closedThrough: closedThrough, isEnded: isEnded,
             isChanged: received > 0 || !step.rows.isEmpty || !step.changes.isEmpty
                 || before != (isEnded, core.progress))
     }

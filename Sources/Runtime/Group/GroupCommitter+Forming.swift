@@ -82,10 +82,12 @@ extension GroupCommitter {
         var progress = unit.head?.progress ?? [:]
         var isEnded = unit.head?.isEnded ?? false
         let isClosed = answer.request.closesAll
+        // Until the log of time is read again, the last commit's is the newest that is known.
+        let combined = [time.isExact ? time.state.combined : nil, unit.head?.combined].compactMap(\.self).max()
         if let keyed = unit.keyed {
             let step = keyed.step(
                 sealed, floor: answer.request.floor,
-                asOf: isClosed ? time.state.asOf : time.state.combined, ended: isClosed)
+                asOf: isClosed ? time.state.asOf : combined, ended: isClosed)
             emitted = step.rows
             progress.merge(keyed.progress) { $1 }
             step.changes.replay { sealed.changes.append($0, $1, $2) }
@@ -97,10 +99,7 @@ extension GroupCommitter {
             lane: sealed.lane, partition: sealed.partition, sequence: (unit.head?.sequence ?? 0) + 1, at: formed.content.at,
             books: sealed.books, watermark: sealed.watermark, newestEventTime: sealed.newestEventTime,
             nextOffset: sealed.nextOffset, lastRecord: sealed.lastRecord, lastOpenClose: sealed.largestClose,
-            isIdle: cycle.isIdle(sealed.lane), isEnded: isEnded,
-            combined: [time.isExact ? time.state.combined : nil, unit.head?.combined].compactMap(\.self).max(),
-            closedThrough: nil,
-            progress: progress)
+            isIdle: cycle.isIdle(sealed.lane), isEnded: isEnded, combined: combined, closedThrough: nil, progress: progress)
         var commit = UnitCommit(head: head, changes: Mutant.partialLost.isOn ? StateLog() : sealed.changes)
         if case .ledger = plan.late { commit.late = sealed.late }
         switch plan.deadLetters {
@@ -148,7 +147,7 @@ extension GroupCommitter {
             lane: report.lane, partition: unit.partition, sequence: (unit.head?.sequence ?? 0) + 1, at: formed.content.at,
             books: Books(outputs: plan.aggregates.count), watermark: nil, newestEventTime: nil, nextOffset: sealed.nextOffset,
             lastRecord: nil, lastOpenClose: nil, isIdle: false, isEnded: sealed.isEnded,
-            combined: [sealed.combined, unit.head?.combined].compactMap(\.self).max(), closedThrough: sealed.closedThrough,
+            combined: sealed.combined, closedThrough: sealed.closedThrough,
             progress: sealed.progress)
         var commit = UnitCommit(head: head, changes: sealed.changes)
         emit(sealed.rows, of: &commit, to: &formed)

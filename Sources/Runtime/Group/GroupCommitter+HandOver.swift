@@ -244,7 +244,7 @@ extension GroupCommitter {
             lanes: layout.inputs.count)
         let start = if let head { head.nextOffset } else { try parts.source.offset(of: partition, .earliest) }
         core.restore(
-            nextOffset: start, closedThrough: head?.closedThrough, progress: head?.progress ?? [:],
+            nextOffset: start, closedThrough: head?.closedThrough, combined: head?.combined, progress: head?.progress ?? [:],
             isEnded: head?.isEnded ?? false)
         try store.eachEntry(of: lane) { key, value throws(Fault) in
             if !core.restore(key: key, value: value) { throw Self.damaged(partition) }

@@ -10,6 +10,7 @@ struct StoredUnit {
     var newest: EventTime?
     var largestClose: EventTime?
     var closedThrough: EventTime?
+    var combined: EventTime?
     var isIdle = false
     var books = Books(outputs: 0)
     var progress: [Int32: OutputProgress] = [:]
@@ -200,8 +201,20 @@ final class GroupSimulation {
             raises[unit, default: []] += commit.raises[unit] ?? []
             turns += commit.raises[unit]?.count ?? 0
         }
-        for (unit, row) in commit.rows { told.add(row, of: unit) }
+        for (unit, row) in commit.rows {
+            told.add(row, of: unit)
+            checkTime(of: row)
+        }
         for (unit, after) in commit.units { told.note(after.progress, of: unit) }
+    }
+
+    /// What waits for the combined watermark says as of when it is (S16).
+    private func checkTime(of row: Row) {
+        let aggregate = plan.aggregates[row.output]
+        guard !aggregate.isKeyed, aggregate.emit == .final || aggregate.emit == .onTime, !isBounded else { return }
+        guard let asOf = row.asOf, asOf >= row.windowEnd else {
+            return fail("a row of the window that ends at \(row.windowEnd) is as of \(row.asOf.map { "\($0)" } ?? "nothing")")
+        }
     }
 
     // MARK: Membership

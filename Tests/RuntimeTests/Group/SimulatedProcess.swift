@@ -87,7 +87,7 @@ final class SimulatedProcess {
                     nextOffset: group.mutant == .partialsFromTheirEnd
                         ? group.partials[Int(unit) - group.shape.lanes].end : stored.next,
                     closedThrough: group.mutant == .mergeForgetsWhatItClosed ? nil : stored.closedThrough,
-                    progress: stored.progress, isEnded: stored.isEnded)
+                    combined: stored.combined, progress: stored.progress, isEnded: stored.isEnded)
                 stored.state.eachEntry { if !merge.restore(key: $0, value: $1) { group.fail("damaged state of \(unit)") } }
             }
             if log.isExact { merge.note(log.state) }
@@ -219,7 +219,8 @@ final class SimulatedProcess {
             let sealed = merge.seal()
             isWorth = isWorth || sealed.isChanged
             commit.units[unit] = StoredUnit(
-                next: sealed.nextOffset, closedThrough: sealed.closedThrough, progress: sealed.progress, isEnded: sealed.isEnded)
+                next: sealed.nextOffset, closedThrough: sealed.closedThrough, combined: sealed.combined,
+                progress: sealed.progress, isEnded: sealed.isEnded)
             commit.changes[unit] = [sealed.changes]
             commit.rows += sealed.rows.map { (unit, $0) }
         }
