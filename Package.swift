@@ -83,7 +83,8 @@ let package = Package(
         tests("Rehearsal", ["Rehearsal", "Model", "Pipeline", "State", "Runtime", "Testkit"]),
         tests("Observe", ["Observe", "Freshness", "Model"], goldens: "Goldens"),
         tests(
-            "Commands", ["Commands", "Model", "Freshness", "Runtime", "Rehearsal", "Observe", "Topology", "Testkit", "weir"],
+            "Commands",
+            ["Commands", "Model", "Freshness", "Runtime", "Rehearsal", "Observe", "Topology", "Testkit", "CRdKafka", "weir"],
             goldens: "Goldens"),
         tests(
             "EndToEnd",

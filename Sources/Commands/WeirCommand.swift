@@ -1,4 +1,5 @@
 internal import Glibc
+internal import Kafka
 internal import Model
 
 /// The command line: from the process's arguments to its exit code.
@@ -56,7 +57,11 @@ public enum WeirCommand {
     }
 
     private static func version(_ words: [String], _ console: Console) -> ExitCode {
-        console.out(words.contains("--json") ? "{\"version\":\"\(Version.text)\"}\n" : "weir \(Version.text)\n")
+        let library = KafkaLibrary.linked.version
+        console.out(
+            words.contains("--json")
+                ? "{\"version\":\"\(Version.text)\",\"librdkafka\":\"\(library)\"}\n"
+                : "weir \(Version.text) with librdkafka \(library)\n")
         return .done
     }
 }

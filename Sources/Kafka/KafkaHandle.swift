@@ -53,7 +53,7 @@ final class KafkaHandle: @unchecked Sendable {
         }
     }
 
-    private static let needsWaking = !KafkaSettings.hasQueueBackoff(KafkaSettings.libraryVersion)
+    private static let needsWaking = !KafkaLibrary.linked.hasQueueBackoff
 
     /// Destroys the handle on a thread of its own and waits for at most `limit`. False: it still hangs, and is left behind. All
     /// messages, queues and topics of it must be gone. Runs once; later calls return true.

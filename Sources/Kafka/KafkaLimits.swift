@@ -17,6 +17,8 @@ public enum KafkaLimits {
     static let fetchPartitions: Int64 = 4
     /// How long a broker may hold an empty fetch back. It also bounds how long a partition that became fetchable waits for one.
     static let fetchWaitMilliseconds = 20
+    /// How soon a full queue is looked at again, where the library can be told (librdkafka 2.2 and later).
+    public static let queueBackoff = TimeSpan.milliseconds(5)
     /// Larger than any record or response we expect: a record of this size must pass, whatever the queue limits say.
     static let receiveBytes = 256 << 20
 

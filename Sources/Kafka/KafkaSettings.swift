@@ -40,42 +40,29 @@ public struct KafkaSettings: Equatable, Sendable {
         self.clientID = clientID
     }
 
-    /// `0xMMmmrrpp`, as the linked library says it.
-    static var libraryVersion: Int32 { rd_kafka_version() }
-
-    /// From 2.2.0 on a full queue is looked at again after `fetch.queue.backoff.ms`; before that only when its broker's thread
-    /// wakes up, after up to a second.
-    static func hasQueueBackoff(_ version: Int32) -> Bool { version >= 0x0202_0000 }
-
-    /// From 2.6.1 on SCRAM sends the nonce that Kafka 4 expects.
-    static func canScram(_ version: Int32) -> Bool { version >= 0x0206_0100 }
-
     /// Refuses what can't work before any connection is made.
-    public func check() throws(Fault) { try check(version: Self.libraryVersion) }
+    public func check() throws(Fault) { try check(with: .linked) }
 
-    func check(version: Int32) throws(Fault) {
+    func check(with library: KafkaLibrary) throws(Fault) {
         guard let sasl = plan.sasl else { return }
-        if sasl.mechanism.hasPrefix("SCRAM"), !Self.canScram(version) {
-            throw KafkaFault.scram(sasl.mechanism, version: Self.text(version))
+        if sasl.mechanism.hasPrefix("SCRAM"), !library.canScram {
+            throw KafkaFault.scram(sasl.mechanism, version: library.version)
         }
         if sasl.mechanism == "PLAIN", plan.tls == nil { throw KafkaFault.plainWithoutTLS() }
     }
 
-    /// `2.6.1` for `0x020601ff`.
-    static func text(_ version: Int32) -> String { "\(version >> 24 & 0xff).\(version >> 16 & 0xff).\(version >> 8 & 0xff)" }
-
     /// In the order they are set; the topology's own come last but can't touch what the product's promises rest on.
-    func properties(for role: Role, version: Int32) throws(Fault) -> [Property] {
+    func properties(for role: Role, with library: KafkaLibrary) throws(Fault) -> [Property] {
         var all = common()
         switch role {
         case .consumer(let queues):
-            all += reading(queues, isolation: "read_committed", group: nil, version: version)
+            all += reading(queues, isolation: "read_committed", group: nil, with: library)
         case .queries(let group):
             all += reading(
-                QueueShare(budget: ByteCount(0), partitions: 1), isolation: "read_uncommitted", group: group, version: version)
+                QueueShare(budget: ByteCount(0), partitions: 1), isolation: "read_uncommitted", group: group, with: library)
         case .offsets(let group):
             all += reading(
-                QueueShare(budget: ByteCount(0), partitions: 1), isolation: "read_committed", group: group, version: version)
+                QueueShare(budget: ByteCount(0), partitions: 1), isolation: "read_committed", group: group, with: library)
         case .producer:
             all += writing()
         case .transactions(let id, let timeout):
@@ -91,7 +78,7 @@ public struct KafkaSettings: Equatable, Sendable {
             ]
         case .membership(let group, let instance, let session):
             all += reading(
-                QueueShare(budget: ByteCount(0), partitions: 1), isolation: "read_committed", group: group, version: version)
+                QueueShare(budget: ByteCount(0), partitions: 1), isolation: "read_committed", group: group, with: library)
             all += joining(instance: instance, session: session)
         }
         let known = Set(all.map(\.name)).subtracting(Self.tunable)
@@ -107,9 +94,9 @@ public struct KafkaSettings: Equatable, Sendable {
 
     /// A configuration that `rd_kafka_new` takes over; the caller destroys it if it doesn't get that far.
     func configuration(for role: Role) throws(Fault) -> OpaquePointer {
-        let version = Self.libraryVersion
-        try check(version: version)
-        let properties = try properties(for: role, version: version)
+        let library = KafkaLibrary.linked
+        try check(with: library)
+        let properties = try properties(for: role, with: library)
         let configuration: OpaquePointer = rd_kafka_conf_new()
         for property in properties {
             var text = [CChar](repeating: 0, count: 512)
@@ -158,7 +145,7 @@ public struct KafkaSettings: Equatable, Sendable {
         return all
     }
 
-    private func reading(_ queues: QueueShare, isolation: String, group: String?, version: Int32) -> [Property] {
+    private func reading(_ queues: QueueShare, isolation: String, group: String?, with library: KafkaLibrary) -> [Property] {
         var all = [
             Property(name: "enable.auto.commit", value: "false"),
             Property(name: "enable.auto.offset.store", value: "false"),
@@ -176,7 +163,10 @@ public struct KafkaSettings: Equatable, Sendable {
             Property(name: "fetch.wait.max.ms", value: "\(KafkaLimits.fetchWaitMilliseconds)"),
             Property(name: "fetch.error.backoff.ms", value: "50"),
         ]
-        if Self.hasQueueBackoff(version) { all.append(Property(name: "fetch.queue.backoff.ms", value: "5", isOptional: true)) }
+        if library.hasQueueBackoff {
+            let backoff = "\(KafkaLimits.queueBackoff.milliseconds)"
+            all.append(Property(name: "fetch.queue.backoff.ms", value: backoff, isOptional: true))
+        }
         if let group { all.append(Property(name: "group.id", value: group)) }
         return all
     }

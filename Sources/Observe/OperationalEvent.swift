@@ -16,6 +16,9 @@ public enum OperationalEvent: Equatable, Sendable {
         }
     }
 
+    /// The librdkafka that was found and what follows. `queues`: bytes for what is fetched ahead, of all partitions;
+    /// `queueBackoff`: how soon it looks at full queues again, nil if a reader has to wake it.
+    case kafkaLibrary(version: String, queues: ByteCount, queueBackoff: TimeSpan?, canScram: Bool)
     case started(topology: String, version: String, partitions: Int)
     /// `commits` of this run; `after`: from the request to stop on.
     case stopped(commits: Int64, after: TimeSpan)
@@ -73,6 +76,7 @@ extension OperationalEvent {
     /// The stable word for machines.
     public var code: String {
         switch self {
+        case .kafkaLibrary: "kafka_library"
         case .started: "started"
         case .stopped: "stopped"
         case .ended: "ended"
@@ -111,7 +115,7 @@ extension OperationalEvent {
     public var level: Level {
         switch self {
         case .committed: .debug
-        case .started, .stopped, .ended, .restored, .brokerBack, .partitionFound, .idle, .speaks, .diskBack, .commitBack,
+        case .kafkaLibrary, .started, .stopped, .ended, .restored, .brokerBack, .partitionFound, .idle, .speaks, .diskBack, .commitBack,
             .outboxBack,
             .outputAdded, .assigned, .revoked, .unitRestored,
             .listening:
@@ -146,6 +150,12 @@ extension OperationalEvent {
     /// In the order in which they are told; partition and fault come on top of them.
     var fields: [(name: String, value: EventField)] {
         switch self {
+        case .kafkaLibrary(let version, let queues, let queueBackoff, let canScram):
+            [
+                ("librdkafka", .text(version)), ("queues", .bytes(queues)),
+                ("full_queues", .text(queueBackoff.map { "looked at again after \(TimeText.span($0))" } ?? "woken by readers")),
+                ("scram", .text(canScram ? "yes" : "not with Kafka 4")),
+            ]
         case .started(let topology, let version, let partitions):
             [("topology", .text(topology)), ("version", .text(version)), ("partitions", .number(Int64(partitions)))]
         case .stopped(let commits, let after): [("commits", .number(commits)), ("after", .span(after))]
@@ -186,6 +196,7 @@ extension OperationalEvent {
     /// One sentence for people.
     var words: String {
         switch self {
+        case .kafkaLibrary: "Kafka's client library is found."
         case .started: "The topology runs."
         case .stopped: "Stopped; everything read is committed."
         case .ended: "The input is over; every window closed."

@@ -48,6 +48,14 @@ public final class Service: Sendable {
 
     /// Blocks the calling thread until the run is over. Throws what kept it from starting or forced it to stop.
     public func run() throws(Fault) -> RunSummary {
+        if case .kafka = plan.source.kind {
+            // Before the first connection, so that a refusal for the library's sake comes after its version.
+            let library = KafkaLibrary.linked
+            onEvent(
+                .kafkaLibrary(
+                    version: library.version, queues: QueueShare.budget(of: plan.state.memory),
+                    queueBackoff: library.hasQueueBackoff ? KafkaLimits.queueBackoff : nil, canScram: library.canScram))
+        }
         do throws(Fault) {
             return try plan.delivery.isGroup ? workInGroup() : work()
         } catch {

@@ -1,3 +1,4 @@
+import CRdKafka
 import Model
 import Testing
 
@@ -44,8 +45,10 @@ func everyCommandsHelpIsAsAgreed(name: String) {
 }
 
 @Test func theVersionIsTold() {
-    #expect(said("version") == Said(exit: 0, out: "weir \(Version.text)\n", error: ""))
-    #expect(said("--version", "--json") == Said(exit: 0, out: "{\"version\":\"\(Version.text)\"}\n", error: ""))
+    let library = String(cString: rd_kafka_version_str())
+    #expect(said("version") == Said(exit: 0, out: "weir \(Version.text) with librdkafka \(library)\n", error: ""))
+    let json = "{\"version\":\"\(Version.text)\",\"librdkafka\":\"\(library)\"}\n"
+    #expect(said("--version", "--json") == Said(exit: 0, out: json, error: ""))
 }
 
 @Test func theDocumentOfExitCodesNamesEachOne() {

@@ -11,12 +11,12 @@ import Testing
     func scramIsRefusedBeforeItsHandshakeWasMended(version: Int32, isRefused: Bool) throws {
         let settings = KafkaSettings(scram)
         if isRefused {
-            let fault = #expect(throws: Fault.self) { try settings.check(version: version) }
+            let fault = #expect(throws: Fault.self) { try settings.check(with: KafkaLibrary(number: version)) }
             #expect(fault?.code == "scram_unsupported")
             #expect(fault?.what.contains("2.6.1") == true)
             #expect(fault.map { "\($0)".contains("secret") } == false)
         } else {
-            #expect(throws: Never.self) { try settings.check(version: version) }
+            #expect(throws: Never.self) { try settings.check(with: KafkaLibrary(number: version)) }
         }
     }
 
@@ -29,7 +29,7 @@ import Testing
     func whatThePromisesRestOnIsNotATopologys(name: String) {
         let plan = KafkaPlan(sasl: .init(mechanism: "PLAIN", user: "u", password: "p"), client: [name: "x"])
         let fault = #expect(throws: Fault.self) {
-            try KafkaSettings(plan).properties(for: .queries(group: nil), version: 0x0200_02ff)
+            try KafkaSettings(plan).properties(for: .queries(group: nil), with: KafkaLibrary(number: 0x0200_02ff))
         }
         #expect(fault == KafkaFault.settingReserved(name))
     }
@@ -38,7 +38,8 @@ import Testing
         let plan = KafkaPlan(client: ["queued.max.messages.kbytes": "777", "linger.ms": "9"])
         let share = QueueShare(budget: .mebibytes(64), partitions: 4)
         func value(_ name: String, _ role: KafkaSettings.Role) throws -> [String] {
-            try KafkaSettings(plan).properties(for: role, version: 0x0200_02ff).filter { $0.name == name }.map(\.value)
+            try KafkaSettings(plan).properties(for: role, with: KafkaLibrary(number: 0x0200_02ff))
+                .filter { $0.name == name }.map(\.value)
         }
         #expect(try value("queued.max.messages.kbytes", .consumer(share)) == ["777"])
         #expect(try value("queued.max.messages.kbytes", .producer) == [])
@@ -49,8 +50,13 @@ import Testing
     @Test(arguments: [(Int32(0x0200_02ff), false), (0x0202_0000, true), (0x0208_00ff, true)])
     func theQueueBackoffIsSetWhereTheLibraryKnowsIt(version: Int32, isSet: Bool) throws {
         let share = QueueShare(budget: .mebibytes(64), partitions: 4)
-        let names = try KafkaSettings(KafkaPlan()).properties(for: .consumer(share), version: version).map(\.name)
+        let names = try KafkaSettings(KafkaPlan()).properties(for: .consumer(share), with: KafkaLibrary(number: version)).map(\.name)
         #expect(names.contains("fetch.queue.backoff.ms") == isSet)
+    }
+
+    @Test func aVersionIsToldAsItIsWritten() {
+        #expect(KafkaLibrary(number: 0x0206_01ff).version == "2.6.1")
+        #expect(KafkaLibrary(number: 0x020c_0aff).version == "2.12.10")
     }
 
     @Test func aWrongSettingIsToldWithoutItsValue() {

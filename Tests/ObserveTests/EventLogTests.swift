@@ -36,6 +36,7 @@ private let everyEvent: [OperationalEvent] = [
     .memoryBound(used: .mebibytes(500), budget: .mebibytes(512)), .outboxStuck(output: "usage", rows: 12, away),
     .outboxBack(output: "usage"), .outputAdded(name: "usage", since: EventTime(milliseconds: 1_767_225_600_000)),
     .deadLettersFull(.mebibytes(1_024), limit: .mebibytes(1_024)), .failed(away),
+    .kafkaLibrary(version: "2.8.0", queues: .mebibytes(128), queueBackoff: .milliseconds(5), canScram: true),
     .ended(read: 2_000_000), .stopped(commits: 40, after: .milliseconds(1_250)),
 ]
 
