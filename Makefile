@@ -18,7 +18,7 @@ absent = { echo "make $@: $(1) is not built yet" >&2; exit 1; }
 
 .PHONY: help
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: setup
 setup: ## check the compiler, install missing Debian packages (or say how)
@@ -70,6 +70,10 @@ counts: setup ## instructions, allocations, retains and locks per event, gated: 
 chaos: build ## kill -9, pauses, broker faults, crash points, deliberate mistakes; rows and books must be exact
 	@test -x scripts/chaos.sh || $(call absent,the chaos run)
 	scripts/chaos.sh
+
+.PHONY: other-librdkafka
+other-librdkafka: setup ## tests that want a broker, in a root of Debian 13 with its librdkafka 2.8: make other-librdkafka [ARGS='COMMAND …']
+	scripts/other-librdkafka.sh $(ARGS)
 
 .PHONY: fuzz
 fuzz: setup ## random conditions beside SQLite, bytes into the decoder and the topology reader: make fuzz [ARGS='--seconds 600']

@@ -5,6 +5,7 @@ import Model
 ///
 ///     weir-bench [group] [--long] [--runs N] [--events N] [--paced N] [--bootstrap HOST:PORT] [--out FILE]
 ///     weir-bench counts
+///     weir-bench partitions [--runs N] [--events N] [--bootstrap HOST:PORT]
 ///     weir-bench restore
 @main
 enum Bench {
@@ -14,6 +15,7 @@ enum Bench {
             switch arguments.first {
             case "child": try Child.run(Array(arguments.dropFirst()))
             case "counts": exit(try Counts.run() ? 0 : 1)
+            case "partitions": exit(try ManyPartitions.run(Array(arguments.dropFirst())) ? 0 : 1)
             case "restore": exit(try Restore.run() ? 0 : 1)
             default:
                 let options = try BenchOptions(arguments)

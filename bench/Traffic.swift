@@ -8,11 +8,15 @@ enum Traffic {
         ReferenceWorkload(seed: options.seed, rate: options.rate, partitions: partitions, start: BenchOptions.start)
     }
 
+    /// Batches of some 220 records, however many partitions share the traffic and however fast this machine fills them: what a reader
+    /// pays for a record depends on how many come with it.
+    private static let batches = ["linger.ms": "1000", "batch.size": "65536"]
+
     /// A new topic with all events; returns the truth about them.
     static func fill(
         _ topic: String, of bootstrap: String, _ options: BenchOptions, partitions: Int32 = BenchOptions.partitions
     ) throws(Fault) -> Truth {
-        let settings = KafkaSettings(KafkaPlan(bootstrap: bootstrap), clientID: "weir-bench")
+        let settings = KafkaSettings(KafkaPlan(bootstrap: bootstrap, client: batches), clientID: "weir-bench")
         let queries = try KafkaQueries(settings)
         defer { queries.close(within: .seconds(5)) }
         // The workload's times are its own: no broker may delete it for its age.

@@ -115,7 +115,8 @@ extension OperationalEvent {
     public var level: Level {
         switch self {
         case .committed: .debug
-        case .kafkaLibrary, .started, .stopped, .ended, .restored, .brokerBack, .partitionFound, .idle, .speaks, .diskBack, .commitBack,
+        case .kafkaLibrary, .started, .stopped, .ended, .restored, .brokerBack, .partitionFound, .idle, .speaks, .diskBack,
+            .commitBack,
             .outboxBack,
             .outputAdded, .assigned, .revoked, .unitRestored,
             .listening:

@@ -50,7 +50,8 @@ import Testing
     @Test(arguments: [(Int32(0x0200_02ff), false), (0x0202_0000, true), (0x0208_00ff, true)])
     func theQueueBackoffIsSetWhereTheLibraryKnowsIt(version: Int32, isSet: Bool) throws {
         let share = QueueShare(budget: .mebibytes(64), partitions: 4)
-        let names = try KafkaSettings(KafkaPlan()).properties(for: .consumer(share), with: KafkaLibrary(number: version)).map(\.name)
+        let names = try KafkaSettings(KafkaPlan()).properties(for: .consumer(share), with: KafkaLibrary(number: version)).map(
+            \.name)
         #expect(names.contains("fetch.queue.backoff.ms") == isSet)
     }
 
