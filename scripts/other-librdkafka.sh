@@ -35,7 +35,7 @@ command -v debootstrap >/dev/null || skip "there is no debootstrap (apt-get inst
 command -v java >/dev/null || skip "there is no java for the test broker (apt-get install default-jre-headless)"
 command -v swift >/dev/null || skip "there is no swift on the PATH"
 unshare --mount --pid --fork true 2>/dev/null || skip "the system does not give namespaces for mounts and processes"
-json=$(ldconfig -p | awk -v name="$simdjson" '$1 == name { print $NF; exit }')
+json=$(ldconfig -p | awk -v name="$simdjson" '$1 == name && !found++ { print $NF }')
 [[ -n $json ]] || skip "$simdjson is not installed here, and Debian 13 has no such version"
 # The test broker lies beside the package or beside a folder above it.
 beside=$PWD
@@ -43,13 +43,13 @@ until [[ -x $beside/shared/kafka/kafka ]]; do
     [[ $beside != / ]] || skip "there is no test broker at ../shared/kafka/kafka"
     beside=$(dirname "$beside")
 done
-mirror=${WEIR_OTHER_MIRROR:-$(apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' 2>/dev/null | head -n 1)}
+mirror=${WEIR_OTHER_MIRROR:-$(apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' 2>/dev/null | awk 'NR == 1')}
 [[ -n $mirror ]] || skip "apt has no mirror (WEIR_OTHER_MIRROR=URL names one)"
 
 root=${WEIR_OTHER_ROOT:-}
 if [[ -z $root ]]; then
     root=$(mktemp -d "${TMPDIR:-/var/tmp}/weir-$release-XXXXXX")
-    trap 'rm -rf --one-file-system "$root"' EXIT
+    trap 'rm -rf --one-file-system "$root" "$root.log"' EXIT
 fi
 mkdir -p "$root"
 root=$(cd "$root" && pwd)
