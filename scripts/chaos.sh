@@ -82,6 +82,7 @@ if [[ $parts == *" mistakes "* ]]; then
     done <<'END'
 state_past_end_kept StateTests.RestoreVerdictTests
 hasty_replica PipelineTests.TimeLogTests
+ends_ignored PipelineTests.MergeLaneTests
 END
 fi
 

@@ -11,6 +11,15 @@ public final class GroupIdentity: @unchecked Sendable {
     public let member: String
     public let group: String
 
+    /// Nobody in a group, whom brokers do not ask for a generation: for the mistake that a test makes on purpose.
+    public init?(nobodyIn group: String) {
+        guard let pointer = rd_kafka_consumer_group_metadata_new(group) else { return nil }
+        self.pointer = pointer
+        self.group = group
+        generation = nil
+        member = ""
+    }
+
     /// The handle's present one. Only the rebalance callback knows that it is the assignment's.
     init?(of handle: OpaquePointer, group: String) {
         self.group = group

@@ -105,9 +105,6 @@ extension KafkaMembership {
         }
     }
 
-    /// As which member of which generation the group knows this handle just now. Never to be committed under: see `GroupIdentity`.
-    public var identityNow: GroupIdentity? { GroupIdentity(of: handle.pointer, group: group) }
-
     private func answer(_ code: rd_kafka_resp_err_t, _ list: UnsafeMutablePointer<rd_kafka_topic_partition_list_t>?) {
         let partitions = PartitionList.ids(list)
         switch code {

@@ -7,7 +7,7 @@
 public enum Mutant: String, CaseIterable, Sendable {
     /// SQLite's transaction comes before the end of Kafka's.
     case stateBeforeKafka = "state_before_kafka"
-    /// The group's metadata is asked for at the commit instead of kept from the assignment.
+    /// The group's metadata is made at the commit, without generation and member, instead of kept from the assignment.
     case metadataAtCommit = "metadata_at_commit"
     /// A restore reads up to the last stable offset instead of the end of the log.
     case restoreToStableOffset = "restore_to_stable_offset"

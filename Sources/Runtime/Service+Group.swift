@@ -93,7 +93,6 @@ extension Service {
                 case .failed(let fault): mailbox?.post(.failed(fault))
                 }
             })
-        committer.identityNow = { membership.identityNow }
         try membership.join(topics + (layout.mergeLanes > 0 ? [layout.topics.partials] : []))
         onEvent(.started(topology: plan.name, version: version, partitions: inputs.count))
         defer {

@@ -45,8 +45,6 @@ final class GroupCommitter: @unchecked Sendable {
     var producer: KafkaTransactions
     var cycle: GroupCycle
     var identity: GroupIdentity?
-    /// Who the group takes this instance for at this moment: for a mistake that must not be made (S23).
-    var identityNow: () -> GroupIdentity? = { nil }
     var units: [LaneNumber: GroupUnit] = [:]
     var merges: [LaneNumber: MergeUnit] = [:]
     var restores: [LaneNumber: UnitRestore] = [:]
@@ -204,7 +202,7 @@ final class GroupCommitter: @unchecked Sendable {
             let began = clock.monotonic()
             let transaction = GroupTransaction(layout: layout, producer: producer, store: store)
             let ends = try transaction.run(
-                formed.content, as: Mutant.metadataAtCommit.isOn ? identityNow() ?? identity : identity)
+                formed.content, as: Mutant.metadataAtCommit.isOn ? GroupIdentity(nobodyIn: identity.group) ?? identity : identity)
             FaultPoint.hit(.afterCommitBeforeState)
             try follow(formed, ends)
             if producer.isDoubtful { try renewProducer() }

@@ -142,6 +142,12 @@ final class OpenTransaction {
         rd_kafka_flush(client.raw, 10_000)
     }
 
+    /// Ends what is open under a name, and fences whoever has it.
+    static func take(name: String, bootstrap: String) throws {
+        let client = try Client(RD_KAFKA_PRODUCER, ["bootstrap.servers": bootstrap, "transactional.id": name])
+        try check(rd_kafka_init_transactions(client.raw, 20_000))
+    }
+
     deinit {
         if let error = rd_kafka_abort_transaction(client.raw, 20_000) { rd_kafka_error_destroy(error) }
     }

@@ -197,6 +197,13 @@ final class Fleet {
             try start(instance)
             after(stay) { [self] in leave(instance, isKilled) }
         case .broker(let blow, _, let length): strikeBroker(blow, length)
+        case .fence:
+            guard let instance = victim() else { return }
+            figures.pauses += 1
+            let name = "chaos-\(instance.name)"
+            DispatchQueue.global().async(group: brokerWork) { [bootstrap = cluster.bootstrap] in
+                try? OpenTransaction.take(name: name, bootstrap: bootstrap)
+            }
         case .fullDisk(_, let length):
             guard let disk = mounts.sorted(by: { $0.key < $1.key }).randomElement(using: &random)?.value, !disk.isFull else {
                 return
@@ -342,7 +349,8 @@ extension Scenario.Fault {
     var every: ClosedRange<Int> {
         switch self {
         case .kill(let every, _), .killAll(let every, _), .lose(let every, _), .pause(let every, _), .roll(let every),
-            .guest(let every, _, _), .broker(_, let every, _), .fullDisk(let every, _), .holdChangelog(let every, _):
+            .guest(let every, _, _), .fence(let every), .broker(_, let every, _), .fullDisk(let every, _),
+            .holdChangelog(let every, _):
             every
         }
     }

@@ -104,6 +104,9 @@ enum Run {
         }
         judgement.books(try StoredBooks.read(fleet.directories, topic: topics.input))
         if scenario.mustAbort, aborted == 0 { judgement.say("no aborted record was seen: the faults struck nothing") }
+        // A copy is never ahead of its changelog, whoever dies when.
+        let wiped = fleet.told("\"state_wiped\"")
+        if wiped > 0 { judgement.say("\(wiped) local copies were given up, and nothing was done to any") }
         let ends = fleet.all.flatMap(\.ownEnds)
         fleet.note { figures in
             figures.records = log.count

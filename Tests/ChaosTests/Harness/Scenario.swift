@@ -17,6 +17,8 @@ struct Scenario: Sendable, CustomTestStringConvertible {
         case roll(every: ClosedRange<Int>)
         /// One more instance joins and leaves again, by SIGTERM or kill -9.
         case guest(every: ClosedRange<Int>, stay: ClosedRange<Int>, isKilled: Bool)
+        /// A stranger begins transactions under an instance's name, which is fenced by it.
+        case fence(every: ClosedRange<Int>)
         case broker(Blow, every: ClosedRange<Int>, length: ClosedRange<Int>)
         /// The file system of an instance's state has no room for a while.
         case fullDisk(every: ClosedRange<Int>, length: ClosedRange<Int>)

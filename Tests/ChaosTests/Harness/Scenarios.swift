@@ -44,7 +44,7 @@ enum Scenarios {
         Scenario(
             name: "killed-all-at-once", faults: [.killAll(every: 4_000...9_000, down: 0...1_500)], ending: .killedTogether, ),
         Scenario(
-            name: "killed-and-away", seconds: 90, faults: [.kill(every: 3_000...6_000, down: 13_000...20_000)], ending: .alone),
+            name: "killed-and-away", seconds: 90, faults: [.kill(every: 8_000...11_000, down: 13_000...20_000)], ending: .alone),
         Scenario(
             name: "killed-at-the-end", seconds: 75, perSecond: 2_000, faults: [.kill(every: 300...1_500, down: 0...300)],
             feeding: .before),
@@ -65,6 +65,7 @@ enum Scenarios {
         Scenario(
             name: "zombies", seconds: 90, faults: [.pause(every: 5_000...12_000, length: 13_000...20_000)]),
         Scenario(name: "fenced", seconds: 90, faults: [.pause(every: 8_000...15_000, length: 31_000...38_000)]),
+        Scenario(name: "names-taken", faults: [.fence(every: 1_000...4_000)]),
     ]
 
     private static let brokers = [
