@@ -236,6 +236,7 @@ extension KafkaTransactions {
 
     /// Aborts. The fault: the producer is of no more use; the broker will end the transaction by itself.
     private func end() -> Fault? {
+        FaultPoint.hit(.duringAbort)
         guard let failure = untilAnswered(from: mark(), { rd_kafka_abort_transaction(handle.pointer, -1) }) else { return nil }
         isDoubtful = true
         return fault(failure, doing: "abort the transaction")

@@ -43,6 +43,7 @@ extension GroupCommitter {
             dropAll()
         } else if Mutant.commitAfterRevoke.isOn {
             pauseAll(true)
+            identity = nil
             return
         } else {
             do throws(Fault) {

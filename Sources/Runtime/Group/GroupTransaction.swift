@@ -30,7 +30,6 @@ struct GroupTransaction {
         do throws(Fault) {
             written = try write(content)
         } catch {
-            FaultPoint.hit(.duringAbort)
             producer.abort()
             throw error
         }

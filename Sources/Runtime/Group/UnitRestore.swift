@@ -65,7 +65,8 @@ final class UnitRestore {
             }
             try store.wipe(lane)
             from = offset
-            wiped = reason
+            // Of aborted records there is a position, and nothing that could be lost.
+            wiped = stored?.last == nil ? nil : reason
         case .refuse(let fault): throw fault
         }
         reader = try context.log.reader(of: id, from: from)

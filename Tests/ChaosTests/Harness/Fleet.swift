@@ -28,6 +28,8 @@ final class Fleet {
     private(set) var figures = Figures()
     /// Who has read the bounded input to its end.
     private var finished: Set<String> = []
+    /// When those that had stopped themselves went on.
+    private var awake: [String: Int64] = [:]
 
     init(_ scenario: Scenario, _ cluster: KafkaCluster) throws {
         self.scenario = scenario
@@ -101,7 +103,10 @@ final class Fleet {
             if let length = order(of: instance, start: instance.starts)?.resumesAfter, instance.hasStopped {
                 instance.pause()
                 figures.pauses += 1
-                after(length) { instance.resume() }
+                after(length) { [self] in
+                    instance.resume()
+                    awake[instance.name] = elapsed
+                }
             }
             guard let code = instance.end() else { continue }
             if scenario.feeding == .before, isOver(instance, code) { continue }
@@ -110,10 +115,12 @@ final class Fleet {
         }
     }
 
-    /// Every death that was ordered has come.
+    /// Every death that was ordered has come, and who stopped itself has had time to do harm since.
     var isStruck: Bool {
         scenario.orders.allSatisfy { index, orders in
-            members[index].ownEnds.count { $0 == 128 + SIGKILL } >= orders.count(where: \.mustDie)
+            let member = members[index]
+            let isAwake = awake[member.name].map { elapsed - $0 > 10_000 } ?? !orders.contains { $0.resumesAfter != nil }
+            return isAwake && member.ownEnds.count { $0 == 128 + SIGKILL } >= orders.count(where: \.mustDie)
         }
     }
 

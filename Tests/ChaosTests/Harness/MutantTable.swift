@@ -16,7 +16,7 @@ enum MutantTable {
         (.tombstonesLeftOut, losing),
         (.revisionForgotten, losing),
         (.partialsAdded, dying(.afterFlush)),
-        (.owedForgotten, dying(.duringOwedRows, Job(delivery: .atLeastOnce))),
+        (.owedForgotten, owing),
         (.offsetBeforeWork, dying(.afterFlush)),
     ]
 
@@ -33,12 +33,12 @@ enum MutantTable {
     }
 
     /// The three instances die at this point one after the other, several times.
-    private static func dying(_ point: FaultPoint, _ job: Job = Job()) -> Scenario {
+    private static func dying(_ point: FaultPoint) -> Scenario {
         let orders = (1...6).map { start in
             Scenario.Order(variables: ["WEIR_CRASH_AT": "\(point.rawValue):\(3 + start)"], start: start)
         }
         return Scenario(
-            name: "mutant-dying-\(point.rawValue)", seconds: 20, job: job, orders: [0: orders, 1: orders, 2: orders],
+            name: "mutant-dying-\(point.rawValue)", seconds: 20, orders: [0: orders, 1: orders, 2: orders],
             needsDebug: true)
     }
 
@@ -48,7 +48,7 @@ enum MutantTable {
         orders: [
             0: [
                 Scenario.Order(
-                    variables: ["WEIR_STOP_AT": "after_begin:8", "WEIR_DELAY_AT": "after_flush:8:3000"],
+                    variables: ["WEIR_STOP_AT": "after_begin:5", "WEIR_DELAY_AT": "after_flush:5:3000"],
                     resumesAfter: 15_000...16_000)
             ]
         ], needsDebug: true)
@@ -71,6 +71,17 @@ enum MutantTable {
     private static let fenced = Scenario(
         name: "mutant-fenced", seconds: 25, job: Job(isKeyed: true, emission: .early), faults: [.fence(every: 1_000...3_000)],
         needsDebug: true)
+
+    /// What is owed is known from the changelog alone.
+    private static let owing = Scenario(
+        name: "mutant-owing", seconds: 20, job: Job(delivery: .atLeastOnce),
+        orders: Dictionary(
+            uniqueKeysWithValues: (0..<3).map { instance in
+                let orders = (1...6).map {
+                    Scenario.Order(variables: ["WEIR_CRASH_AT": "during_owed_rows:2"], start: $0, losesState: true)
+                }
+                return (instance, orders)
+            }), needsDebug: true)
 
     private static let away = Scenario(
         name: "mutant-away", seconds: 50, faults: [.kill(every: 9_000...11_000, down: 14_000...16_000)], needsDebug: true)

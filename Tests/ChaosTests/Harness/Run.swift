@@ -170,16 +170,23 @@ final class Probe: Sendable {
     private let done = DispatchSemaphore(value: 0)
 
     init(_ fleet: Fleet) throws {
-        let client = try LogReader(bootstrap: fleet.cluster.bootstrap).client(.committed)
+        let reader = LogReader(bootstrap: fleet.cluster.bootstrap)
+        let first = try reader.client(.committed)
         let topic = fleet.topics.minute
         DispatchQueue.global().async { [self] in
             let clock = SystemClock()
             var (last, since): ([Int64], MonotonicTime) = ([], clock.monotonic())
+            var client = first
             while !isStopping.withLock({ $0 }) {
-                if let ends = client.ends(topic, partitions: Job.Topics.outputs, within: 3_000), ends != last {
-                    // Until the first row the instances only start.
-                    if last.contains(where: { $0 > 0 }) { keep(clock.monotonic() - since) }
-                    (last, since) = (ends, clock.monotonic())
+                if let ends = client.ends(topic, partitions: Job.Topics.outputs, within: 1_000) {
+                    if ends != last {
+                        // Until the first row the instances only start.
+                        if last.contains(where: { $0 > 0 }) { keep(clock.monotonic() - since) }
+                        (last, since) = (ends, clock.monotonic())
+                    }
+                } else if let other = try? reader.client(.committed) {
+                    // This one may go on asking a broker that is gone.
+                    client = other
                 }
                 rest(milliseconds: 100)
             }
