@@ -57,7 +57,8 @@ let package = Package(
             "Runtime",
             ["Model", "Topology", "Pipeline", "Freshness", "State", "Kafka", "Inputs", "Observe", "CSys"]),
         part("Rehearsal", ["Model", "Topology", "Pipeline", "Freshness", "State", "Runtime"]),
-        part("Testkit", ["Model", "Topology", "Pipeline", "Freshness", "State", "Kafka", "Inputs", "Runtime"]),
+        part(
+            "Testkit", ["Model", "Topology", "Pipeline", "Freshness", "State", "Kafka", "Inputs", "Runtime", "CRdKafka"]),
         part(
             "Commands",
             ["Model", "Topology", "Runtime", "Rehearsal", "Freshness", "Observe", "Inputs", "Kafka", "State", "CSys"]),
@@ -76,7 +77,7 @@ let package = Package(
         tests("Pipeline", ["Pipeline", "Topology", "Model", "Testkit"]),
         tests("Expression", ["Topology", "Pipeline", "Model", "Testkit", "CSQLite"]),
         tests("Freshness", ["Freshness", "Model"]),
-        tests("State", ["State", "Model", "CSQLite", "CSys"]),
+        tests("State", ["State", "Model", "Testkit", "CSQLite", "CSys"]),
         tests("Kafka", ["Kafka", "Model", "CRdKafka", "Testkit"]),
         tests("Inputs", ["Inputs", "Model"]),
         tests("Runtime", ["Runtime", "Pipeline", "State", "Testkit", "Model"]),

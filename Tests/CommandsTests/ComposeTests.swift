@@ -1,4 +1,5 @@
 import Testing
+import Testkit
 import Topology
 
 @testable import Commands
@@ -31,15 +32,15 @@ private func image(_ instruction: String) -> [String] {
 
 /// What a compose file says must fit the image that it starts and the topology that it mounts.
 struct ComposeTests {
-    private func compose(_ words: [String]) throws -> (root: Node, folder: Folder) {
-        let folder = try Folder()
+    private func compose(_ words: [String]) throws -> (root: Node, folder: Scratch) {
+        let folder = Scratch()
         #expect(said(["init", "--out", folder.path, "--name", "t"] + words).exit == 0)
         let document = Topology.document("\(folder.path)/docker-compose.yml")
         #expect(document.problems.map { $0.text() } == [])
         return (try #require(document.root), folder)
     }
 
-    private func checkService(_ root: Node, _ folder: Folder) throws {
+    private func checkService(_ root: Node, _ folder: Scratch) throws {
         let weir = try #require(value(root, "services", "weir"))
         #expect(text(value(weir, "image")) == "weir:latest")
         #expect(read("\(packageFolder)/Makefile").contains("IMAGE ?= weir:latest\n"))
@@ -76,7 +77,7 @@ struct ComposeTests {
     }
 
     @Test func aFilesComposeFileHasNoBrokerAndMountsWhatIsRead() throws {
-        let other = try Folder()
+        let other = Scratch()
         let file = try other.file("a.ndjson", #"{"ts":1767225600000}"#)
         let (root, folder) = try compose(["--from-file", file])
         try checkService(root, folder)

@@ -1,11 +1,12 @@
 import Glibc
 import Model
 import Testing
+import Testkit
 import Topology
 
 @testable import Commands
 
-private func drafted(_ folder: Folder, _ lines: [String], _ more: [String] = []) throws -> (said: Said, text: String) {
+private func drafted(_ folder: Scratch, _ lines: [String], _ more: [String] = []) throws -> (said: Said, text: String) {
     let file = try folder.file("sample.ndjson", lines.joined(separator: "\n"))
     let said = said(["init", "--from-file", file, "--out", folder.path, "--name", "t"] + more)
     return (said, read("\(folder.path)/t.yaml"))
@@ -21,7 +22,7 @@ private func events(_ event: (_ id: String, _ seconds: Int) -> String) -> [Strin
 
 @Test(arguments: VendorShape.all.map(\.name))
 func aVendorsDraftIsAsAgreedAndPassesTheStrictCheckAndItsTests(vendor: String) throws {
-    let folder = try Folder()
+    let folder = Scratch()
     #expect(said("init", "--from", vendor, "--out", folder.path).exit == 0)
     expectGolden(read("\(folder.path)/\(vendor).yaml"), "init-\(vendor).yaml")
     expectGolden(read("\(folder.path)/\(vendor).test.yaml"), "init-\(vendor).test.yaml")
@@ -33,7 +34,7 @@ func aVendorsDraftIsAsAgreedAndPassesTheStrictCheckAndItsTests(vendor: String) t
 }
 
 @Test func aSamplesFieldsTimesAndCopiesAreFoundAndItsValuesAreNotWritten() throws {
-    let folder = try Folder()
+    let folder = Scratch()
     let lines = events { id, seconds in
         #"{"messageId":"\#(id)","occurredAt":\#(seconds * 1_000),"event":"play","user":{"email":"eve@secret.example"},"#
             + #""durationMs":\#(seconds % 70).5}"#
@@ -51,7 +52,7 @@ func aVendorsDraftIsAsAgreedAndPassesTheStrictCheckAndItsTests(vendor: String) t
 }
 
 @Test func aGeneratedStreamIsMeasuredAsItWasMade() throws {
-    let folder = try Folder()
+    let folder = Scratch()
     var drafts: [String] = []
     for ending in ["", ".gz", ".zst"] {
         let file = "\(folder.path)/s.ndjson\(ending)"
@@ -66,7 +67,7 @@ func aVendorsDraftIsAsAgreedAndPassesTheStrictCheckAndItsTests(vendor: String) t
 }
 
 @Test func theComposeFileFindsWhatTheTopologyNames() throws {
-    let folder = try Folder()
+    let folder = Scratch()
     #expect(said("init", "--from", "segment", "--out", folder.path).exit == 0)
     expectGolden(read("\(folder.path)/docker-compose.yml"), "init-compose.yaml")
     let file = try folder.file("a.ndjson", #"{"ts":1767225600000}"#)
@@ -79,7 +80,7 @@ func aVendorsDraftIsAsAgreedAndPassesTheStrictCheckAndItsTests(vendor: String) t
 }
 
 @Test func aVendorsFieldThatTheSampleHasNotIsToldAndLeftOut() throws {
-    let folder = try Folder()
+    let folder = Scratch()
     let line = #"{"messageId":"a","timestamp":"2026-01-01T00:00:00Z","type":"track","userId":"u"}"#
     let draft = try drafted(folder, [line], ["--from", "segment"])
     #expect(draft.said.exit == 0 && draft.text.contains("# `event` is in no record of the sample and left out."))
@@ -87,12 +88,12 @@ func aVendorsDraftIsAsAgreedAndPassesTheStrictCheckAndItsTests(vendor: String) t
 }
 
 @Test func anEventTimeThatOnlyItsValuesHintAtIsTold() throws {
-    let draft = try drafted(try Folder(), (0..<50).map { #"{"n":\#(1_767_225_600 + $0),"v":\#($0)}"# })
+    let draft = try drafted(Scratch(), (0..<50).map { #"{"n":\#(1_767_225_600 + $0),"v":\#($0)}"# })
     #expect(draft.said.exit == 0 && draft.text.contains("`n` was taken for the event time by its values only"))
 }
 
 @Test func whatIsThereIsNotOverwrittenUnlessForced() throws {
-    let folder = try Folder()
+    let folder = Scratch()
     _ = try folder.file("segment.yaml", "mine")
     let refused = said("init", "--from", "segment", "--out", folder.path)
     #expect(refused.exit == 2 && refused.error.contains("file_exists") && refused.error.contains("segment.yaml"))
@@ -111,14 +112,14 @@ func aVendorsDraftIsAsAgreedAndPassesTheStrictCheckAndItsTests(vendor: String) t
     ([#"{"ts":1767225600000}"#], ["--oldest"], "--oldest is for --from-topic"),
 ])
 func whatCannotBeDraftedIsSaid(lines: [String], more: [String], words: String) throws {
-    let folder = try Folder()
+    let folder = Scratch()
     let draft = try drafted(folder, lines, more)
     #expect(draft.said.exit == 2 && draft.said.error.contains(words) && draft.text.isEmpty, "\(draft.said.error)")
 }
 
 @Test(arguments: UInt64(0)..<60)
 func whateverTheFieldsTheDraftPassesTheStrictCheckAndItsTests(seed: UInt64) throws {
-    let folder = try Folder()
+    let folder = Scratch()
     var random = SplitMix(state: seed)
     let names = [
         "a.b", "Größe", "end", "revision", "eventId", "event_id", "geo", "$x", "${Y}", "1st", "quote\\\"", "null", "price",

@@ -14,7 +14,7 @@ func trafficGoesIntoATopicThatIsMadeAndARunReadsItToItsEnd() throws {
     #expect(made.exit == 0 && made.out.hasPrefix(#"{"events":20000,"#))
     let other = try WeirProcess(["generate", "--to", to, "--events", "1", "--json"]).end(within: 60)
     #expect(other.exit == 2 && other.out.hasPrefix(#"{"error":{"code":"topic_partitions","#))
-    let folder = try Folder()
+    let folder = Scratch()
     let text = BuiltInTopologies.reference.replacing("topics: [events]", with: "topics: [\(topic)]")
     let kafka = text.replacing("${KAFKA_BOOTSTRAP:-localhost:9092}", with: cluster.bootstrap)
     let file = try folder.file("t.yaml", kafka + "state: {directory: \(folder.path)/state}\n")
@@ -53,7 +53,7 @@ func aTopicIsSampledWithoutAGroupAndDraftedFromItsNewestRecords() throws {
                 : #"{"event_id":"e\#(id)","ts":\#(time - (i % 40 / 2 == 5 ? 4_000 : 0)),"event":"play"}"#
             return (Int32(i % 2), text, time)
         })
-    let folder = try Folder()
+    let folder = Scratch()
     let overlay = try folder.file(
         "broker.yaml", "kafka: {bootstrap: \"\(cluster.bootstrap)\", client: {fetch.wait.max.ms: 50}}\n")
     func drafted(_ more: String...) -> Said {
@@ -93,7 +93,7 @@ func aTopicIsSampledThroughTLSWithALogin() throws {
             let time = 1_767_225_600_000 + Int64(i) * 1_000
             return (Int32(i % 2), #"{"event_id":"e\#(i)","ts":\#(time)}"#, time)
         })
-    let folder = try Folder()
+    let folder = Scratch()
     let secret = try folder.file("secret", "admin-secret\n")
     let wrong = try folder.file("wrong", "admin-guess\n")
     let app = try folder.file("app", "app-secret")

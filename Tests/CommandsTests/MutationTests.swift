@@ -1,6 +1,7 @@
 import Glibc
 import Model
 import Testing
+import Testkit
 import Topology
 
 @testable import Rehearsal

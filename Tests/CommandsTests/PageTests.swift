@@ -1,5 +1,6 @@
 import Glibc
 import Testing
+import Testkit
 
 @testable import Rehearsal
 
@@ -12,7 +13,7 @@ private let pages =
 func everyCommandOnThePageSaysWhatItShows(name: String) async throws {
     let page = Page(read("\(packageFolder)/\(name)"))
     try #require(page.steps.count >= (name == "README.md" ? 1 : 5))
-    let folder = try Folder()
+    let folder = Scratch()
     try #require(symlink("\(packageFolder)/topologies", "\(folder.path)/topologies") == 0)
     let weir = try #require(WeirProcess.binary)
     let programs = weir.split(separator: "/").dropLast().map { "/" + $0 }.joined()

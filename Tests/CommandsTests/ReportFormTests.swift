@@ -2,6 +2,7 @@ import Foundation
 import FoundationXML
 import Model
 import Testing
+import Testkit
 
 @testable import Commands
 @testable import Rehearsal

@@ -5,7 +5,7 @@ import Testkit
 
 @testable import Commands
 
-private func topology(_ folder: Folder, source: String) throws -> String {
+private func topology(_ folder: Scratch, source: String) throws -> String {
     let text = BuiltInTopologies.reference.replacing("  topics: [events]", with: "  \(source)")
     return try folder.file("t.yaml", text + "state: {directory: \(folder.path)/state}\nhttp: {listen: 127.0.0.1:0}\n")
 }
@@ -44,7 +44,7 @@ private func topology(_ folder: Folder, source: String) throws -> String {
 }
 
 @Test func aBoundedRunReadsItsFilesOnceAndIsRefusedAfterwards() throws {
-    let folder = try Folder()
+    let folder = Scratch()
     let made = try WeirProcess(["generate", "--file", "\(folder.path)/e.ndjson", "--events", "20k", "--json"]).end(within: 30)
     #expect(made.exit == 0)
     let file = try topology(folder, source: "files: [\"\(folder.path)/e.ndjson\"]")
@@ -59,7 +59,7 @@ private func topology(_ folder: Folder, source: String) throws -> String {
 
 @Test(arguments: [SIGTERM, SIGINT])
 func aSignalEndsTheServiceWithinFiveSeconds(number: Int32) throws {
-    let folder = try Folder()
+    let folder = Scratch()
     let file = try topology(folder, source: "generator: {rate: 3000/s, seed: 1}")
     let process = try WeirProcess(["run", file])
     _ = try eventually("the start", within: 20) { process.error.contains(#""event":"started""#) ? true : nil }
@@ -70,7 +70,7 @@ func aSignalEndsTheServiceWithinFiveSeconds(number: Int32) throws {
 }
 
 @Test func aSignalIsHeardWhileNoBrokerAnswers() throws {
-    let folder = try Folder()
+    let folder = Scratch()
     let text = BuiltInTopologies.reference.replacing("localhost:9092", with: "127.0.0.1:1")
     let file = try folder.file("t.yaml", text + "state: {directory: \(folder.path)/state}\nhttp: {listen: 127.0.0.1:0}\n")
     let process = try WeirProcess(["run", file])

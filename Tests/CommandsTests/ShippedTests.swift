@@ -1,4 +1,5 @@
 import Testing
+import Testkit
 
 /// Every topology to start from has a test file, and its cases reach all that records can reach.
 @Test func theTestsOfEveryShippedTopologyReachAllOfIt() throws {

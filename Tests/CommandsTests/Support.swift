@@ -2,6 +2,7 @@ import Glibc
 import Model
 import Synchronization
 import Testing
+import Testkit
 
 @testable import Commands
 
@@ -27,33 +28,11 @@ func said(_ words: [String]) -> Said {
     }
 }
 
-/// A new empty folder that is gone with its owner.
-final class Folder {
-    let path: String
-    init() throws {
-        var template = Array("/tmp/weir-commands-XXXXXX".utf8CString)
-        path = String(cString: try #require(mkdtemp(&template)))
-    }
-    deinit {
-        Self.empty(path)
-    }
-
-    private static func empty(_ path: String) {
-        guard let listing = opendir(path) else { return }
-        while let entry = readdir(listing) {
-            let name = withUnsafePointer(to: &entry.pointee.d_name) {
-                $0.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
-            }
-            // A link is no folder, whatever it points to.
-            if name != ".", name != "..", unlink("\(path)/\(name)") != 0, errno == EISDIR { empty("\(path)/\(name)") }
-        }
-        closedir(listing)
-        rmdir(path)
-    }
-
+extension Scratch {
+    /// Where the text was written.
     func file(_ name: String, _ text: String) throws -> String {
-        let file = "\(path)/\(name)"
-        try #require(write(text, to: file))
+        let file = write(name, Array(text.utf8))
+        try #require(read(file) == text)
         return file
     }
 }
@@ -74,8 +53,6 @@ func files(under folder: String, of root: String = packageFolder) throws -> [Str
     }
     return found.sorted()
 }
-
-let packageFolder = "/" + #filePath.split(separator: "/").dropLast(3).joined(separator: "/")
 
 /// Compares with a file beside the tests; `WEIR_GOLDENS=write` rewrites it instead.
 func expectGolden(_ text: String, _ name: String, sourceLocation: SourceLocation = #_sourceLocation) {

@@ -17,7 +17,7 @@ private let example: String = {
 }()
 
 /// Without the folder's name, and each case with the same time, so that the text is that of a golden.
-private func tested(_ text: String, in folder: Folder, filter: String? = nil) throws -> TestedFile {
+private func tested(_ text: String, in folder: Scratch, filter: String? = nil) throws -> TestedFile {
     let file = try folder.file("clicks.test.yaml", text)
     var tested = TestVerb.test(file, filter: filter, SystemClock())
     tested.file = "clicks.test.yaml"
@@ -30,7 +30,7 @@ private func tested(_ text: String, in folder: Folder, filter: String? = nil) th
 }
 
 @Test func thePagesExamplePasses() throws {
-    let folder = try Folder()
+    let folder = Scratch()
     let said = said("test", try folder.file("page.test.yaml", example))
     #expect(said.exit == 0 && said.error == "" && said.out.hasSuffix("2 cases, 0 failed\n"), "\(said.out)")
 }
@@ -75,7 +75,7 @@ private func padded(_ number: Int, as old: Substring) -> String {
 }
 
 @Test func noAlteredExpectationPasses() throws {
-    let folder = try Folder()
+    let folder = Scratch()
     let all = mutations()
     // Those that can be read at all: they have to fail by comparing.
     var compared = 0
@@ -88,7 +88,7 @@ private func padded(_ number: Int, as old: Substring) -> String {
 }
 
 @Test func aFailureShowsBothSidesInEachForm() throws {
-    let folder = try Folder()
+    let folder = Scratch()
     var wrong = example.replacing("- {country: DE, clicks: 1}", with: "- {country: DE, clicks: 7}")
     wrong = wrong.replacing(
         "rows: [{country: DE, clicks: 3}]", with: "rows: [{country: FR, clicks: 4}, {country: \"<&>\", clicks: 3}]")
@@ -107,7 +107,7 @@ private func padded(_ number: Int, as old: Substring) -> String {
 }
 
 @Test func aFaultOfTheRunIsAFailedCase() throws {
-    let folder = try Folder()
+    let folder = Scratch()
     let tested = try tested(example.replacing("      - end\n", with: "      - end\n      - end\n"), in: folder)
     #expect(tested.results.map(\.result.isOK) == [false, false])
     #expect(tested.results.allSatisfy { $0.result.failure?.fault?.code == "input_ended" })
@@ -122,7 +122,7 @@ private func padded(_ number: Int, as old: Substring) -> String {
 }
 
 @Test func theWorstFileDecidesTheExit() throws {
-    let folder = try Folder()
+    let folder = Scratch()
     let good = try folder.file("good.test.yaml", example)
     let failing = try folder.file("failing.test.yaml", example.replacing("clicks: 3", with: "clicks: 4"))
     let unread = try folder.file("unread.test.yaml", "topology: gone.yaml\ncases: []\n")
@@ -136,7 +136,7 @@ private func padded(_ number: Int, as old: Substring) -> String {
 }
 
 @Test func aFilterTakesCasesByName() throws {
-    let folder = try Folder()
+    let folder = Scratch()
     let good = try folder.file("good.test.yaml", example)
     let one = said("test", good, "--filter", "the cut of")
     #expect(one.exit == 0 && one.out.hasSuffix("1 case, 0 failed\n"))
@@ -149,7 +149,7 @@ private func padded(_ number: Int, as old: Substring) -> String {
 /// machine this is the time of its processor, which is asked here: other tests that run beside it do not count. Of this
 /// binary, that is; a release build is faster.
 @Test func aThousandCasesRunInTenSeconds() throws {
-    let folder = try Folder()
+    let folder = Scratch()
     let parts = example.split(separator: "cases:\n", maxSplits: 1).map(String.init)
     var text = parts[0] + "cases:\n"
     for number in 0..<500 {
@@ -162,7 +162,7 @@ private func padded(_ number: Int, as old: Substring) -> String {
 }
 
 @Test func watchRunsAgainWhenAFileIsReplaced() throws {
-    let folder = try Folder()
+    let folder = Scratch()
     let file = try folder.file("w.test.yaml", example)
     let process = try WeirProcess(["test", file, "--watch"])
     _ = try eventually("the first run", within: 30) { process.out.contains("2 cases, 0 failed") ? true : nil }

@@ -13,7 +13,7 @@ import Topology
 }
 
 @Test func checkTellsAllProblemsAndEndsWithThree() throws {
-    let folder = try Folder()
+    let folder = Scratch()
     let good = try folder.file("good.yaml", BuiltInTopologies.reference)
     let bad = try folder.file("bad.yaml", BuiltInTopologies.reference.replacing("emit", with: "emitt") + "typo: 1\nnmae: x\n")
     #expect(said("check", good) == Said(exit: 0, out: "\(good): ok, 5 fields, 1 output\n", error: ""))
@@ -28,7 +28,7 @@ import Topology
 }
 
 @Test func schemaWritesItsTwoDocuments() throws {
-    let folder = try Folder()
+    let folder = Scratch()
     #expect(said("schema") == Said(exit: 0, out: Topology.schema, error: ""))
     #expect(said("schema", "--json").out == Topology.schema)
     #expect(said("schema", "--markdown").out == Topology.reference)
@@ -58,7 +58,7 @@ func aPlanIsDescribedAsAgreed(name: String) {
     let parsed = try #require(
         try JSONSerialization.jsonObject(with: Data(said("describe", file, "--json").out.utf8)) as? [String: Any])
     #expect(parsed["yaml"] as? String == yaml && said("describe", file).out.hasPrefix(yaml))
-    let folder = try Folder()
+    let folder = Scratch()
     let plan = try JSONSerialization.data(withJSONObject: try #require(parsed["plan"]))
     let again = try folder.file("again.yaml", String(decoding: plan, as: UTF8.self))
     // Maps of the topology's own names have lost their order in between.
@@ -74,7 +74,7 @@ func aPlanIsDescribedAsAgreed(name: String) {
 }
 
 @Test func aRateThatIsSaidJudgesTheMemory() throws {
-    let folder = try Folder()
+    let folder = Scratch()
     let file = try folder.file("t.yaml", BuiltInTopologies.reference.replacing("within: 10m", with: "within: 24h"))
     #expect(said("check", file, "--strict").exit == 3)  // late_copies is accepted where nothing is late any more
     let quiet = said("check", file)
@@ -87,7 +87,7 @@ func aPlanIsDescribedAsAgreed(name: String) {
 }
 
 @Test func aWrongTopologyIsDescribedAsCheckTellsIt() throws {
-    let folder = try Folder()
+    let folder = Scratch()
     let bad = try folder.file("bad.yaml", BuiltInTopologies.reference + "typo: 1\n")
     #expect(said("describe", bad) == said("check", bad))
     let none = said("describe", "\(folder.path)/none.yaml")
@@ -95,7 +95,7 @@ func aPlanIsDescribedAsAgreed(name: String) {
 }
 
 @Test func onlyStrictMakesAWarningAnError() throws {
-    let folder = try Folder()
+    let folder = Scratch()
     let text = BuiltInTopologies.reference.split(separator: "\ncheck:")[0] + "\n"
     let file = try folder.file("warned.yaml", String(text))
     let lax = said("check", file)
@@ -104,7 +104,7 @@ func aPlanIsDescribedAsAgreed(name: String) {
 }
 
 @Test func problemsGoToAFileOrToStdoutAsSARIF() throws {
-    let folder = try Folder()
+    let folder = Scratch()
     let bad = try folder.file("bad.yaml", BuiltInTopologies.reference + "typo: 1\n")
     let log = "\(folder.path)/log.sarif"
     let beside = said("check", bad, "--sarif", log)
@@ -124,7 +124,7 @@ func aPlanIsDescribedAsAgreed(name: String) {
 }
 
 @Test func aSARIFLogThatCannotBeWrittenIsToldWithoutTouchingTheAnswer() throws {
-    let folder = try Folder()
+    let folder = Scratch()
     let good = try folder.file("good.yaml", BuiltInTopologies.reference)
     let nowhere = try WeirProcess(["check", good, "--sarif", "\(folder.path)/none/log.sarif"]).end(within: 10)
     #expect(nowhere.exit == 2 && nowhere.error.contains("the SARIF log can't be written"))
@@ -139,7 +139,7 @@ func aPlanIsDescribedAsAgreed(name: String) {
 }
 
 @Test func theJSONOfAProblemHasAllOfIt() throws {
-    let folder = try Folder()
+    let folder = Scratch()
     let file = try folder.file(
         "a.yaml", BuiltInTopologies.reference.replacing("\nfields:\n", with: "\nfields:\n  spare: {type: int}\n"))
     let answer = said("check", file, "--json")
@@ -161,7 +161,7 @@ func aPlanIsDescribedAsAgreed(name: String) {
 }
 
 @Test func aReplayNeedsAStateOfItsOwn() throws {
-    let folder = try Folder()
+    let folder = Scratch()
     let file = try folder.file("a.yaml", BuiltInTopologies.reference + "state: {directory: \(folder.path)/state}\n")
     let bounds = ["--from", "t:0:0", "--until", "t:0:9"]
     let without = try WeirProcess(["run", file] + bounds).end(within: 10)
@@ -182,7 +182,7 @@ func theProcessEndsWithTheDocumentedCode(words: [String], code: Int32) throws {
 }
 
 @Test func whatIsGeneratedIsWhatIsTold() throws {
-    let folder = try Folder()
+    let folder = Scratch()
     let answer = try WeirProcess(["generate", "--file", "\(folder.path)/e.ndjson", "--events", "20k", "--json"]).end(within: 30)
     #expect(answer.exit == 0)
     #expect(answer.out.hasPrefix(#"{"events":20000,"unique":"#))
@@ -194,7 +194,7 @@ func theProcessEndsWithTheDocumentedCode(words: [String], code: Int32) throws {
 }
 
 @Test func generatingEndsCleanlyWhenItIsTold() throws {
-    let folder = try Folder()
+    let folder = Scratch()
     let process = try WeirProcess(["generate", "--file", "\(folder.path)/e.ndjson", "--events", "2000M", "--json"])
     _ = try eventually("the first block", within: 20) { access("\(folder.path)/e.ndjson.part", F_OK) == 0 ? true : nil }
     process.signal(SIGTERM)

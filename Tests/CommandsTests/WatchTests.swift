@@ -26,7 +26,7 @@ private let cases = """
 /// `--watch` runs the cases again when anything that was read for them changes, however it is written.
 @Test(arguments: [(SIGINT, Int32(1)), (SIGTERM, Int32(0))])
 func watchLooksAtEverythingThatWasReadAndEndsAsTheLastRunDid(signal: Int32, exit: Int32) throws {
-    let folder = try Folder()
+    let folder = Scratch()
     let span = try folder.file("span", "5s\n")
     _ = try folder.file("t.yaml", topology.replacing("SPAN", with: span))
     let test = try folder.file("t.test.yaml", cases)
@@ -64,7 +64,7 @@ func watchLooksAtEverythingThatWasReadAndEndsAsTheLastRunDid(signal: Int32, exit
 
 /// A file that is away for a moment, as while an editor replaces it, is no end.
 @Test func watchTellsOfAFileThatIsGoneAndGoesOnWhenItIsBack() throws {
-    let folder = try Folder()
+    let folder = Scratch()
     let span = try folder.file("span", "5s\n")
     let file = try folder.file("t.yaml", topology.replacing("SPAN", with: span))
     let process = try WeirProcess(["test", try folder.file("t.test.yaml", cases), "--watch"])

@@ -1,6 +1,7 @@
 import Freshness
 import Model
 import Testing
+import Testkit
 import Topology
 
 /// What `weir describe` reckons, beside what a run at the generator's pace holds once keys and windows come and go.

@@ -1,6 +1,7 @@
 import Model
 import Runtime
 import Testing
+import Testkit
 
 /// S8: keys are never forgotten early; a process that can't keep them stops.
 struct MemoryTests {

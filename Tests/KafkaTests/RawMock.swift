@@ -1,6 +1,7 @@
 import CRdKafka
 import Kafka
 import Model
+import Testkit
 
 /// librdkafka's own mock broker: it answers a request with the errors it was given, as often as it was given them.
 final class RawMock {

@@ -129,22 +129,10 @@ private func variant(_ name: String) -> Plan {
 func aServiceOverFilesGivesTheSame(_ name: String) throws {
     var random = SeededChoices(seed: 7)
     let events = events(&random, 200)
-    var folder = Array("/tmp/weir-agreement-XXXXXX".utf8CString)
-    #expect(mkdtemp(&folder) != nil)
-    let path = String(decoding: folder.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
-    defer {
-        for file in ["0.ndjson", "1.ndjson", "state/state.db", "state/results.db", "state/lock", "state/instance"] {
-            unlink("\(path)/\(file)")
-        }
-        rmdir("\(path)/state")
-        rmdir(path)
-    }
+    let scratch = Scratch()
+    let path = scratch.path
     for partition in [Int32(0), 1] {
-        let lines: [UInt8] = events.filter { $0.partition == partition }.flatMap { $0.payload + [10] }
-        let file = try #require(fopen("\(path)/\(partition).ndjson", "w"))
-        let written = fwrite(lines, 1, lines.count, file)
-        fclose(file)
-        #expect(written == lines.count)
+        scratch.write("\(partition).ndjson", events.filter { $0.partition == partition }.flatMap { $0.payload + [10] })
     }
     var plan = variant(name)
     plan.source = SourcePlan(kind: .files(["\(path)/*.ndjson"]))

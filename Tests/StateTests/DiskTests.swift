@@ -2,6 +2,7 @@ import CSys
 import Glibc
 import Model
 import Testing
+import Testkit
 
 @testable import State
 

@@ -3,6 +3,7 @@ import CSys
 import Glibc
 import Model
 import Testing
+import Testkit
 
 @testable import State
 

@@ -2,20 +2,11 @@ import CSys
 import Glibc
 import Model
 import Testing
+import Testkit
 
 @testable import State
 
-/// A directory of a test's own, removed with it.
-final class Scratch: Sendable {
-    let path: String
-
-    init() {
-        var template = Array("/tmp/weir-state-XXXXXX".utf8CString)
-        path = template.withUnsafeMutableBufferPointer { String(cString: mkdtemp($0.baseAddress!)) }
-    }
-
-    deinit { shell("rm -rf '\(path)'") }
-
+extension Scratch {
     /// A copy of every file as it is on the disk now: what a process that is killed at this moment leaves.
     func copy() -> Scratch {
         let other = Scratch()

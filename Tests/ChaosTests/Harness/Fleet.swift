@@ -11,7 +11,8 @@ final class Fleet {
     let scenario: Scenario
     let cluster: KafkaCluster
     let topics: Job.Topics
-    let folder: String
+    private let scratch = Scratch()
+    var folder: String { scratch.path }
     private(set) var members: [Instance] = []
     private var guests: [Instance] = []
     private var retired: [Instance] = []
@@ -35,7 +36,6 @@ final class Fleet {
         self.scenario = scenario
         self.cluster = cluster
         topics = Job.Topics(group: KafkaCluster.freshTopic("chaos"))
-        folder = try Disk.temporary()
         random = Seeded(state: scenario.seed)
         began = clock.monotonic()
         figures.name = scenario.name
@@ -52,7 +52,6 @@ final class Fleet {
         mounts = [:]
         // For whoever wants to know why: logs and state of all instances.
         if let kept = variable("WEIR_CHAOS_KEEP") { rename(folder, "\(kept)/\(scenario.name)") }
-        Disk.remove(folder)
     }
 
     /// Milliseconds since the beginning.
@@ -71,12 +70,12 @@ final class Fleet {
             scenario.job.yaml(topics, bootstrap: cluster.bootstrap, state: instance.directory, instance: instance.name))
         var variables = scenario.variables
         if let order = order(of: instance, start: instance.starts + 1) {
-            if order.losesState { Disk.remove(instance.directory) }
+            if order.losesState { removeTree(instance.directory) }
             variables.merge(order.variables) { $1 }
         }
         let isBounded = bounded || scenario.feeding == .before
         let binary = try #require(
-            Instance.binary(scenario.needsDebug ? "WEIR_DEBUG_BINARY" : "WEIR_BINARY"), "weir is not built")
+            Child.weir(orFrom: scenario.needsDebug ? "WEIR_DEBUG_BINARY" : "WEIR_BINARY"), "weir is not built")
         try instance.start(
             binary, ["run", file, "--http", "off"] + (isBounded ? ["--until", "end"] : []), environment: variables)
         figures.starts += 1
@@ -185,7 +184,7 @@ final class Fleet {
         case .lose(_, let down):
             guard let instance = victim() else { return }
             killed(instance)
-            Disk.remove(instance.directory)
+            removeTree(instance.directory)
             revive(instance, down)
         case .pause(_, let length):
             guard let instance = victim() else { return }

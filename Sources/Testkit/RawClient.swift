@@ -1,9 +1,9 @@
-import CRdKafka
-import Testkit
+public import CRdKafka
+public import Model
 
-/// What the product doesn't do, done with librdkafka itself: members of groups, transactions left open, headers read.
-enum RawClient {
-    static func handle(_ type: rd_kafka_type_t, _ settings: [String: String]) throws -> OpaquePointer {
+/// What the product doesn't do, done with librdkafka itself: members of groups, transactions of one's own, headers read.
+public enum RawClient {
+    public static func handle(_ type: rd_kafka_type_t, _ settings: [String: String]) throws -> OpaquePointer {
         let configuration: OpaquePointer = rd_kafka_conf_new()
         for (name, value) in settings { rd_kafka_conf_set(configuration, name, value, nil, 0) }
         rd_kafka_conf_set_log_cb(configuration, silent)
@@ -12,7 +12,7 @@ enum RawClient {
     }
 
     /// Runs `body` while a consumer is a member of the group.
-    static func asMember(of group: String, topic: String, _ cluster: KafkaCluster, _ body: () throws -> Void) throws {
+    public static func asMember(of group: String, topic: String, _ cluster: KafkaCluster, _ body: () throws -> Void) throws {
         let member = try handle(RD_KAFKA_CONSUMER, ["bootstrap.servers": cluster.bootstrap, "group.id": group])
         defer {
             rd_kafka_consumer_close(member)
@@ -33,15 +33,15 @@ enum RawClient {
     }
 
     /// A record as any consumer sees it.
-    struct Seen: Equatable {
-        var key: String?
-        var value: String?
-        var size: Int
-        var headers: [String: String]
+    public struct Seen: Equatable {
+        public var key: String?
+        public var value: String?
+        public var size: Int
+        public var headers: [String: String]
     }
 
     /// The first `count` records of partition 0, in order.
-    static func read(_ count: Int, of topic: String, _ cluster: KafkaCluster) throws -> [Seen] {
+    public static func read(_ count: Int, of topic: String, _ cluster: KafkaCluster) throws -> [Seen] {
         let reader = try handle(RD_KAFKA_CONSUMER, ["bootstrap.servers": cluster.bootstrap, "group.id": "\(topic)-reader"])
         defer {
             rd_kafka_consumer_close(reader)
@@ -66,21 +66,69 @@ enum RawClient {
     }
 
     /// Writes one record in a transaction and runs `body` before the transaction is committed.
-    static func whileOpen<T>(_ value: String, in topic: String, _ cluster: KafkaCluster, _ body: () throws -> T) throws -> T {
+    public static func whileOpen<T>(_ value: String, in topic: String, _ cluster: KafkaCluster, _ body: () throws -> T) throws
+        -> T
+    {
+        try producing(to: topic, cluster) { producer, into in
+            try write(value, at: -1, producer, into)
+            let result = try body()
+            try check(rd_kafka_commit_transaction(producer, 20_000))
+            return result
+        }
+    }
+
+    /// Writes transactions of one record each: `true` commits, `false` aborts.
+    public static func transactions(_ values: [(text: String, commits: Bool)], to topic: String, _ cluster: KafkaCluster) throws {
+        try producing(to: topic, cluster) { producer, into in
+            for (text, commits) in values {
+                try write(text, at: 1, producer, into)
+                try check(commits ? rd_kafka_commit_transaction(producer, 20_000) : rd_kafka_abort_transaction(producer, 20_000))
+            }
+        }
+    }
+
+    private static func producing<T>(
+        to topic: String, _ cluster: KafkaCluster, _ body: (_ producer: OpaquePointer, _ into: OpaquePointer) throws -> T
+    ) throws -> T {
         let producer = try handle(
             RD_KAFKA_PRODUCER, ["bootstrap.servers": cluster.bootstrap, "transactional.id": "\(topic)-writer"])
         defer { rd_kafka_destroy(producer) }
         let into: OpaquePointer = rd_kafka_topic_new(producer, topic, nil)
         defer { rd_kafka_topic_destroy(into) }
         try check(rd_kafka_init_transactions(producer, 20_000))
+        return try body(producer, into)
+    }
+
+    /// Begins a transaction with one record, which is with the broker when this returns: an abort would otherwise purge it, and no
+    /// marker would be written.
+    private static func write(_ text: String, at timestamp: Int64, _ producer: OpaquePointer, _ into: OpaquePointer) throws {
         try check(rd_kafka_begin_transaction(producer))
-        var bytes = Array(value.utf8)
-        let code = weir_produce(producer, into, 0, -1, nil, 0, &bytes, bytes.count, nil, nil, nil, nil, 0)
+        var bytes = Array(text.utf8)
+        let code = weir_produce(producer, into, 0, timestamp, nil, 0, &bytes, bytes.count, nil, nil, nil, nil, 0)
         guard code == RD_KAFKA_RESP_ERR_NO_ERROR else { throw Failed(what: "not sent") }
         rd_kafka_flush(producer, 20_000)
-        let result = try body()
-        try check(rd_kafka_commit_transaction(producer, 20_000))
-        return result
+    }
+
+    /// Every record of a partition, whatever became of its transaction.
+    public static func uncommitted(_ id: PartitionID, _ cluster: KafkaCluster) throws -> [String] {
+        let settings = [
+            "bootstrap.servers": cluster.bootstrap, "isolation.level": "read_uncommitted", "enable.partition.eof": "true",
+        ]
+        let consumer = try handle(RD_KAFKA_CONSUMER, settings)
+        defer { rd_kafka_destroy(consumer) }
+        let topic: OpaquePointer = rd_kafka_topic_new(consumer, id.topic, nil)
+        defer { rd_kafka_topic_destroy(topic) }
+        rd_kafka_consume_start(topic, id.number, 0)
+        defer { rd_kafka_consume_stop(topic, id.number) }
+        var found: [String] = []
+        return try eventually("the end of \(id)") {
+            guard let message = rd_kafka_consume(topic, id.number, 100) else { return nil }
+            defer { rd_kafka_message_destroy(message) }
+            if message.pointee.err == RD_KAFKA_RESP_ERR__PARTITION_EOF { return found }
+            let bytes = UnsafeRawBufferPointer(start: message.pointee.payload, count: message.pointee.len)
+            if message.pointee.err == RD_KAFKA_RESP_ERR_NO_ERROR { found.append(String(decoding: bytes, as: UTF8.self)) }
+            return nil
+        }
     }
 
     private static func text(_ bytes: UnsafeMutableRawPointer?, _ count: Int) -> String? {
@@ -110,7 +158,10 @@ enum RawClient {
         throw Failed(what: String(cString: rd_kafka_error_string(error)))
     }
 
-    struct Failed: Error { var what: String }
+    public struct Failed: Error {
+        public var what: String
+        public init(what: String) { self.what = what }
+    }
 }
 
 private func silent(_: OpaquePointer?, _: Int32, _: UnsafePointer<CChar>?, _: UnsafePointer<CChar>?) {}
