@@ -31,6 +31,10 @@ enum RuntimeLimits {
     static let lastPublishWait = TimeSpan.seconds(3)
     /// A commit that takes longer than this many times its interval is told.
     static let slowCommit: Int64 = 8
+    /// While an instance of a group catches up, its commits take one part in so many of the time, if they needn't be further apart
+    /// than this for it.
+    static let catchUpShare: Int64 = 8
+    static let longestCatchUp = TimeSpan.seconds(1)
     /// A paused lane or one whose input failed for the moment looks again after this.
     static let nudgeEvery = TimeSpan.seconds(1)
     /// How often the group's offsets are committed for lag tools.

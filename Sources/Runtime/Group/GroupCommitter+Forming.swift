@@ -29,6 +29,12 @@ extension GroupCommitter {
         let time = replica.time
         let request = cycle.request(time, now: now)
         let answers = crew.seal(wait: last) { _ in request }
+        cadence.note(
+            answers.map { answer in
+                let sealed = answer.sealed
+                return CommitCadence.Lane(
+                    number: sealed.lane, nextOffset: sealed.nextOffset, endOffset: crew.reports[sealed.lane]?.endOffset)
+            })
         let waiting = Set(crew.waiting)
         let spoken = answers.map { answer in
             let lane = answer.sealed.lane

@@ -58,6 +58,7 @@ final class GroupCommitter: @unchecked Sendable {
     var mergeFault: Fault?
     private var lastTick: MonotonicTime?
     var nextMeasure: MonotonicTime?
+    var cadence: CommitCadence
     private let startedAt: MonotonicTime
     private(set) var number: Int64 = 0
     private(set) var rowsEmitted: Int64 = 0
@@ -79,6 +80,7 @@ final class GroupCommitter: @unchecked Sendable {
         layout = parts.layout
         clock = parts.clock
         startedAt = parts.clock.monotonic()
+        cadence = CommitCadence(every: parts.plan.commitEvery)
         store = parts.store
         crew = LaneCrew(source: parts.source, idleAfter: parts.plan.eventTime.idleAfter, clock: parts.clock)
         replica = TimeReplica(log: parts.restores.log, queries: parts.restores.queries, layout: parts.layout)
@@ -124,7 +126,7 @@ final class GroupCommitter: @unchecked Sendable {
 
     private func waitForTick() {
         let now = clock.monotonic()
-        let due = lastTick.map { $0 + plan.commitEvery } ?? now + plan.commitEvery
+        let due = (lastTick ?? now) + cadence.interval(took: lastTook)
         // Somebody waits for state: restores go on without a pause between them.
         let isRestoring = units.values.contains { $0.standing == .restoring }
         let wait = isRestoring ? .zero : max(due - now, .zero)
