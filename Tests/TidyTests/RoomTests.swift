@@ -26,7 +26,7 @@ private let foreign: [String: Set<String>] = [
     "Inputs": ["CZstd", "CZlib", "CSys"],
     "Observe": ["CMicrohttpd", "CSys"],
     "Runtime": ["CSys"],
-    "Testkit": ["CSys"],
+    "Testkit": ["CRdKafka", "CSys"],
     "Commands": ["CSys"],
 ]
 
