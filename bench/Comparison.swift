@@ -19,12 +19,12 @@ struct Comparison {
         guard let bootstrap = options.bootstrap else {
             let cluster = try KafkaCluster.exclusive(heap: "1g")
             defer { cluster.stop() }
-            return try run(on: cluster.bootstrap)
+            return try run(on: cluster.bootstrap, Broker(cluster))
         }
-        return try run(on: bootstrap)
+        return try run(on: bootstrap, nil)
     }
 
-    private func run(on bootstrap: String) throws(Fault) -> Bool {
+    private func run(on bootstrap: String, _ broker: Broker?) throws(Fault) -> Bool {
         let topic = options.bootstrap == nil ? "events" : "events-\(getpid())"
         say("filling \(topic) with \(options.events) events, seed \(options.seed)")
         let truth = try Traffic.fill(topic, of: bootstrap, options)
@@ -41,12 +41,19 @@ struct Comparison {
         let scenes = GroupScenes(
             bootstrap: bootstrap, topic: topic, directory: directory, options: options, truth: truth)
         let style = try fasterDrain(bootstrap, topic)
+        // A broker that has just started compiles what writing runs through, on the cores that are measured.
+        _ = try pipeline(["group", bootstrap, topic, "\(topic)-first"], "first, not counted", truth, &report, ["end"])
         for number in 1...options.runs {
             report.drains.append(try drain(bootstrap, topic, style))
+            let before = broker?.cpu ?? 0
             report.kafka.append(try pipeline(["kafka", bootstrap, topic], "kafka-\(number)", truth, &report))
+            let between = broker?.cpu ?? 0
             let group = "\(topic)-\(number)"
             let run = try pipeline(["group", bootstrap, topic, group], "group-\(number)", truth, &report, ["end"])
             report.group.append(run)
+            if let after = broker?.cpu {
+                report.brokerCosts.append((perMillion(between - before), perMillion(after - between)))
+            }
             let changelog = try scenes.changelog(of: group)
             report.scenes.changelogBytes.append(Double(changelog.bytes) / Double(truth.unique))
             say("  \(run.handOverLine)")
@@ -60,11 +67,30 @@ struct Comparison {
             report.expressions.append(
                 try pipeline(["files-expressions", files], "files-expressions-\(number)", truth, &report))
         }
+        if let broker, Broker.cores > 1 { try apart(bootstrap, topic, broker, truth, &report) }
         try scenes.restore(into: &report.scenes)
         try scenes.live(into: &report.scenes)
         report.show()
         try report.write(to: options.out)
         return report.isGood
+    }
+
+    private func perMillion(_ seconds: Double) -> Double { seconds / Double(options.events) * 1e6 }
+
+    /// The broker on one core and the run on another: what the broker does for a commit is not taken from what Weir computes
+    /// with, as on machines of their own.
+    private func apart(
+        _ bootstrap: String, _ topic: String, _ broker: Broker, _ truth: Truth, _ report: inout Report
+    ) throws(Fault) {
+        try broker.pin(to: "0")
+        for number in 1...options.runs {
+            let kafka = try pipeline(["kafka", bootstrap, topic], "kafka-apart-\(number)", truth, &report, core: 1)
+            let group = try pipeline(
+                ["group", bootstrap, topic, "\(topic)-apart-\(number)"], "group-apart-\(number)", truth, &report, ["end"], core: 1
+            )
+            report.apart.append((kafka, group))
+        }
+        try broker.pin(to: "0-\(Broker.cores - 1)")
     }
 
     /// The bare drain is given the better of its two styles; trying them warms the broker's page cache too.
@@ -95,11 +121,12 @@ struct Comparison {
     }
 
     private func pipeline(
-        _ input: [String], _ name: String, _ truth: Truth, _ report: inout Report, _ more: [String] = []
+        _ input: [String], _ name: String, _ truth: Truth, _ report: inout Report, _ more: [String] = [], core: Int? = nil
     ) throws(Fault) -> Run {
         let state = "\(directory)/\(name)"
         defer { Scratch.remove(state) }
-        let figures = try Figures.of(["child"] + input + [state] + more)
+        let pinned = core.map { ["taskset", "-c", "\($0)"] } ?? []
+        let figures = try Figures.running(pinned + [Figures.ownProgram, "child"] + input + [state] + more)
         let run = Run(figures, events: options.events)
         say("\(name): \(run.line)")
         let problems = try Answer.problems(in: state, figures: figures, truth: truth)

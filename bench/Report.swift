@@ -11,6 +11,10 @@ struct Report {
     var files: [Run] = []
     /// The files again, with a filter and a derived field.
     var expressions: [Run] = []
+    /// The broker's CPU seconds for a million events: of an embedded run, and of one exactly once. Empty: it is somebody else's.
+    var brokerCosts: [(embedded: Double, group: Double)] = []
+    /// With the broker on a core of its own, pair by pair.
+    var apart: [(embedded: Run, group: Run)] = []
     var scenes = GroupReport()
     /// Wrong answers.
     var problems: [String] = []
@@ -25,6 +29,7 @@ struct Report {
         return all.filter { !$0.1.isEmpty }
     }
     private var groupOfKafka: [Double] { zip(group, kafka).map { $0.rate / $1.rate } }
+    private var ratiosApart: [Double] { apart.map { $0.group.rate / $0.embedded.rate } }
     private var groupOfDrain: [Double] { zip(group, drains).map { $0.rate / $1.rate } }
     /// CPU of the run with expressions by that of the plain one.
     private var expressionCosts: [Double] { zip(expressions, files).map { $0.cpu / $1.cpu } }
@@ -87,6 +92,14 @@ struct Report {
         say("\nkafka / drain, pair by pair: \(ratios.map { fixed($0, 2) }.joined(separator: " "))")
         say("exactly once / kafka, pair by pair: \(groupOfKafka.map { fixed($0, 2) }.joined(separator: " "))")
         say("exactly once / drain, pair by pair: \(groupOfDrain.map { fixed($0, 2) }.joined(separator: " "))")
+        if !apart.isEmpty {
+            say("exactly once / kafka, broker apart, pair by pair: \(ratiosApart.map { fixed($0, 2) }.joined(separator: " "))")
+        }
+        if !brokerCosts.isEmpty {
+            say(
+                "broker's CPU s per M: embedded \(fixed(brokerCosts.map(\.embedded).median, 2)), exactly once "
+                    + fixed(brokerCosts.map(\.group).median, 2))
+        }
         if !expressions.isEmpty {
             say("CPU with expressions / plain, pair by pair: \(expressionCosts.map { fixed($0, 2) }.joined(separator: " "))")
         }
@@ -114,6 +127,9 @@ struct Report {
             "\"kafka_of_drain\": [\(ratios.map { fixed($0, 3) }.joined(separator: ", "))]",
             "\"exactly_once_of_kafka\": [\(groupOfKafka.map { fixed($0, 3) }.joined(separator: ", "))]",
             "\"exactly_once_of_drain\": [\(groupOfDrain.map { fixed($0, 3) }.joined(separator: ", "))]",
+            "\"exactly_once_of_kafka_apart\": [\(ratiosApart.map { fixed($0, 3) }.joined(separator: ", "))]",
+            "\"broker_cpu_per_million_embedded\": [\(brokerCosts.map { fixed($0.embedded, 3) }.joined(separator: ", "))]",
+            "\"broker_cpu_per_million_exactly_once\": [\(brokerCosts.map { fixed($0.group, 3) }.joined(separator: ", "))]",
             "\"group\": \(scenes.json)",
             "\"cpu_with_expressions_of_plain\": [\(expressionCosts.map { fixed($0, 3) }.joined(separator: ", "))]",
         ]

@@ -1,3 +1,4 @@
+internal import Glibc
 public import Model
 import Synchronization
 
@@ -56,6 +57,22 @@ public final class KafkaCluster: Sendable {
         let plain = try Command.run(arguments)
         let secured = secure ? try Command.run([script, "bootstrap", "--secure", "--dir", directory]) : nil
         return KafkaCluster(bootstrap: plain, secureBootstrap: secured, directory: directory)
+    }
+
+    /// The brokers, as far as they are ours and run.
+    public var processes: [Int32] {
+        guard let directory else { return [] }
+        var found: [Int32] = []
+        while let process = Self.number(in: "\(directory)/\(found.count + 1)/pid") { found.append(process) }
+        return found
+    }
+
+    private static func number(in path: String) -> Int32? {
+        guard let file = fopen(path, "r") else { return nil }
+        defer { fclose(file) }
+        var line = [UInt8](repeating: 0, count: 32)
+        let count = fread(&line, 1, line.count, file)
+        return Int32(String(decoding: line[..<count].prefix { $0 > 32 }, as: UTF8.self))
     }
 
     /// Ends the brokers and removes their data.
