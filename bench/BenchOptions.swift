@@ -13,6 +13,8 @@ struct BenchOptions {
     var gates = Gates.standard
     /// Only the group's figures, and the runs that they are held against.
     var isGroupOnly = false
+    /// Only a group at work: latency, restart, rebalance.
+    var isLiveOnly = false
     /// Events a second that are sent to a group at work.
     var paced: Double = 100_000
     /// What the seed is known to give; nil: only the recomputation says it.
@@ -31,6 +33,13 @@ struct BenchOptions {
         if rest.first == "group" {
             rest.removeFirst()
             isGroupOnly = true
+        } else if rest.first == "handover" {
+            rest.removeFirst()
+            isGroupOnly = true
+            isLiveOnly = true
+            runs = 0
+            events = 1_000
+            known = nil
         }
         while let word = rest.popFirst() {
             switch word {
@@ -50,7 +59,8 @@ struct BenchOptions {
             case "--out": out = try Self.value(&rest, word)
             default:
                 throw Fault(
-                    "usage", "Unknown argument \(word).", next: "Known: group, --long --runs --events --paced --bootstrap --out.",
+                    "usage", "Unknown argument \(word).",
+                    next: "Known: group, handover, --long --runs --events --paced --bootstrap --out.",
                     exit: .usage)
             }
         }

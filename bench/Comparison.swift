@@ -40,6 +40,10 @@ struct Comparison {
         }
         let scenes = GroupScenes(
             bootstrap: bootstrap, topic: topic, directory: directory, options: options, truth: truth)
+        if options.isLiveOnly {
+            try scenes.live(into: &report.scenes)
+            return report.scenes.lostProbes == 0 && report.scenes.doubledProbes == 0
+        }
         let style = try fasterDrain(bootstrap, topic)
         // A broker that has just started compiles what writing runs through, on the cores that are measured.
         _ = try pipeline(["group", bootstrap, topic, "\(topic)-first"], "first, not counted", truth, &report, ["end"])

@@ -193,6 +193,10 @@ struct GroupScenes {
             revoked = nil
         }
         let joined = second.lines().filter { $0.at < to }
+        let moments = joined.filter { $0.name == "restored" || $0.name == "assigned" }.map {
+            "\($0.name) \(fixed(Self.seconds(from: from, to: $0.at), 2))"
+        }
+        say("the second instance: \(moments.joined(separator: ", "))")
         report.joinToAssigned = Self.seconds(from: from, to: joined.last { $0.name == "assigned" }?.at ?? from)
         report.joinToRestored = Self.seconds(from: from, to: joined.last { $0.name == "restored" }?.at ?? from)
         report.worstInJoin = (traffic.probes.waits(from: from, to: to).last ?? 0) / 1_000

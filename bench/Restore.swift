@@ -108,7 +108,7 @@ enum Restore {
             head: UnitHead(
                 lane: 0, partition: layout.partition(of: 0), sequence: sequence, at: WallTime(milliseconds: 0),
                 books: sealed.books, watermark: sealed.watermark, newestEventTime: sealed.newestEventTime,
-                nextOffset: sealed.nextOffset, lastRecord: sealed.lastRecord, lastOpenClose: sealed.lastOpenClose,
+                nextOffset: sealed.nextOffset, lastRecord: sealed.lastRecord, largestClose: sealed.lastOpenClose,
                 isIdle: false, isEnded: false, combined: sealed.watermark, closedThrough: nil, progress: [:]),
             changes: sealed.changes, late: sealed.late)
     }

@@ -41,6 +41,7 @@ enum DescriptionJSON {
             json.member("name", touch.name)
             json.member("made", touch.isMade)
             texts("holds", touch.holds, &json)
+            if let rows = touch.rows { json.member("rows", rows) }
         }
         list("memory", description.memory, &json) { json, share in
             json.member("name", share.name)

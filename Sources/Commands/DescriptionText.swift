@@ -15,7 +15,8 @@ enum DescriptionText {
         var touched = TextTable([("touches", .left), ("what", .left), ("name", .left), ("made", .left), ("holds", .left)])
         for touch in description.touched {
             let made = touch.how != "writes" ? "" : touch.isMade ? "if missing" : "not by Weir"
-            touched.row([touch.how, touch.kind, touch.name, made, touch.holds.joined(separator: ", ")])
+            let rows = touch.rows.map { [$0 == "all" ? "rows of the whole group" : "rows of its own partitions"] } ?? []
+            touched.row([touch.how, touch.kind, touch.name, made, (touch.holds + rows).joined(separator: ", ")])
         }
         var memory = TextTable([("memory", .left), ("bytes", .right), ("", .left)])
         for share in description.memory { memory.row([share.name, NumberText.bytes(share.bytes), share.says]) }

@@ -28,7 +28,8 @@ extension Verbs {
         ],
         notes: [
             "Serves until SIGTERM or SIGINT, then drains, commits and ends with 0 within 5 s; a second",
-            "signal ends at once. Log lines go to stderr: JSON, or text on a terminal.",
+            "signal ends at once. SIGHUP is for a restart: an instance of a group keeps its partitions.",
+            "Log lines go to stderr: JSON, or text on a terminal.",
         ],
         run: { arguments, console throws(Fault) in try RunVerb.run(arguments, console) })
 }

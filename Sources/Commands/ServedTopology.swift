@@ -32,9 +32,10 @@ final class ServedTopology: Sendable {
     /// Somebody asked for the end before the input was over.
     var wasStopped: Bool { stopped.withLock { $0 } }
 
-    func stop() {
+    /// `again`: it is about to be started again.
+    func stop(again: Bool = false) {
         stopped.withLock { $0 = true }
-        service.stop()
+        service.stop(again: again)
     }
 
     /// Runs to the end; `onTick` is called on this thread a few times a second.
@@ -45,7 +46,7 @@ final class ServedTopology: Sendable {
         defer { log.tellSuppressed(all: true) }
         let summary = try work.wait(
             signals, console,
-            onStop: { stop() },
+            onStop: { stop(again: signals.saysAgain) },
             onTick: {
                 onTick(service.facts, clock.monotonic())
                 log.tellSuppressed()

@@ -20,6 +20,8 @@ public struct Facts: Equatable, Sendable {
     public var expressionPlaces: [String] = []
     /// nil: the topology does not deduplicate.
     public var dedup: DedupFacts?
+    /// nil: this process shares its input with no others.
+    public var group: GroupFacts?
     /// What the process may take, client queues included; nil: no bound is set.
     public var memoryBudget: ByteCount?
     /// Records read per second lately, as the runtime measured it; nil: not measured yet.
@@ -40,6 +42,7 @@ public struct Facts: Equatable, Sendable {
             topology: plan.name, version: version, outputs: plan.aggregates.map { OutputFacts(plan: $0, fields: plan.fields) })
         expressionPlaces = ExpressionPlaces(plan).names
         memoryBudget = plan.state.memory
+        if plan.delivery.isGroup { group = GroupFacts() }
         if let deduplicate = plan.deduplicate { dedup = DedupFacts(within: deduplicate.within) }
     }
 

@@ -52,6 +52,8 @@ public enum KafkaLimits {
     static let transactionDoubt = TimeSpan.seconds(2)
     /// How long a reader waits for others' open transactions: the brokers end them before that, even if they look only now and then.
     public static let patience = TimeSpan.seconds(90)
+    /// A call that was given a limit and has not come back so long after it hangs.
+    static let guardMargin = TimeSpan.seconds(5)
     /// How often a flush looks whether the transaction has failed meanwhile.
     static let flushSlice = TimeSpan.milliseconds(50)
 

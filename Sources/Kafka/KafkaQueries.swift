@@ -7,7 +7,7 @@ import Synchronization
 ///
 /// `@unchecked Sendable` is true because: the handle may be used from any thread, and the topics are behind a `Mutex`.
 public final class KafkaQueries: @unchecked Sendable {
-    private let handle: KafkaHandle
+    let handle: KafkaHandle
     private let group: String?
     private let topics = Mutex<[String: Shared]>([:])
     private let settings: KafkaSettings
@@ -157,35 +157,7 @@ public final class KafkaQueries: @unchecked Sendable {
 
     /// The record at exactly this offset, hashed, by which a recreated topic is recognised. nil: there is none (any more).
     public func fingerprint(_ id: PartitionID, at offset: Int64, within limit: TimeSpan) throws(Fault) -> RecordFingerprint? {
-        let topic = try topic(id.topic).pointer
-        let queue: OpaquePointer = rd_kafka_queue_new(handle.pointer)
-        defer { rd_kafka_queue_destroy(queue) }
-        guard rd_kafka_consume_start_queue(topic, id.number, offset, queue) == 0 else {
-            throw KafkaFault.of(rd_kafka_last_error(), doing: "read a record", place: "\(id)@\(offset)")
-        }
-        defer { rd_kafka_consume_stop(topic, id.number) }
-        var left = limit.milliseconds
-        while left > 0 {
-            guard let message = rd_kafka_consume_queue(queue, 100) else {
-                left -= 100
-                continue
-            }
-            defer { rd_kafka_message_destroy(message) }
-            switch message.pointee.err {
-            case RD_KAFKA_RESP_ERR_NO_ERROR:
-                guard message.pointee.offset == offset else { return nil }
-                let bytes = UnsafeRawBufferPointer(start: message.pointee.payload, count: message.pointee.len)
-                let timestamp = rd_kafka_message_timestamp(message, nil)
-                return RecordFingerprint(
-                    offset: offset, timestamp: timestamp == -1 ? RecordBatch.noTimestamp : timestamp, hash: Hash64.of(bytes))
-            case RD_KAFKA_RESP_ERR__PARTITION_EOF, RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET:
-                return nil
-            default:
-                let fault = KafkaFault.of(message.pointee.err, doing: "read a record", place: "\(id)@\(offset)")
-                if !fault.isTransient { throw fault }
-            }
-        }
-        throw KafkaFault.of(RD_KAFKA_RESP_ERR__TIMED_OUT, doing: "read a record", place: "\(id)@\(offset)")
+        try fingerprints(at: [id: offset], within: limit)[id]
     }
 
     /// False: the client hangs and is left behind.
@@ -256,7 +228,7 @@ extension KafkaQueries {
         }
     }
 
-    private func topic(_ name: String) throws(Fault) -> Shared {
+    func topic(_ name: String) throws(Fault) -> Shared {
         try topics.withLock { topics throws(Fault) -> Shared in
             if let known = topics[name] { return known }
             guard let made = rd_kafka_topic_new(handle.pointer, name, nil) else {

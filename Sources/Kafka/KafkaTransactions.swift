@@ -15,6 +15,7 @@ public final class KafkaTransactions: @unchecked Sendable {
     private let timeout: TimeSpan
     private let clock: any Clock
     private let deliveries = TransactionDeliveries()
+    private let guarded = GuardedCalls("offsets")
     private var topics: [String: TransactionTopic] = [:]
     private var sent = 0
     private var begun = MonotonicTime(nanoseconds: 0)
@@ -158,13 +159,11 @@ public final class KafkaTransactions: @unchecked Sendable {
         }
         do throws(Fault) { try flush(within: timeout) } catch { return abandon(error) }
         if !offsets.isEmpty, let identity {
-            let list = PartitionList(offsets.sorted { $0.key < $1.key }.map { ($0.key, $0.value) })
-            let failure = untilAnswered(from: before) {
-                list.lend { list in
-                    identity.lend {
-                        rd_kafka_send_offsets_to_transaction(handle.pointer, list, $0, Int32(clamping: timeout.milliseconds))
-                    }
-                }
+            let failure: TransactionFailure?
+            do throws(Fault) { failure = try add(offsets, as: identity, from: before) } catch {
+                // Nobody asked for the commit, so nothing was written; the call may come back at any time.
+                isDoubtful = true
+                return .aborted(error)
             }
             if let failure { return abandon(offsetsFault(failure, offsets, identity.group), failure) }
         }
@@ -224,6 +223,33 @@ extension KafkaTransactions {
         while !isClosed, rd_kafka_poll(handle.pointer, 0) > 0 {}
         if clock.monotonic() - before.at > KafkaLimits.transactionDoubt { isDoubtful = true }
         if handle.heard.brokenConnections != before.brokenConnections { isDoubtful = true }
+    }
+
+    /// Newer libraries can hang in this call when the group's coordinator is taken away. The fault says so.
+    private func add(
+        _ offsets: [PartitionID: Int64], as identity: GroupIdentity, from before: Mark
+    ) throws(Fault) -> TransactionFailure? {
+        let handle = handle
+        let milliseconds = Int32(clamping: timeout.milliseconds)
+        var hangs = false
+        let failure = untilAnswered(from: before) {
+            let came = guarded.call(within: timeout + KafkaLimits.guardMargin) {
+                let list = PartitionList(offsets.sorted { $0.key < $1.key }.map { ($0.key, $0.value) })
+                return list.lend { list in
+                    identity.lend { ErrorPointer(rd_kafka_send_offsets_to_transaction(handle.pointer, list, $0, milliseconds)) }
+                }
+            }
+            hangs = came == nil
+            return came?.pointer
+        }
+        if hangs { throw KafkaFault.of(RD_KAFKA_RESP_ERR__TIMED_OUT, doing: "commit offsets", place: identity.group) }
+        return failure
+    }
+
+    /// `@unchecked Sendable` is true because: it is made on one thread and used up on another.
+    private struct ErrorPointer: @unchecked Sendable {
+        let pointer: OpaquePointer?
+        init(_ pointer: OpaquePointer?) { self.pointer = pointer }
     }
 
     /// Makes a call again as long as that is the thing to do. nil: it succeeded.

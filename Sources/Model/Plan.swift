@@ -332,10 +332,21 @@ public struct StatePlan: Equatable, Sendable {
     public static let queueShare: Int64 = 4
     /// This instance's name in a group; nil: made once and kept in the directory.
     public var instance: String?
-    public init(directory: String = "./state", memory: ByteCount = .mebibytes(512), instance: String? = nil) {
+    /// Which rows the tables of an instance of a group hold.
+    public enum TableRows: Equatable, Sendable {
+        /// Those of the partitions that it owns.
+        case own
+        /// Those of the whole group.
+        case all
+    }
+    public var tables: TableRows
+    public init(
+        directory: String = "./state", memory: ByteCount = .mebibytes(512), instance: String? = nil, tables: TableRows = .own
+    ) {
         self.directory = directory
         self.memory = memory
         self.instance = instance
+        self.tables = tables
     }
 }
 

@@ -13,7 +13,7 @@ public struct UnitHead: Equatable, Sendable {
     public var nextOffset: Int64
     public var lastRecord: RecordFingerprint?
     /// Of an input lane: `SealedLane.largestClose`, so that its next owner knows it too (S6).
-    public var lastOpenClose: EventTime?
+    public var largestClose: EventTime?
     /// It does not hold the combined watermark back (S6).
     public var isIdle: Bool
     /// The bounded input is over and this unit has closed everything.
@@ -26,7 +26,7 @@ public struct UnitHead: Equatable, Sendable {
     public var progress: [Int32: OutputProgress]
     public init(
         lane: LaneNumber, partition: PartitionID, sequence: Int64, at: WallTime, books: Books, watermark: EventTime?,
-        newestEventTime: EventTime?, nextOffset: Int64, lastRecord: RecordFingerprint?, lastOpenClose: EventTime?, isIdle: Bool,
+        newestEventTime: EventTime?, nextOffset: Int64, lastRecord: RecordFingerprint?, largestClose: EventTime?, isIdle: Bool,
         isEnded: Bool, combined: EventTime?, closedThrough: EventTime?, progress: [Int32: OutputProgress]
     ) {
         self.lane = lane
@@ -38,7 +38,7 @@ public struct UnitHead: Equatable, Sendable {
         self.newestEventTime = newestEventTime
         self.nextOffset = nextOffset
         self.lastRecord = lastRecord
-        self.lastOpenClose = lastOpenClose
+        self.largestClose = largestClose
         self.isIdle = isIdle
         self.isEnded = isEnded
         self.combined = combined

@@ -12,6 +12,7 @@ public enum MetricsText {
         partitions(facts, now, &text)
         outputs(facts, now, &text)
         commits(facts, &text)
+        group(facts, &text)
         dedup(facts, &text)
         return text.text
     }
@@ -166,6 +167,20 @@ public enum MetricsText {
         text.sample(commits.walBytes?.bytes)
         text.family("weir_disk_free_bytes", .gauge, "Free space where the state lies.")
         text.sample(commits.freeDisk?.bytes)
+    }
+
+    private static func group(_ facts: Facts, _ text: inout PrometheusText) {
+        guard let group = facts.group else { return }
+        text.family("weir_units", .gauge, "Input and merge partitions that the group gave this instance.")
+        text.sample(Int64(group.units))
+        text.family("weir_units_restoring", .gauge, "Those of them whose state is still to come.")
+        text.sample(Int64(group.restoring))
+        text.family("weir_restore_missing_offsets", .gauge, "Offsets of the changelog that are still to be read for them.")
+        text.sample(group.missing)
+        text.family("weir_assignments_total", .counter, "How often the group dealt its partitions out, in this process.")
+        text.sample(group.assignments)
+        text.family("weir_state_wiped_total", .counter, "Local copies of state that could not be used, in this process.")
+        text.sample(group.wiped)
     }
 
     private static func dedup(_ facts: Facts, _ text: inout PrometheusText) {

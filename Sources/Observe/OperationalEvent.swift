@@ -59,6 +59,8 @@ public enum OperationalEvent: Equatable, Sendable {
     /// The local copy of a unit's state could not be used.
     case stateWiped(PartitionID, reason: String)
     case unitRestored(PartitionID, records: Int64, took: TimeSpan)
+    /// Told while restores take their time; `share` in percent of what the units to come lack.
+    case restoring(units: Int, share: Int64, left: TimeSpan?)
     /// Everything in memory was given up and comes again from what is committed.
     case startedOver(Fault)
 }
@@ -108,6 +110,7 @@ extension OperationalEvent {
         case .revoked: "revoked"
         case .stateWiped: "state_wiped"
         case .unitRestored: "unit_restored"
+        case .restoring: "restoring"
         case .startedOver: "started_over"
         }
     }
@@ -118,7 +121,7 @@ extension OperationalEvent {
         case .kafkaLibrary, .started, .stopped, .ended, .restored, .brokerBack, .partitionFound, .idle, .speaks, .diskBack,
             .commitBack,
             .outboxBack,
-            .outputAdded, .assigned, .revoked, .unitRestored,
+            .outputAdded, .assigned, .revoked, .unitRestored, .restoring,
             .listening:
             .info
         case .resumed, .slowCommit, .lateBurst, .rejectedBurst, .expressionError, .stateWiped, .startedOver: .warning
@@ -190,6 +193,8 @@ extension OperationalEvent {
         case .revoked(let units, let isLost): [("units", .number(Int64(units))), ("lost", .text(isLost ? "yes" : "no"))]
         case .stateWiped(_, let reason): [("reason", .text(reason))]
         case .unitRestored(_, let records, let took): [("records", .number(records)), ("took", .span(took))]
+        case .restoring(let units, let share, let left):
+            [("units", .number(Int64(units))), ("percent", .number(share))] + (left.map { [("left", .span($0))] } ?? [])
         case .brokerAway, .partitionStopped, .speaks, .failed, .startedOver: []
         }
     }
@@ -229,6 +234,7 @@ extension OperationalEvent {
         case .revoked: "The group deals the partitions out anew."
         case .stateWiped: "A local copy of state can't be used; it comes from the changelog."
         case .unitRestored: "A partition's state is here."
+        case .restoring: "State comes from the changelog; the other partitions go on."
         case .startedOver:
             "A commit came to no certain end: state is taken from what is committed, and nothing is lost or counted twice."
         }

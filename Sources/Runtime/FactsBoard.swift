@@ -32,6 +32,15 @@ final class FactsBoard: Sendable {
         }
     }
 
+    /// What an instance of a group tells of its share.
+    func noteGroup(_ change: (inout GroupFacts) -> Void) {
+        board.withLock { board in
+            guard var group = board.facts.group else { return }
+            change(&group)
+            board.facts.group = group
+        }
+    }
+
     func committed(_ duration: TimeSpan) {
         board.withLock { board in
             board.facts.commits.lastDuration = duration

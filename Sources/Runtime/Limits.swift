@@ -46,14 +46,17 @@ enum RuntimeLimits {
     static let measureEvery = TimeSpan.seconds(1)
     /// How long closing a client may take before it is left behind.
     static let closeLimit = TimeSpan.seconds(1)
-    /// How long an instance restores between two commits of its other units, and waits for one unit's changelog at a time.
+    /// How long an instance restores at least between two commits of its other units, and at most for the sake of slow ones.
     static let restoreSlice = TimeSpan.milliseconds(100)
     static let longestRestoreSlice = TimeSpan.seconds(1)
+    /// A look at the changelogs of units that are restored is not further from the next, should a wake-up be lost.
     static let restoreWait = TimeSpan.milliseconds(20)
-    /// Units that are restored at the same time.
-    static let restoresAtOnce = 4
+    /// How often the log tells the progress of restores that take longer.
+    static let tellRestoreEvery = TimeSpan.seconds(5)
+    /// Units whose changelogs are read at the same time.
+    static let restoresAtOnce = 8
     /// Client queues of the logs that are read back: changelogs, the log of time, results.
-    static let logMemory = ByteCount.mebibytes(16)
+    static let logMemory = ByteCount.mebibytes(24)
     /// For so long after a start an internal topic may be unknown to some brokers.
     static let newTopicPatience = TimeSpan.seconds(30)
     /// A restore that gets nothing for so long begins anew.

@@ -75,36 +75,51 @@ extension Service {
                         onFault: { [self] in onEvent(.outboxStuck(output: $0.place, rows: 0, $0)) }) : nil,
                 feed: internals.hasTables
                     ? ResultsFeed(
-                        layout: layout, log: log, queries: source.queries, clock: clock,
+                        plan: plan, layout: layout, log: log, queries: source.queries, clock: clock,
                         follower: try ResultsFollower(directory: directory, store: store)) : nil,
                 bounds: options.until == .stopped ? nil : try source.ends(of: inputs),
                 makeProducer: { [self] () throws(Fault) in try producer("\(plan.name)-\(instance)", settings, internals) }))
+        committer.tellUnreadable()
         register(committer)
         defer { register(nil) }
         let membership = try KafkaMembership(
             settings, group: group, instance: "\(plan.name)-\(instance)", onEvent: { _ in },
             onChange: { [mailbox = committer.mailbox] change in
                 switch change {
-                case .assigned(let partitions, let identity): mailbox?.post(.assigned(partitions, identity))
+                case .assigned(let partitions, let identity): mailbox.post(.assigned(partitions, identity))
                 case .revoked(_, let lost):
                     let settled = Reply<Void>()
-                    mailbox?.post(.revoked(isLost: lost, settled: settled))
+                    mailbox.post(.revoked(isLost: lost, settled: settled))
                     settled.wait()
-                case .failed(let fault): mailbox?.post(.failed(fault))
+                case .failed(let fault): mailbox.post(.failed(fault))
                 }
             })
         try membership.join(topics + (layout.mergeLanes > 0 ? [layout.topics.partials] : []))
         onEvent(.started(topology: plan.name, version: version, partitions: inputs.count))
+        // Who ends by a fault is probably started again.
+        var isLeaving = options.until != .stopped
         defer {
             committer.mailbox.close()
-            membership.close(leaving: options.until != .stopped, within: RuntimeLimits.closeLimit)
+            membership.close(leaving: isLeaving, within: RuntimeLimits.closeLimit)
             committer.close()
         }
         try committer.run()
+        if options.until == .stopped {
+            isLeaving = !isReturning.load(ordering: .acquiring) && hasCompany(group, source.queries)
+        }
         if committer.isEnded { onEvent(.ended(read: committer.crew.books(plan).read)) }
         let summary = committer.summary
         onEvent(.stopped(commits: summary.commits, after: clock.monotonic() - began))
         return summary
+    }
+
+    /// Where nobody could take over, leaving would only make the next start of a member wait.
+    private func hasCompany(_ group: String, _ queries: KafkaQueries) -> Bool {
+        do throws(Fault) {
+            return try queries.members(of: group, within: RuntimeLimits.closeLimit) > 1
+        } catch {
+            return false
+        }
     }
 
     private func producer(_ id: String, _ settings: KafkaSettings, _ internals: InternalTopics) throws(Fault) -> KafkaTransactions

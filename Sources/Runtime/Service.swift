@@ -16,6 +16,8 @@ public final class Service: Sendable {
     let version: String
     let board: FactsBoard
     let isStopping = Atomic<Bool>(false)
+    /// It is to be started again at once.
+    let isReturning = Atomic<Bool>(false)
     private let committer = Mutex<Committer?>(nil)
     private let groupCommitter = Mutex<GroupCommitter?>(nil)
     private let server = Mutex<HTTPServer?>(nil)
@@ -33,8 +35,10 @@ public final class Service: Sendable {
         board = FactsBoard(plan: plan, version: version, startedAt: clock.wall())
     }
 
-    /// Asks for an orderly end: drain, commit, leave. From any thread; `run` returns within seconds.
-    public func stop() {
+    /// Asks for an orderly end: drain, commit, leave. `again`: an instance of a group keeps its partitions as long as its session
+    /// lasts, because it is about to be started again. From any thread; `run` returns within seconds.
+    public func stop(again: Bool = false) {
+        if again { isReturning.store(true, ordering: .releasing) }
         isStopping.store(true, ordering: .releasing)
         committer.withLock { $0 }?.stop()
         groupCommitter.withLock { $0 }?.stop()

@@ -27,7 +27,7 @@ extension RestoredLane {
         self.init(
             lane: head.lane, partition: head.partition, books: head.books, watermark: head.watermark,
             newestEventTime: head.newestEventTime, nextOffset: head.nextOffset, lastRecord: head.lastRecord,
-            lastOpenClose: head.lastOpenClose)
+            lastOpenClose: head.largestClose)
     }
 }
 

@@ -25,7 +25,9 @@ struct ResultsOpening {
                 "state_newer_format", "The results were written by a newer Weir (format \(version)).", place: database.file,
                 next: "Run the newer version, or give this one a state directory of its own.", exit: .state)
         }
-        return try checkOwner()
+        let applied = try checkOwner()
+        try mark()
+        return applied
     }
 
     private func create() throws(Fault) {
@@ -48,7 +50,18 @@ struct ResultsOpening {
     private static let positions = """
         CREATE TABLE weir_positions(partition INTEGER PRIMARY KEY, position INTEGER NOT NULL, applied_at INTEGER NOT NULL,
             topic_id TEXT, last_offset INTEGER, last_timestamp INTEGER, last_hash INTEGER);
+        \(marks)
         """
+
+    /// Which partition of the topic a row came by.
+    private static let marks =
+        "CREATE TABLE weir_rows(partition INTEGER, target TEXT, row_key BLOB, PRIMARY KEY (partition, target, row_key)) WITHOUT ROWID;"
+
+    /// A file from before rows had marks: they get them by being read again.
+    private func mark() throws(Fault) {
+        guard isFollower, try database.number("SELECT count(*) FROM sqlite_schema WHERE name = 'weir_rows'") == 0 else { return }
+        try database.transaction { () throws(Fault) in try database.execute("\(Self.marks) DELETE FROM weir_positions;") }
+    }
 
     private func checkOwner() throws(Fault) -> Int64 {
         let follows = try database.number("SELECT count(*) FROM sqlite_schema WHERE name = 'weir_positions'") > 0

@@ -5,7 +5,7 @@ final class ResultsRows {
     private let database: Database
     /// By table name: how many values a row has, and the statement that takes it.
     private var targets: [String: Target] = [:]
-    private let keeps: [(table: String, keep: TimeSpan)]
+    let keeps: [(table: String, keep: TimeSpan)]
 
     private struct Target {
         var values: Int

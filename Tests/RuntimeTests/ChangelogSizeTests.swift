@@ -43,7 +43,7 @@ struct ChangelogSizeTests {
                 head: UnitHead(
                     lane: 0, partition: layout.partition(of: 0), sequence: number, at: WallTime(milliseconds: 0),
                     books: sealed.books, watermark: sealed.watermark, newestEventTime: sealed.newestEventTime,
-                    nextOffset: sealed.nextOffset, lastRecord: sealed.lastRecord, lastOpenClose: sealed.lastOpenClose,
+                    nextOffset: sealed.nextOffset, lastRecord: sealed.lastRecord, largestClose: sealed.lastOpenClose,
                     isIdle: false, isEnded: false, combined: nil, closedThrough: nil, progress: [:]), changes: sealed.changes)
             let size = try store.changelog(of: unit) { _, _ throws(Fault) in }
             total.records += size.records

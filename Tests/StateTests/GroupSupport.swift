@@ -206,7 +206,7 @@ struct RandomUnits {
             books: books, watermark: time(), newestEventTime: time(), nextOffset: sequence * 10,
             lastRecord: Bool.random(using: &random)
                 ? RecordFingerprint(offset: sequence * 10 - 1, timestamp: -1, hash: random.next()) : nil,
-            lastOpenClose: time(), isIdle: Bool.random(using: &random), isEnded: false, combined: time(),
+            largestClose: time(), isIdle: Bool.random(using: &random), isEnded: false, combined: time(),
             closedThrough: layout.isMerge(lane) ? time() : nil,
             progress: layout.isMerge(lane)
                 ? [StateStart.groupNumber(of: "usage"): OutputProgress(completeThrough: time(), finalThrough: time())] : [:])

@@ -11,6 +11,8 @@ struct FormedCommit {
     /// The sealed deltas of input lanes, and everything emitted: for those who watch.
     var sealed: [SealedLane] = []
     var rows: [Row] = []
+    /// Rows of tables that are past their time, by unit.
+    var tombstones: [LaneNumber: [[UInt8]]] = [:]
     var time: TimeRecord? { content.time }
 }
 
@@ -25,7 +27,7 @@ extension GroupCommitter {
     }
 
     /// nil: nothing happened that needs a commit.
-    func form(last: Bool, now: MonotonicTime) -> FormedCommit? {
+    func form(last: Bool, now: MonotonicTime) throws(Fault) -> FormedCommit? {
         let time = replica.time
         let request = cycle.request(time, now: now)
         let answers = crew.seal(wait: last) { _ in request }
@@ -40,7 +42,8 @@ extension GroupCommitter {
             let lane = answer.sealed.lane
             return GroupCycle.Answer(
                 lane: answer, wantsTurn: waiting.contains(lane),
-                isFinished: crew.reports[lane]?.isFinished ?? false || units[lane]?.head?.isEnded ?? false)
+                isFinished: end.isFinished(
+                    isRead: crew.reports[lane]?.isFinished ?? false, isEnded: units[lane]?.head?.isEnded ?? false))
         }
         let leaving = crew.leave(cycle.candidates(spoken, now: now), answers)
         sealMerges(wait: last)
@@ -60,8 +63,9 @@ extension GroupCommitter {
             add(report, to: &formed)
         }
         mergeReports = [:]
+        try retire(&formed)
         if formed.content.units.isEmpty {
-            guard formed.time != nil else { return nil }
+            guard formed.time != nil || !formed.tombstones.isEmpty else { return nil }
             // The transaction must name a position, so that a group that has moved on refuses it (S23).
             guard var head = units.values.filter({ $0.standing == .running }).compactMap(\.head).min(by: { $0.lane < $1.lane })
             else { return nil }
@@ -104,7 +108,7 @@ extension GroupCommitter {
         let head = UnitHead(
             lane: sealed.lane, partition: sealed.partition, sequence: (unit.head?.sequence ?? 0) + 1, at: formed.content.at,
             books: sealed.books, watermark: sealed.watermark, newestEventTime: sealed.newestEventTime,
-            nextOffset: sealed.nextOffset, lastRecord: sealed.lastRecord, lastOpenClose: sealed.largestClose,
+            nextOffset: sealed.nextOffset, lastRecord: sealed.lastRecord, largestClose: sealed.largestClose,
             isIdle: cycle.isIdle(sealed.lane), isEnded: isEnded, combined: combined, closedThrough: nil, progress: progress)
         var commit = UnitCommit(head: head, changes: Mutant.partialLost.isOn ? StateLog() : sealed.changes)
         if case .ledger = plan.late { commit.late = sealed.late }
@@ -152,7 +156,7 @@ extension GroupCommitter {
         let head = UnitHead(
             lane: report.lane, partition: unit.partition, sequence: (unit.head?.sequence ?? 0) + 1, at: formed.content.at,
             books: Books(outputs: plan.aggregates.count), watermark: nil, newestEventTime: nil, nextOffset: sealed.nextOffset,
-            lastRecord: nil, lastOpenClose: nil, isIdle: false, isEnded: sealed.isEnded,
+            lastRecord: nil, largestClose: nil, isIdle: false, isEnded: sealed.isEnded,
             combined: sealed.combined, closedThrough: sealed.closedThrough,
             progress: sealed.progress)
         var commit = UnitCommit(head: head, changes: sealed.changes)
@@ -172,6 +176,17 @@ extension GroupCommitter {
             formed.content.records += owed.map(GroupSender.record)
         }
         formed.content.records += rows.tables(emitted, of: commit.head.lane)
+    }
+
+    /// Tombstones for rows of tables past their `keep`; before the rows of this commit, one of which may be a late revision of the same.
+    private func retire(_ formed: inout FormedCommit) throws(Fault) {
+        guard let feed = parts.feed else { return }
+        let running = units.values.filter { $0.standing == .running }.map(\.lane).sorted()
+        formed.tombstones = try feed.tombstones(owned: running, watermark: replica.time.state.combined)
+        let records = formed.tombstones.sorted { $0.key < $1.key }.flatMap { lane, keys in
+            keys.map { rows.tombstone($0, of: lane) }
+        }
+        formed.content.records.insert(contentsOf: records, at: 0)
     }
 
     // MARK: After it

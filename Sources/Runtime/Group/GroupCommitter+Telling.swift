@@ -33,25 +33,34 @@ extension GroupCommitter {
 
     /// How far the restores have come, for those who wait.
     func tellProgress() {
-        let left = units.values.filter { $0.standing == .restoring }.count
-        guard left > 0 else {
+        let now = clock.monotonic()
+        let progress = RestoreProgress(
+            left: units.values.count { $0.standing == .restoring }, units: units.count,
+            done: arrivals.values.reduce(0) { $0 + $1.progress.done },
+            total: arrivals.values.reduce(0) { $0 + $1.progress.total },
+            elapsed: arrivals.values.compactMap(\.began).min().map { now - $0 } ?? .zero)
+        parts.board.noteGroup { group in
+            group.units = progress.units
+            group.restoring = progress.left
+            group.missing = progress.missing
+        }
+        guard progress.left > 0 else {
+            toldProgress = nil
             parts.board.set(state: .running)
             return
         }
-        let open = restores.values.map(\.progress)
-        let done = open.reduce(0) { $0 + $1.done }
-        let total = open.reduce(0) { $0 + $1.total }
-        var words = "State is being restored: \(left) of \(units.count) units are to come"
-        if total > 0 { words += ", \(done * 100 / total) % of those under way" }
-        if done > 0, let began = restores.values.map(\.began).min() {
-            let left = (clock.monotonic() - began).milliseconds * (total - done) / done / 1_000
-            words += ", about \(left) s left for them"
+        if let told = toldProgress, now - told >= RuntimeLimits.tellRestoreEvery {
+            toldProgress = now
+            parts.onEvent(.restoring(units: progress.left, share: progress.percent ?? 0, left: progress.timeLeft))
+        } else if toldProgress == nil {
+            toldProgress = now
         }
         parts.board.set(
             state: .waiting(
-                Fault(
-                    "restoring", words + ".", place: layout.topics.changelog, next: "Wait; input goes on by itself.",
-                    exit: .state, isTransient: true)))
+                unanswered?.fault
+                    ?? Fault(
+                        "restoring", progress.words, place: layout.topics.changelog, next: "Wait; input goes on by itself.",
+                        exit: .state, isTransient: true)))
     }
 
     /// By output: as far as all units here have told it (S25).

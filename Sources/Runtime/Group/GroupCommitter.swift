@@ -47,7 +47,15 @@ final class GroupCommitter: @unchecked Sendable {
     var identity: GroupIdentity?
     var units: [LaneNumber: GroupUnit] = [:]
     var merges: [LaneNumber: MergeUnit] = [:]
-    var restores: [LaneNumber: UnitRestore] = [:]
+    /// Units whose state is being brought here, and how far that is. One that is not here yet and not in it is asked for next.
+    var arrivals: [LaneNumber: Arrival] = [:]
+    let desk: BrokerDesk
+    /// What was asked before restores; nil: nothing is asked.
+    var survey: Answer<[LaneNumber: UnitFacts]>?
+    /// The records that restored lanes took last, as they are in the input now; nil: nothing is asked.
+    var lastRecords: Answer<[PartitionID: RecordFingerprint]>?
+    /// What brokers answered instead, since when, and when they are asked again.
+    var unanswered: (fault: Fault, since: MonotonicTime, again: MonotonicTime)?
     /// What the last seal of each merge lane said.
     var mergeReports: [LaneNumber: MergeReport] = [:]
     /// Bytes that wait in merge lanes, about.
@@ -59,6 +67,8 @@ final class GroupCommitter: @unchecked Sendable {
     private var lastTick: MonotonicTime?
     var nextMeasure: MonotonicTime?
     var cadence: CommitCadence
+    /// When the progress of restores was told last, or they began.
+    var toldProgress: MonotonicTime?
     private let startedAt: MonotonicTime
     private(set) var number: Int64 = 0
     private(set) var rowsEmitted: Int64 = 0
@@ -67,12 +77,9 @@ final class GroupCommitter: @unchecked Sendable {
     /// What the last commit took, within reason.
     private(set) var lastTook = TimeSpan.zero
 
-    let bell = DispatchSemaphore(value: 0)
-    private let isRung = Atomic<Bool>(false)
-    private let isStopping = Atomic<Bool>(false)
-    /// The bounded input was over before this run began; nil: not known yet.
-    private var wasOver: Bool?
-    private(set) var mailbox: GroupMailbox! = nil
+    let bell = GroupBell()
+    let end: GroupEnd
+    let mailbox: GroupMailbox
 
     init(_ parts: Parts) throws(Fault) {
         self.parts = parts
@@ -87,34 +94,32 @@ final class GroupCommitter: @unchecked Sendable {
         rows = GroupRows(plan: parts.plan, layout: parts.layout)
         cycle = GroupCycle(plan: parts.plan, writer: replica.writer)
         producer = try parts.makeProducer()
-        mailbox = GroupMailbox(ring: { [weak self] in self?.hurry() })
+        end = GroupEnd(until: parts.options.until)
+        mailbox = GroupMailbox(ring: { [bell] in bell.hurry() })
+        desk = BrokerDesk(ring: { [bell] in bell.ring() })
     }
 
-    // MARK: From any thread
-
-    func hurry() {
-        if !isRung.exchange(true, ordering: .acquiringAndReleasing) { bell.signal() }
-    }
-
-    func stop() {
-        isStopping.store(true, ordering: .releasing)
-        hurry()
-    }
+    /// From any thread.
+    func stop() { bell.stop() }
 
     // MARK: The run
 
     /// Until it is told to stop, or a bounded input is over.
     func run() throws(Fault) {
         while true {
-            waitForTick()
-            let isLast = isStopping.load(ordering: .acquiring)
+            let due = (lastTick ?? clock.monotonic()) + cadence.interval(took: lastTook)
+            // While somebody waits for state, restores have the time until a commit is due.
+            if !isRestoring { bell.waitForTick(due: due, by: clock) }
+            let isLast = bell.isStopping
             if isLast { parts.board.set(state: .stopping) }
             let letters: [GroupMailbox.Letter] = mailbox.take()
             // A membership that is over can't be mended from here: another process has this instance's name, or a right is missing.
             for case .failed(let fault) in letters { throw fault }
             do throws(Fault) {
                 try handle(letters)
-                if !isLast { try restoreSome() }
+                if !isLast { try restoreSome(until: due) }
+                lastTick = clock.monotonic()
+                bell.heed()
                 try tick(last: isLast)
             } catch {
                 try recover(from: error)
@@ -124,34 +129,22 @@ final class GroupCommitter: @unchecked Sendable {
         }
     }
 
-    private func waitForTick() {
-        let now = clock.monotonic()
-        let due = (lastTick ?? now) + cadence.interval(took: lastTook)
-        // Somebody waits for state: restores go on without a pause between them.
-        let isRestoring = units.values.contains { $0.standing == .restoring }
-        let wait = isRestoring ? .zero : max(due - now, .zero)
-        _ = bell.wait(timeout: .now() + .milliseconds(Int(wait.milliseconds)))
-        lastTick = clock.monotonic()
-        isRung.store(false, ordering: .releasing)
-    }
-
     private func isOver() throws(Fault) -> Bool {
-        // Asked at once: while some units restore, the others can bring the end about themselves.
-        if wasOver == nil, replica.time.isExact { wasOver = replica.time.state.isAllClosed }
-        guard restores.isEmpty, identity != nil else { return false }
-        if wasOver == true, isEnded { throw Self.inputEnded(layout.topics.changelog) }
-        guard parts.options.until != .stopped else { return false }
-        if parts.options.until == .now {
-            guard crew.isOver else { return false }
+        let look = GroupEnd.Look(
+            wasAllClosed: replica.wasAllClosed, isAllClosed: replica.time.isExact && replica.time.state.isAllClosed,
+            isSettled: !isRestoring && identity != nil, isEnded: isEnded, isRead: crew.isOver)
+        switch end.judge(look) {
+        case .goOn: return false
+        case .wasEnded: throw Self.inputEnded(layout.topics.changelog)
+        case .commitAndStop:
             try tick(last: true)
             return true
+        case .ended:
+            try parts.feed?.drain(
+                owned: units.keys.sorted(), watermark: replica.time.state.combined, within: RuntimeLimits.lastPublishWait)
+            parts.board.set(state: .ended)
+            return true
         }
-        guard replica.time.isExact, replica.time.state.isAllClosed else { return false }
-        guard isEnded else { return false }
-        try parts.feed?.drain(
-            owned: units.keys.sorted(), watermark: replica.time.state.combined, within: RuntimeLimits.lastPublishWait)
-        parts.board.set(state: .ended)
-        return true
     }
 
     /// What was in memory can't be trusted any more, unless the fault is one that no retry cures: everything is restored from what
@@ -166,10 +159,10 @@ final class GroupCommitter: @unchecked Sendable {
         producer.close(within: RuntimeLimits.closeLimit)
         let owned = Mutant.memoryKeptAfterDoubt.isOn ? [] : units.keys.sorted()
         if !Mutant.memoryKeptAfterDoubt.isOn { startOver() }
-        if isStopping.load(ordering: .acquiring) { return }
+        if bell.isStopping { return }
         var last = fault
         nap()
-        while !isStopping.load(ordering: .acquiring) {
+        while !bell.isStopping {
             do throws(Fault) {
                 producer = try parts.makeProducer()
                 break
@@ -185,7 +178,7 @@ final class GroupCommitter: @unchecked Sendable {
         parts.board.set(state: .running)
     }
 
-    private func nap() { _ = bell.wait(timeout: .now() + .milliseconds(Int(RuntimeLimits.retryEvery.milliseconds))) }
+    private func nap() { bell.wait(atMost: RuntimeLimits.retryEvery) }
 
     // MARK: A commit
 
@@ -197,7 +190,7 @@ final class GroupCommitter: @unchecked Sendable {
             try look(nil, now)
             return
         }
-        let formed = form(last: last, now: now)
+        let formed = try form(last: last, now: now)
         if let formed {
             number += 1
             try untilCured { () throws(Fault) in try store.refuseIfFull(formed.content.units, at: clock.wall()) }
@@ -207,6 +200,7 @@ final class GroupCommitter: @unchecked Sendable {
                 formed.content, as: Mutant.metadataAtCommit.isOn ? GroupIdentity(nobodyIn: identity.group) ?? identity : identity)
             FaultPoint.hit(.afterCommitBeforeState)
             try follow(formed, ends)
+            try parts.feed?.bury(formed.tombstones)
             if producer.isDoubtful { try renewProducer() }
             note(formed, took: clock.monotonic() - began)
         }
@@ -256,7 +250,7 @@ final class GroupCommitter: @unchecked Sendable {
             } catch {
                 // A group that waits for an answer gets it: what is committed is safe, and memory comes again.
                 guard error.code == "disk_full" || error.code == "dead_letters_full", mailbox.isEmpty,
-                    !isStopping.load(ordering: .acquiring)
+                    !bell.isStopping
                 else { throw error }
                 if failedAt == nil {
                     failedAt = clock.monotonic()
@@ -264,8 +258,7 @@ final class GroupCommitter: @unchecked Sendable {
                     parts.board.set(state: .waiting(error))
                     parts.onEvent(.diskFull(free: ByteCount(parts.directory.freeBytes ?? 0)))
                 }
-                _ = bell.wait(timeout: .now() + .milliseconds(Int(RuntimeLimits.retryEvery.milliseconds)))
-                isRung.store(false, ordering: .releasing)
+                nap()
             }
         }
     }
@@ -299,6 +292,7 @@ final class GroupCommitter: @unchecked Sendable {
     }
 
     func close() {
+        desk.close()
         dropAll()
         replica.close()
         producer.close(within: RuntimeLimits.closeLimit)

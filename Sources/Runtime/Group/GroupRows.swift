@@ -37,6 +37,12 @@ struct GroupRows {
         return records
     }
 
+    /// `key` as it lies in the results topic.
+    func tombstone(_ key: [UInt8], of lane: LaneNumber) -> OutgoingRecord {
+        let id = layout.results(of: lane)
+        return OutgoingRecord(topic: id.topic, partition: id.number, key: key, value: nil)
+    }
+
     func letters(_ sealed: SealedLane, to topic: String) -> [OutgoingRecord] {
         sealed.deadLetters.map { letter in
             var headers: [OutgoingRecord.Header] = [

@@ -13,6 +13,10 @@ final class TimeReplica {
     private var begin: Int64 = 0
     private var end: Int64 = 0
     private(set) var time: TimeLog
+    /// The end of the log when this instance first looked.
+    private var firstEnd: Int64?
+    /// Every window of the group was closed when this instance first looked; nil: it is not known yet.
+    private(set) var wasAllClosed: Bool?
     /// Under which this instance's own records are known again.
     private(set) var writer = UInt64.random(in: 1 ... .max)
 
@@ -35,6 +39,7 @@ final class TimeReplica {
                 for index in 0..<batch.count {
                     guard let value = batch.value(index), let record = TimeCodec.decode(value, lanes: lanes, mergeLanes: merges)
                     else { throw damaged(batch.offset(index)) }
+                    lookBack(batch.offset(index))
                     let wasExact = time.isExact
                     time.apply(record, at: batch.offset(index))
                     if time.isExact { note(time.state) }
@@ -43,7 +48,14 @@ final class TimeReplica {
             })
         {}
         time.reach(reader.position)
+        lookBack(reader.position)
         if !time.isExact, reader.position >= end { try reopen() }
+    }
+
+    /// `next`: nothing before it is still to come. Later records are of this run, or of others beside it.
+    private func lookBack(_ next: Int64) {
+        guard wasAllClosed == nil, time.isExact, let firstEnd, next >= firstEnd else { return }
+        wasAllClosed = time.state.isAllClosed
     }
 
     /// Reads anew, as another writer.
@@ -75,6 +87,7 @@ final class TimeReplica {
         let range = try queries.watermarks(of: [layout.watermarks], within: RuntimeLimits.questionLimit)[layout.watermarks]
         begin = range?.lowerBound ?? 0
         end = range?.upperBound ?? 0
+        firstEnd = firstEnd ?? end
         let start = TimeLog.start(begin: begin, end: end, attempt: attempt)
         time = TimeLog(lanes: layout.inputs.count, mergeLanes: layout.mergeLanes, start: start, writer: writer)
         reader = try log.reader(of: layout.watermarks, from: start)

@@ -4,21 +4,30 @@ import Pipeline
 import State
 
 /// Brings one unit's state here: judges what SQLite has of it, and reads the rest of its changelog, a piece at a time so that the
-/// other units' commits go on meanwhile (S20). Used on the run's thread.
+/// other units' commits go on meanwhile (S20). Used on the run's thread, which it never makes wait.
 final class UnitRestore {
     let lane: LaneNumber
-    /// The high watermark of the changelog when the restore began, open transactions counted in.
-    let target: Int64
+    let facts: UnitFacts
+    let began: MonotonicTime
     /// Where the reading began.
-    let from: Int64
-    /// What was found wrong with the local copy; nil: it was good, or there was none.
-    let wiped: RestoreVerdict.Reason?
-    private let reader: LogReader
-    private let store: GroupStore
+    private(set) var from: Int64
+    /// What was found wrong with the local copy; nil: it was good, there was none, or it is not known yet.
+    private(set) var wiped: RestoreVerdict.Reason?
+    /// Something of the unit was here when the restore began.
+    private let foundCopy: Bool
+    private let foundRecord: Bool
+    /// What was here was deleted.
+    private var isAnew = false
+    private let context: Context
+    private let id: PartitionID
+    private let wake: @Sendable () -> Void
+    /// nil: nothing is to be read.
+    private var reader: LogReader?
+    /// The copy's last record is being read again, by which it is known whether both are of one log.
+    private var compared: RestoreFacts?
     /// Since when nothing came, though the end is not reached.
     private var silentSince: MonotonicTime?
-    private let clock: any Clock
-    let began: MonotonicTime
+    private var isGivenUp = false
 
     /// What all restores of an instance share.
     struct Context {
@@ -32,108 +41,138 @@ final class UnitRestore {
         var deleteRetention: TimeSpan?
     }
 
-    init(_ lane: LaneNumber, _ context: Context) throws(Fault) {
+    /// `wake` is called on another thread when there is something to take.
+    init(
+        _ lane: LaneNumber, _ facts: UnitFacts, _ context: Context, wake: @escaping @Sendable () -> Void
+    ) throws(Fault) {
         self.lane = lane
-        store = context.store
-        clock = context.clock
-        began = clock.monotonic()
-        let id = context.layout.changelog(of: lane)
-        let limit = RuntimeLimits.questionLimit
-        guard let range = try context.queries.watermarks(of: [id], within: limit)[id] else {
-            throw Fault(
-                "partition_missing", "The broker does not tell this partition's offsets.", place: "\(id)",
-                next: "Check that the topic still has this partition.", exit: .broker, isTransient: true)
-        }
-        target = range.upperBound
-        let stored = store.positions()[lane]
-        var facts = RestoreFacts(
-            changelog: id, stored: stored, low: range.lowerBound, high: range.upperBound, reread: .nothing,
-            deleteRetention: context.deleteRetention, now: clock.wall(), partitions: context.partitions,
+        self.facts = facts
+        self.context = context
+        self.wake = wake
+        id = context.layout.changelog(of: lane)
+        began = context.clock.monotonic()
+        from = facts.changelog.lowerBound
+        let stored = context.store.positions()[lane]
+        foundCopy = stored != nil
+        foundRecord = stored?.last != nil
+        let known = RestoreFacts(
+            changelog: id, stored: stored, low: facts.changelog.lowerBound, high: facts.changelog.upperBound, reread: .nothing,
+            deleteRetention: context.deleteRetention, now: context.clock.wall(), partitions: context.partitions,
             units: context.layout.units)
-        if let last = stored?.last, range.contains(last.offset) {
-            facts.reread = try Self.reread(id, last.offset, end: range.upperBound, context)
+        let verdict = RestoreVerdict.judge(known)
+        if case .refuse(let fault) = verdict { throw fault }
+        if let last = stored?.last, facts.changelog.contains(last.offset) {
+            compared = known
+            from = stored?.next ?? last.offset
+            reader = try context.log.reader(of: id, from: last.offset, wake: wake)
+        } else {
+            try begin(verdict)
         }
-        switch RestoreVerdict.judge(facts) {
-        case .goOn(let offset):
-            from = offset
-            wiped = nil
-        case .wipeAndRestore(let offset, let reason):
-            if Mutant.statePastEndKept.isOn, reason == .pastTheEnd {
-                from = range.upperBound
-                wiped = nil
-                break
-            }
-            try store.wipe(lane)
-            from = offset
-            // Of aborted records there is a position, and nothing that could be lost.
-            wiped = stored?.last == nil ? nil : reason
-        case .refuse(let fault): throw fault
-        }
-        reader = try context.log.reader(of: id, from: from)
     }
 
-    /// Reads what has come, and waits at most `limit` for the first of it. True: everything is here.
-    func step(within limit: TimeSpan) throws(Fault) -> Bool {
-        if reader.position >= target || Mutant.staleCopyTrusted.isOn { return true }
+    /// What is here rests on a copy that was here before, not on the changelog alone.
+    var hadCopy: Bool { foundCopy && !isAnew }
+
+    var target: Int64 { facts.changelog.upperBound }
+
+    /// Everything is here.
+    var isDone: Bool {
+        if Mutant.staleCopyTrusted.isOn || isGivenUp { return true }
+        guard compared == nil else { return false }
+        guard let reader else { return true }
         if Mutant.resumeBeforeRestore.isOn, reader.position > from { return true }
-        let lane = lane
-        let store = store
-        let position = reader.position
-        _ = try reader.next(within: limit) { batch throws(Fault) in
-            try store.applyChangelog(lane, batch.records, next: batch.next)
-            FaultPoint.hit(.duringRestore)
-        }
-        if Mutant.restoreToStableOffset.isOn, reader.position == position { return true }
-        let now = clock.monotonic()
-        if reader.position > position {
-            silentSince = nil
-        } else if let since = silentSince {
-            if now - since > RuntimeLimits.restorePatience { throw stalled(now - since) }
-        } else {
-            silentSince = now
-        }
         return reader.position >= target
     }
 
-    /// How far the reading is: records' places, of all that are to be read.
-    var progress: (done: Int64, total: Int64) { (max(min(reader.position, target) - from, 0), max(target - from, 0)) }
-
-    /// The last word: what the local copy holds may be used. Gives the changelog's end as far as this unit has taken it.
-    func finish() throws(Fault) {
-        close()
-        // Past the marks behind the last record, which no record shows.
-        try store.applyChangelog(lane, [], next: max(reader.position, from))
-        try store.finishRestore(of: lane)
+    /// Takes what has come. False: nothing had.
+    func step() throws(Fault) -> Bool {
+        guard let reader, !isDone else { return false }
+        let position = reader.position
+        var verdict: RestoreVerdict?
+        let limit = Mutant.restoreToStableOffset.isOn ? RuntimeLimits.restoreWait : .zero
+        let came = try reader.next(within: limit) { batch throws(Fault) in
+            var records = try batch.records(of: id)[...]
+            if compared != nil {
+                let judged = judge(records.first)
+                verdict = judged
+                guard case .goOn(let next) = judged else { return }
+                // The first one is in the copy already.
+                records = records.drop { $0.offset < next }
+            }
+            try context.store.applyChangelog(lane, Array(records), next: batch.next)
+            FaultPoint.hit(.duringRestore)
+        }
+        // Nothing is at its place, nor behind it before this one.
+        if let last = compared?.stored?.last, reader.position > last.offset { verdict = judge(nil) }
+        if let verdict, verdict != .goOn(from: from) { try begin(verdict) }
+        if Mutant.restoreToStableOffset.isOn, !came, self.reader?.position == position { isGivenUp = true }
+        try noteSilence(reader.position > position || came)
+        return came
     }
 
-    func close() { reader.close() }
+    private func judge(_ first: ChangelogRecord?) -> RestoreVerdict {
+        guard var facts = compared else { return .goOn(from: from) }
+        compared = nil
+        if let first, first.offset == facts.stored?.last?.offset { facts.reread = .record(first.fingerprint) }
+        return RestoreVerdict.judge(facts)
+    }
 
-    private static func reread(_ id: PartitionID, _ offset: Int64, end: Int64, _ context: Context) throws(Fault)
-        -> RestoreFacts.Reread
-    {
-        let reader = try context.log.reader(of: id, from: offset)
-        defer { reader.close() }
-        var found: RestoreFacts.Reread?
-        let deadline = context.clock.monotonic() + RuntimeLimits.questionLimit
-        while found == nil, reader.position <= offset, context.clock.monotonic() < deadline {
-            _ = try reader.next(within: RuntimeLimits.stopLook) { batch throws(Fault) in
-                guard found == nil, batch.count > 0 else { return }
-                guard batch.offset(0) == offset, let key = batch.key(0) else {
-                    found = .nothing
-                    return
-                }
-                found = .record(
-                    ChangelogRecord(offset: offset, timestamp: batch.timestamp(0), key: key, value: batch.value(0)).fingerprint)
+    private func begin(_ verdict: RestoreVerdict) throws(Fault) {
+        close()
+        switch verdict {
+        case .goOn(let offset): from = offset
+        case .wipeAndRestore(let offset, let reason):
+            if Mutant.statePastEndKept.isOn, reason == .pastTheEnd {
+                from = target
+                break
             }
+            try context.store.wipe(lane)
+            from = offset
+            isAnew = true
+            // Of aborted records there is a position, and nothing that could be lost.
+            if foundRecord { wiped = reason }
+        case .refuse(let fault): throw fault
         }
-        return found ?? .nothing
+        if from < target { reader = try context.log.reader(of: id, from: from, wake: wake) }
+    }
+
+    private func noteSilence(_ hasMoved: Bool) throws(Fault) {
+        if isDone || hasMoved {
+            silentSince = nil
+            return
+        }
+        let now = context.clock.monotonic()
+        guard let since = silentSince else {
+            silentSince = now
+            return
+        }
+        if now - since > RuntimeLimits.restorePatience { throw stalled(now - since) }
+    }
+
+    /// How far the reading is: records' places, of all that are to be read.
+    var progress: (done: Int64, total: Int64) {
+        (max(min(reader?.position ?? target, target) - from, 0), max(target - from, 0))
+    }
+
+    /// The last word: what the local copy holds may be used.
+    func finish() throws(Fault) {
+        let position = reader?.position ?? from
+        close()
+        // Past the marks behind the last record, which no record shows.
+        try context.store.applyChangelog(lane, [], next: max(position, from))
+        try context.store.finishRestore(of: lane)
+    }
+
+    func close() {
+        reader?.close()
+        reader = nil
     }
 
     private func stalled(_ silence: TimeSpan) -> Fault {
         Fault(
             "restore_stalled",
-            "The changelog gives nothing at \(reader.position) of \(target) for \(silence.milliseconds / 1_000) s: a transaction on it is open, or its leader is away.",
-            place: "\(reader.id)", next: "Look at the brokers, and for hanging transactions with kafka-transactions.",
+            "The changelog gives nothing at \(reader?.position ?? from) of \(target) for \(silence.milliseconds / 1_000) s: a transaction on it is open, or its leader is away.",
+            place: "\(id)", next: "Look at the brokers, and for hanging transactions with kafka-transactions.",
             exit: .broker,
             isTransient: true)
     }

@@ -46,12 +46,18 @@ final class KafkaSource: Source {
     }
 
     func firstOffset(of id: PartitionID) throws(Fault) -> Int64 {
+        let range = try range(id)
+        return try firstOffsets(of: [id: range])[id] ?? range.upperBound
+    }
+
+    /// Where partitions begin that nobody has read yet, all asked for together; `ranges`: what their logs hold.
+    func firstOffsets(of ranges: [PartitionID: Range<Int64>]) throws(Fault) -> [PartitionID: Int64] {
         switch start {
-        case .earliest: return try range(id).lowerBound
-        case .latest: return try range(id).upperBound
+        case .earliest: return ranges.mapValues(\.lowerBound)
+        case .latest: return ranges.mapValues(\.upperBound)
         case .timestamp(let time):
-            if let offset = try queries.offsets(of: [id], from: time, within: limit)[id] { return offset }
-            return try range(id).upperBound
+            let told = try queries.offsets(of: ranges.keys.sorted(), from: time, within: limit)
+            return ranges.mapValues(\.upperBound).merging(told) { $1 }
         }
     }
 
@@ -75,6 +81,12 @@ final class KafkaSource: Source {
     func check(_ id: PartitionID, position: Int64?, lastRecord: RecordFingerprint?) throws(Fault) {
         guard let position else { return }
         let range = try range(id)
+        try Self.check(id, position: position, in: range)
+        guard let lastRecord, range.contains(lastRecord.offset) else { return }
+        try Self.check(id, lastRecord: lastRecord, found: try queries.fingerprint(id, at: lastRecord.offset, within: limit))
+    }
+
+    static func check(_ id: PartitionID, position: Int64, in range: Range<Int64>) throws(Fault) {
         guard position >= range.lowerBound, position <= range.upperBound else {
             throw Fault(
                 "offset_out_of_range",
@@ -83,9 +95,11 @@ final class KafkaSource: Source {
                 next: "Choose where to go on: weir run --resume \(id.topic):\(id.number)=earliest (or latest, or an offset).",
                 exit: .choiceNeeded)
         }
-        guard let lastRecord, lastRecord.offset >= range.lowerBound, lastRecord.offset < range.upperBound,
-            let now = try queries.fingerprint(id, at: lastRecord.offset, within: limit), now != lastRecord
-        else { return }
+    }
+
+    /// `found`: what is at the last record's place now; nil: nothing.
+    static func check(_ id: PartitionID, lastRecord: RecordFingerprint, found: RecordFingerprint?) throws(Fault) {
+        guard let found, found != lastRecord else { return }
         throw Fault(
             "topic_recreated", "The record at offset \(lastRecord.offset) is not the one that was read: the topic was recreated.",
             place: "\(id)@\(lastRecord.offset)",

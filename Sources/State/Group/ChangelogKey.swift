@@ -81,6 +81,9 @@ public struct ChangelogRecord {
         self.value = value
     }
 
+    /// `changelog_damaged`: a record there is none that Weir wrote.
+    public static func damaged(at place: String) -> Fault { RecordDamage.damaged.fault(at: place) }
+
     /// By which the record is known again. Cost: a pass over its bytes.
     public var fingerprint: RecordFingerprint {
         RecordFingerprint(offset: offset, timestamp: timestamp, hash: ChangelogRecord.hash(key, value))

@@ -27,6 +27,8 @@ public final class GroupStore: @unchecked Sendable {
     public let notice: Fault?
     /// The process that had the files before did not close them.
     let endedUncleanly: Bool
+    /// Units of which what was here could not be read, and was deleted: they come from the changelog.
+    public private(set) var unreadable: [LaneNumber] = []
     /// What is here of each unit; one that never was here is not in it.
     var units: [LaneNumber: Unit] = [:]
     /// Tried between the steps of a transaction by tests that crash there.
@@ -160,7 +162,14 @@ public final class GroupStore: @unchecked Sendable {
                 return
             }
             var unit = Unit(position: ChangelogPosition(query, from: 1))
-            if !query.isNull(7) { try unit.take(head: query.blob(7), outputIDs: outputIDs, place: "\(database.file): units") }
+            do throws(Fault) {
+                if !query.isNull(7) { try unit.take(head: query.blob(7), outputIDs: outputIDs, place: "\(database.file): units") }
+            } catch {
+                guard error.code == "changelog_damaged" else { throw error }
+                unreadable.append(lane)
+                broken.append(lane)
+                return
+            }
             unit.topology = query.optionalBytes(8)
             units[lane] = unit
         }

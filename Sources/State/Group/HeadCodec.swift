@@ -23,7 +23,7 @@ struct HeadCodec {
         writer.byte(head.isIdle ? 1 : 0)
         writer.byte(head.isEnded ? 1 : 0)
         writer.number(head.nextOffset)
-        for time in [head.watermark, head.newestEventTime, head.lastOpenClose, head.combined, head.closedThrough] {
+        for time in [head.watermark, head.newestEventTime, head.largestClose, head.combined, head.closedThrough] {
             writer.time(time)
         }
         writer.byte(head.lastRecord == nil ? 0 : 1)
@@ -68,7 +68,7 @@ struct HeadCodec {
         let nextOffset = try reader.number()
         let watermark = try reader.optionalTime()
         let newest = try reader.optionalTime()
-        let lastOpenClose = try reader.optionalTime()
+        let largestClose = try reader.optionalTime()
         let combined = try reader.optionalTime()
         let closedThrough = try reader.optionalTime()
         var lastRecord: RecordFingerprint?
@@ -86,7 +86,7 @@ struct HeadCodec {
         return Content(
             head: UnitHead(
                 lane: lane, partition: partition, sequence: sequence, at: at, books: books, watermark: watermark,
-                newestEventTime: newest, nextOffset: nextOffset, lastRecord: lastRecord, lastOpenClose: lastOpenClose,
+                newestEventTime: newest, nextOffset: nextOffset, lastRecord: lastRecord, largestClose: largestClose,
                 isIdle: isIdle, isEnded: isEnded, combined: combined, closedThrough: closedThrough, progress: progress),
             nextEntry: nextEntry)
     }

@@ -1,14 +1,17 @@
 public import Model
 
-/// The tables for people in `results.db` of a group's process: the results topic's rows of the partitions that it owns, each with the
-/// position behind it in the same transaction, so that each is there once whatever crashed when. The truth is the topic.
+/// The tables for people in `results.db` of a group's process: the results topic's rows of the partitions that it follows, each with the
+/// position behind it in the same transaction, so that each is there once whatever crashed when. The truth is the topic: rows that came
+/// by a partition go when it is no longer followed, and come again with it.
 /// Opened by the runtime at start; afterwards called from one queue.
 ///
 /// `@unchecked Sendable` is true because: one queue at a time calls it, first the start's, then the follower's.
 public final class ResultsFollower: @unchecked Sendable {
-    private let database: Database
+    let database: Database
     private let topic: String
-    private let rows: ResultsRows
+    let rows: ResultsRows
+    /// Partitions that something here came by.
+    private(set) var held: Set<Int32> = []
     private let clock: any Clock
     private var places: [Int32: ChangelogPosition] = [:]
     /// What the opening found damaged and moved aside (`state_moved_aside`); the tables are then read from the topic's start.
@@ -37,6 +40,9 @@ public final class ResultsFollower: @unchecked Sendable {
         try query.eachRow { () throws(Fault) in
             places[Int32(truncatingIfNeeded: query.int(0))] = ChangelogPosition(query, from: 1)
         }
+        held = Set(places.keys)
+        let marks = try database.statement("SELECT DISTINCT partition FROM weir_rows")
+        try marks.eachRow { () throws(Fault) in held.insert(Int32(truncatingIfNeeded: marks.int(0))) }
     }
 
     public func close() {
@@ -49,7 +55,7 @@ public final class ResultsFollower: @unchecked Sendable {
 
     /// Applies a batch as it was read (read_committed, in order) in one transaction, and deletes rows past their table's `keep` by
     /// the combined watermark. `next`: the reader's position behind the batch. `topicID`: the topic's own, where it is known.
-    /// Rows of tables that the topology never had here are left out. Reading a record twice changes nothing. Errors:
+    /// Rows of tables that the topology never had here are left out. Marks of rows past their `keep` stay until a tombstone comes. Reading a record twice changes nothing. Errors:
     /// `changelog_damaged`, `state_newer_format`, and SQLite's; after one nothing has changed. Cost: about 5 µs a row.
     public func apply(
         _ partition: Int32, _ records: [ChangelogRecord], next: Int64, watermark: EventTime?, topicID: String? = nil
@@ -71,6 +77,7 @@ public final class ResultsFollower: @unchecked Sendable {
             try beforeStep?()
         }
         places[partition] = place
+        held.insert(partition)
     }
 
     /// Reads the partition from its start again: where its position can't be trusted. Its rows stay; later revisions replace them.
@@ -94,8 +101,27 @@ public final class ResultsFollower: @unchecked Sendable {
         } catch {
             throw error.fault(at: place(record, partition))
         }
-        guard let row else { return try rows.delete(table, key) }
-        if try rows.put(table, key, row) == .unreadable { throw RecordDamage.damaged.fault(at: place(record, partition)) }
+        guard let row else {
+            try rows.delete(table, key)
+            return try unmark(partition, table, key)
+        }
+        switch try rows.put(table, key, row) {
+        case .taken: try mark(partition, table, key)
+        case .noTable: break
+        case .unreadable: throw RecordDamage.damaged.fault(at: place(record, partition))
+        }
+    }
+
+    func noteLeft(_ partition: Int32) { held.remove(partition) }
+
+    func named(
+        _ key: UnsafeRawBufferPointer, _ partition: Int32
+    ) throws(Fault) -> (table: String, rowKey: UnsafeRawBufferPointer) {
+        do throws(RecordDamage) {
+            return try ResultsRecord.decode(key: key)
+        } catch {
+            throw error.fault(at: "\(topic)/\(partition)")
+        }
     }
 
     private func place(_ record: ChangelogRecord, _ partition: Int32) -> String { "\(topic)/\(partition)@\(record.offset)" }

@@ -4,9 +4,14 @@ public import Model
 public enum ResultsRecord {
     /// The same window and group of the same table give the same bytes, so that a cleaner keeps the last revision.
     public static func key(_ row: Row, table: String) -> [UInt8] {
+        CanonicalKey.bytes(windowStart: row.windowStart, windowEnd: row.windowEnd, group: row.group).withUnsafeBytes {
+            key(table, $0)
+        }
+    }
+
+    static func key(_ table: String, _ rowKey: UnsafeRawBufferPointer) -> [UInt8] {
         let name = Array(table.utf8)
-        return withUnsafeBytes(of: UInt16(clamping: name.count).bigEndian, Array.init) + name
-            + CanonicalKey.bytes(windowStart: row.windowStart, windowEnd: row.windowEnd, group: row.group)
+        return withUnsafeBytes(of: UInt16(clamping: name.count).bigEndian, Array.init) + name + rowKey
     }
 
     public static func value(_ row: Row) -> [UInt8] { [RecordWriter.version] + RowBytes.encode(RowBytes.columns(row)) }

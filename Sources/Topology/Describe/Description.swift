@@ -18,6 +18,8 @@ public struct Description: Sendable {
         public var isMade: Bool
         /// Weir's own tables in a database, or the view beside a table.
         public var holds: [String]
+        /// In a group: `own` or `all`, whose rows a table holds; nil elsewhere.
+        public var rows: String?
     }
     /// A part of `state.memory`, or what stands beside it.
     public struct Share: Sendable {

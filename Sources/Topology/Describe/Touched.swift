@@ -3,9 +3,11 @@ internal import Model
 extension Description {
     static func touched(_ plan: Plan) -> [Touched] {
         var touched: [Touched] = []
-        func touch(_ how: String, _ kind: String, _ name: String, isMade: Bool = false, holds: [String] = []) {
-            touched.append(Touched(how: how, kind: kind, name: name, isMade: isMade, holds: holds))
+        func touch(_ how: String, _ kind: String, _ name: String, isMade: Bool = false, holds: [String] = [], rows: String? = nil)
+        {
+            touched.append(Touched(how: how, kind: kind, name: name, isMade: isMade, holds: holds, rows: rows))
         }
+        let rows = plan.delivery.isGroup ? (plan.state.tables == .all ? "all" : "own") : nil
         switch plan.source.kind {
         case .kafka(let topics, let group, _):
             for topic in topics { touch("reads", "topic", topic) }
@@ -26,14 +28,16 @@ extension Description {
         for target in plan.aggregates.flatMap(\.targets) {
             switch target {
             case .kafka(let topic): touch("writes", "topic", topic)
-            case .table(let name, _): touch("writes", "table", name, isMade: true, holds: ["\(name)_utc"])
+            case .table(let name, _): touch("writes", "table", name, isMade: true, holds: ["\(name)_utc"], rows: rows)
             }
         }
         if case .topic(let topic) = plan.deadLetters { touch("writes", "topic", topic) }
         touch(
             "writes", "state", "\(plan.state.directory)/state.db", isMade: true,
             holds: OwnTables.state + (plan.delivery.isGroup ? OwnTables.group : []))
-        touch("writes", "state", "\(plan.state.directory)/results.db", isMade: true, holds: OwnTables.results)
+        touch(
+            "writes", "state", "\(plan.state.directory)/results.db", isMade: true,
+            holds: OwnTables.results + (plan.delivery.isGroup ? OwnTables.groupResults : []))
         if let http = plan.http { touch("listens", "address", "\(http.host):\(http.port)") }
         return touched
     }

@@ -249,6 +249,9 @@ enum Language {
             Key(
                 "instance", .text(.name), absent: .words("made once and kept in the directory"),
                 "This instance's name in a group."),
+            Key(
+                "tables", .words([Word("own"), Word("all")]), default: "own",
+                "Which rows the tables of an instance of a group hold: those of its partitions, or everybody's."),
             Key("keep_closed", .untyped, notBuilt: "leave it out", "How long closed windows stay for re-applied records."),
         ], example: Example.state)
     static let http = Section(

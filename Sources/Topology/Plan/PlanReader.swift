@@ -31,7 +31,8 @@ struct PlanReader {
         let kafka = kafkaPlan(root["kafka"])
         let state = StatePlan(
             directory: root.section("state")?["directory"]?.text ?? "./state",
-            memory: root.section("state")?["memory"]?.size ?? .mebibytes(512), instance: root.section("state")?["instance"]?.text)
+            memory: root.section("state")?["memory"]?.size ?? .mebibytes(512), instance: root.section("state")?["instance"]?.text,
+            tables: root.section("state")?["tables"]?.word == "all" ? .all : .own)
         let late = latePlan(root["late"])
         let deadLetters = deadLetterPlan(root["dead_letters"])
         if isStrict, root["owner"] == nil, !root.broken.contains("owner") {
