@@ -161,10 +161,12 @@ public struct Row: Equatable, Sendable {
     public var revision: Int64
     public var final: Bool
     public var asOf: EventTime?
+    /// A longer session stands in its place: this row is to be forgotten.
+    public var retracted: Bool
     public init(
         output: Int, windowStart: EventTime, windowEnd: EventTime, group: [Value], measures: [Value], revision: Int64,
         final: Bool,
-        asOf: EventTime?
+        asOf: EventTime?, retracted: Bool = false
     ) {
         self.output = output
         self.windowStart = windowStart
@@ -174,6 +176,7 @@ public struct Row: Equatable, Sendable {
         self.revision = revision
         self.final = final
         self.asOf = asOf
+        self.retracted = retracted
     }
 }
 

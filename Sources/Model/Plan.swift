@@ -231,10 +231,6 @@ public struct DeduplicatePlan: Equatable, Sendable {
 }
 
 public struct AggregatePlan: Equatable, Sendable {
-    public enum Window: Equatable, Sendable {
-        case tumbling(size: TimeSpan, offset: TimeSpan)
-        case hopping(size: TimeSpan, every: TimeSpan, offset: TimeSpan)
-    }
     public enum Emission: Equatable, Sendable {
         case final
         case onTime
@@ -253,10 +249,12 @@ public struct AggregatePlan: Equatable, Sendable {
     /// `source.keyed_by` is part of the group: windows close by their own partition (S14).
     public var isKeyed: Bool
     public var freshness: FreshnessPlan?
+    /// The aggregate that this one rolls up, by its index (S14); nil: it takes records. Its lateness is that one's.
+    public var from: Int?
     public init(
         name: String, window: Window, allowedLateness: TimeSpan = .zero, admits: Predicate? = nil, groupBy: [Int],
         measures: [MeasurePlan], emit: Emission = .final, targets: [Target] = [], isKeyed: Bool = false,
-        freshness: FreshnessPlan? = nil
+        freshness: FreshnessPlan? = nil, from: Int? = nil
     ) {
         self.name = name
         self.window = window
@@ -268,6 +266,7 @@ public struct AggregatePlan: Equatable, Sendable {
         self.targets = targets
         self.isKeyed = isKeyed
         self.freshness = freshness
+        self.from = from
     }
     public enum Target: Equatable, Sendable {
         case kafka(topic: String)

@@ -99,20 +99,17 @@ public struct Coverage: Equatable, Sendable {
             if aggregate.allowedLateness > .zero {
                 add(name, "revision", output.revisions, "feed an event of a window that has ended but not closed")
             }
+            if aggregate.window.isSession, aggregate.closing > .zero { addRetraction(name, output) }
         case .every, .everyCommit:
+            if aggregate.window.isSession { addRetraction(name, output) }
             add(name, "early row", output.early, "commit while a window that holds an event is open")
             add(name, "row past the end", output.rows - output.early, "feed an event of a window, move past its end")
         }
-        add(name, "late", output.lateRefusals, "feed an event of a window that has closed")
+        // A roll-up takes no records: what is late, its source refuses.
+        if aggregate.from == nil { add(name, "late", output.lateRefusals, "feed an event of a window that has closed") }
     }
-}
 
-extension AggregatePlan.Window {
-    /// An event can be in more than one.
-    var overlaps: Bool {
-        switch self {
-        case .tumbling: false
-        case .hopping(let size, let every, _): every < size
-        }
+    private mutating func addRetraction(_ name: String, _ output: Reach.Output) {
+        add(name, "retracted", output.retracted, "feed an event that makes a session longer whose row has come")
     }
 }

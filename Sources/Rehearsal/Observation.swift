@@ -43,12 +43,17 @@ public struct Observation: Equatable, Sendable {
         public var revision: Int64
         public var final: Bool
         public var asOf: EventTime?
-        public init(output: String, columns: [Column], revision: Int64, final: Bool, asOf: EventTime?) {
+        /// A longer session stands in its place (S16).
+        public var retracted: Bool
+        public init(
+            output: String, columns: [Column], revision: Int64, final: Bool, asOf: EventTime?, retracted: Bool = false
+        ) {
             self.output = output
             self.columns = columns
             self.revision = revision
             self.final = final
             self.asOf = asOf
+            self.retracted = retracted
         }
         public subscript(_ name: String) -> Value? { columns.first { $0.name == name }?.value }
     }

@@ -26,6 +26,8 @@ public struct Reach: Equatable, Sendable {
         public var revisions: Int64 = 0
         /// Rows that said final, whatever else they were.
         public var final: Int64 = 0
+        /// Rows that were taken back, for a longer session.
+        public var retracted: Int64 = 0
     }
     /// Of the records that passed the stage event time; nil: there is no filter.
     public var filter: ConditionCounts?
@@ -123,6 +125,7 @@ extension Reach.Output {
         onTime += other.onTime
         revisions += other.revisions
         final += other.final
+        retracted += other.retracted
     }
 }
 
@@ -149,6 +152,10 @@ struct CommitReach {
 
     /// `before`: the last row of the same window and group.
     mutating func note(_ row: Row, after before: Row?, of aggregate: AggregatePlan) {
+        if row.retracted {
+            reach.outputs[row.output].retracted += 1
+            return
+        }
         reach.outputs[row.output].rows += 1
         if row.final { reach.outputs[row.output].final += 1 }
         if Self.isEarly(row, aggregate) {

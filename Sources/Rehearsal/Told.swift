@@ -8,6 +8,7 @@ struct Told {
     struct Place: Hashable {
         var output: Int
         var windowStart: EventTime
+        var windowEnd: EventTime
         var group: [Value]
     }
     var rows: [Row] = []
@@ -19,11 +20,15 @@ struct Told {
 
     init(_ plan: Plan) { commits = CommitReach(plan) }
 
+    /// The latest rows but those that were taken back.
+    var standing: [Row] { latest.filter { !$0.retracted } }
+
     mutating func take(_ commit: Commit, _ plan: Plan) {
         rows += commit.rows
         commits.note(commit)
         for row in commit.rows {
-            let place = Place(output: row.output, windowStart: row.windowStart, group: row.group)
+            let place = Place(
+                output: row.output, windowStart: row.windowStart, windowEnd: row.windowEnd, group: row.group)
             commits.note(row, after: places[place].map { latest[$0] }, of: plan.aggregates[row.output])
             if let at = places[place] {
                 if row.revision >= latest[at].revision { latest[at] = row }
@@ -61,7 +66,7 @@ extension Rehearsal {
             told.deadLetters = []
         }
         return Observation(
-            rows: told.rows.map(shown), latest: told.latest.map(shown), outcomes: Self.counts(books), late: told.late,
+            rows: told.rows.map(shown), latest: told.standing.map(shown), outcomes: Self.counts(books), late: told.late,
             deadLetters: told.deadLetters, watermark: store.head.time.watermark, freshness: try freshness(restored))
     }
 
@@ -73,7 +78,8 @@ extension Rehearsal {
         columns += zip(aggregate.groupBy, row.group).map { Observation.Column(plan.fields[$0].name, $1) }
         columns += zip(aggregate.measures, row.measures).map { Observation.Column($0.name, $1) }
         return Observation.Row(
-            output: aggregate.name, columns: columns, revision: row.revision, final: row.final, asOf: row.asOf)
+            output: aggregate.name, columns: columns, revision: row.revision, final: row.final, asOf: row.asOf,
+            retracted: row.retracted)
     }
 
     private static func counts(_ books: Books) -> [Observation.Count] {
@@ -113,7 +119,7 @@ extension Rehearsal {
     private func compareTables() throws(Fault) {
         for (index, aggregate) in plan.aggregates.enumerated() {
             for case .table(let name, nil) in aggregate.targets
-            where try !results.holds(exactly: told.latest.filter { $0.output == index }, in: name) {
+            where try !results.holds(exactly: told.standing.filter { $0.output == index }, in: name) {
                 throw Fault(
                     "state_damaged", "The table \(name) does not hold the latest rows of \(aggregate.name).", place: name,
                     next: "Report this with the test file.", exit: .state)

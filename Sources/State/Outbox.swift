@@ -137,7 +137,8 @@ struct OutboxWriter {
             insert = try database.statement("INSERT INTO table_outbox VALUES (?, ?, ?, ?, ?)")
             insert.bind(3, name)
             first = CanonicalKey.bytes(windowStart: row.windowStart, windowEnd: row.windowEnd, group: row.group)
-            second = RowBytes.encode(RowBytes.columns(row))
+            // Without columns: the row is to be forgotten.
+            second = row.retracted ? [] : RowBytes.encode(RowBytes.columns(row))
             insert.bind(4, first)
             insert.bind(5, second)
         case .kafka(let topic):

@@ -92,6 +92,7 @@ public final class ResultsStore: @unchecked Sendable {
     }
 
     private func apply(_ table: String, _ key: UnsafeRawBufferPointer, _ row: UnsafeRawBufferPointer) throws(Fault) {
+        if row.isEmpty { return try rows.delete(table, key) }
         switch try rows.put(table, key, row) {
         case .taken: break
         case .noTable:

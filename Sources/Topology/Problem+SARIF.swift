@@ -151,6 +151,7 @@ extension Problem.Code {
         case .neverTrue: "A condition that no event can fulfil."
         case .neverFalse: "A condition that rules no value out."
         case .freshnessUnmet: "A promise of freshness that the topology's own delays break."
+        case .rollUp: "An aggregate can't be made of the results that it names."
         case .wideGroup: "A group for nearly every event."
         case .personalRows: "A personal field stands in rows."
         case .topicCollision: "Topics that differ only in `.` and `_`."

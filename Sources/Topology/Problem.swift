@@ -53,6 +53,7 @@ public struct Problem: Equatable, Sendable {
         case neverTrue = "never_true"
         case neverFalse = "never_false"
         case freshnessUnmet = "freshness_unmet"
+        case rollUp = "roll_up"
         case wideGroup = "wide_group"
         case personalRows = "personal_rows"
         case topicCollision = "topic_collision"

@@ -8,7 +8,9 @@ public final class MergeCore {
         case all, keyed, notKeyed
     }
 
-    private let outputs: [MergeOutput]
+    private let outputs: [any MergedOutput]
+    /// Sources before those that roll them up.
+    private let emitOrder: [Int]
     /// The place in `outputs`, by stored number.
     private let byStored: [UInt16: Int]
     private var order: [LaneNumber: Int64] = [:]
@@ -16,10 +18,10 @@ public final class MergeCore {
     private var laneWatermarks: [LaneNumber: Int64] = [:]
 
     public init(plan: Plan, storedOutputs: [UInt16], bounds: Range<Int64>? = nil, choice: Choice = .all) {
-        outputs = zip(plan.aggregates, storedOutputs).enumerated().compactMap { index, pair in
-            if choice == (pair.0.isKeyed ? .notKeyed : .keyed) { return nil }
-            return MergeOutput(index: index, plan: pair.0, fields: plan.fields, stored: pair.1, bounds: bounds)
-        }
+        let outputs = Self.outputs(plan, storedOutputs, bounds, choice)
+        let depths = outputs.map { plan.depth(of: $0.index) }
+        self.outputs = outputs
+        emitOrder = outputs.indices.sorted { (depths[$0], $0) < (depths[$1], $1) }
         byStored = Dictionary(uniqueKeysWithValues: outputs.enumerated().map { ($1.stored, $0) })
     }
 
@@ -31,24 +33,10 @@ public final class MergeCore {
 
     /// One entry of the committed merge state. False: damaged.
     public func restore(key: UnsafeRawBufferPointer, value: UnsafeRawBufferPointer) -> Bool {
-        guard key.count >= StateKey.windowPrefix, let tag = key.first,
+        guard key.count >= StateKey.windowPrefix,
             let index = byStored[UInt16(bigEndian: key.loadUnaligned(fromByteOffset: 1, as: UInt16.self))]
         else { return false }
-        let start = StateKey.number(key, at: 3)
-        switch tag {
-        case StateKey.partial:
-            guard key.count >= StateKey.windowPrefix + 4 else { return false }
-            let lane = Int32(bigEndian: key.loadUnaligned(fromByteOffset: key.count - 4, as: Int32.self))
-            let group = UnsafeRawBufferPointer(rebasing: key[StateKey.windowPrefix..<(key.count - 4)])
-            outputs[index].restorePartial(start: start, group: group, lane: lane, order: order[lane] ?? Int64(lane), cell: value)
-        case StateKey.emitted:
-            guard value.count == 9 else { return false }
-            outputs[index].restoreEmitted(
-                start: start, group: UnsafeRawBufferPointer(rebasing: key[StateKey.windowPrefix...]),
-                revision: value.loadUnaligned(as: Int64.self), pending: value[8] != 0)
-        default: return false
-        }
-        return true
+        return outputs[index].restore(key: key, value: value) { order[$0] ?? Int64($0) }
     }
 
     /// How far each output was told, by stored number: it is told no less (S25).
@@ -104,11 +92,12 @@ public final class MergeCore {
         // An output that is not joined here, or one of an older topology.
         guard let index = byStored[UInt16(bigEndian: key.loadUnaligned(fromByteOffset: 1, as: UInt16.self))] else { return true }
         let start = StateKey.number(key, at: 3)
-        guard PipelineLimits.windowStarts.contains(start), outputs[index].isWhole(cell) else { return false }
-        if let closed, outputs[index].grid.close(ofStart: start) <= closed.milliseconds { return true }
+        let isWithdrawn = cell.isEmpty && outputs[index].plan.window.isSession
+        guard PipelineLimits.windowStarts.contains(start), isWithdrawn || outputs[index].isWhole(cell) else { return false }
+        if !isWithdrawn, let closed, outputs[index].isClosed(start: start, cell: cell, by: closed.milliseconds) { return true }
         outputs[index].receive(
             start: start, group: UnsafeRawBufferPointer(rebasing: key[StateKey.windowPrefix...]), lane: lane,
-            order: order[lane] ?? Int64(lane), cell: cell)
+            order: order[lane] ?? Int64(lane), cell: cell, isLast: false)
         return true
     }
 
@@ -119,8 +108,34 @@ public final class MergeCore {
             guard let index = byStored[stored] else { return }
             outputs[index].receive(
                 start: StateKey.number(key, at: 3), group: UnsafeRawBufferPointer(rebasing: key[StateKey.windowPrefix...]),
-                lane: sealed.lane, order: order[sealed.lane] ?? Int64(sealed.lane), cell: value)
+                lane: sealed.lane, order: order[sealed.lane] ?? Int64(sealed.lane), cell: value, isLast: key[0] == StateKey.over)
         }
+    }
+
+    private static func outputs(
+        _ plan: Plan, _ storedOutputs: [UInt16], _ bounds: Range<Int64>?, _ choice: Choice
+    ) -> [any MergedOutput] {
+        var made: [(index: Int, output: any MergedOutput)] = []
+        // Sources first: those that roll them up are made with them.
+        for index in plan.aggregates.indices.sorted(by: { (plan.depth(of: $0), $0) < (plan.depth(of: $1), $1) }) {
+            let aggregate = plan.aggregates[index]
+            if choice == (aggregate.isKeyed ? .notKeyed : .keyed) { continue }
+            let stored = storedOutputs[index]
+            if let from = aggregate.from {
+                guard let source = made.first(where: { $0.index == from })?.output else { continue }
+                let rollUp = RollUp(
+                    index: index, plan: aggregate, from: source.plan, fields: plan.fields, stored: stored, bounds: bounds)
+                (source as? MergeOutput)?.rollUps.append(rollUp)
+                (source as? RollUp)?.rollUps.append(rollUp)
+                made.append((index, rollUp))
+            } else if aggregate.window.isSession {
+                made.append((index, SessionMerge(index: index, plan: aggregate, fields: plan.fields, stored: stored)))
+            } else {
+                made.append(
+                    (index, MergeOutput(index: index, plan: aggregate, fields: plan.fields, stored: stored, bounds: bounds)))
+            }
+        }
+        return made.sorted { $0.index < $1.index }.map(\.output)
     }
 
     private func raise(_ lane: LaneNumber, to watermark: EventTime) {
@@ -132,11 +147,9 @@ public final class MergeCore {
         var rows: [Row] = []
         var progress: [OutputProgress] = []
         let watermark = ended ? Int64.max : reached?.milliseconds ?? noWatermark
-        for output in outputs {
-            output.emit(
-                into: &rows, changes: changes, watermark: watermark, laneWatermarks: ended ? nil : laneWatermarks, asOf: asOf)
-            progress.append(progressOf(output, watermark: watermark, ended: ended, asOf: asOf))
-        }
+        let moment = MergeMoment(watermark: watermark, laneWatermarks: ended ? nil : laneWatermarks, asOf: asOf)
+        for at in emitOrder { outputs[at].emit(into: &rows, changes: changes, moment) }
+        for output in outputs { progress.append(progressOf(output, watermark: watermark, ended: ended, asOf: asOf)) }
         return Step(rows: rows, changes: changes, progress: progress)
     }
 
@@ -153,13 +166,13 @@ public final class MergeCore {
     /// Bytes of the partials that wait here for their windows to close, about.
     public var memory: Int { outputs.reduce(0) { $0 + $1.memory } }
 
-    private func progressOf(_ output: MergeOutput, watermark: Int64, ended: Bool, asOf: EventTime?) -> OutputProgress {
+    private func progressOf(_ output: any MergedOutput, watermark: Int64, ended: Bool, asOf: EventTime?) -> OutputProgress {
         var own = watermark
         if output.plan.isKeyed, !ended, laneWatermarks.count == order.count { own = laneWatermarks.values.min() ?? watermark }
         if ended { own = asOf?.milliseconds ?? noWatermark }
         if own == noWatermark { return output.progress }
-        let closed = output.grid.lastEnd(at: ended ? own : own - output.grid.lateness)
-        let complete = output.plan.emit == .final ? closed : output.grid.lastEnd(at: own)
+        let closed = output.lastEnd(at: ended ? own : own - output.plan.closing.milliseconds)
+        let complete = output.plan.emit == .final ? closed : output.lastEnd(at: own)
         let last = ended ? output.lastEmittedEnd : .min
         output.progress = OutputProgress(
             completeThrough: EventTime(milliseconds: max(complete, last, output.progress.completeThrough?.milliseconds ?? .min)),

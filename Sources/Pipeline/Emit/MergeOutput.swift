@@ -1,56 +1,45 @@
 import Model
 
 /// One output's windows in the merge.
-final class MergeOutput {
+final class MergeOutput: MergedOutput {
     let index: Int
     let plan: AggregatePlan
     let grid: WindowGrid
     var progress = OutputProgress()
     private(set) var lastEmittedEnd = Int64.min
     let stored: UInt16
-    private let codec: CellCodec
+    /// Outputs that roll this one up.
+    var rollUps: [RollUp] = []
+    private let fold: RowFold
     private var windows: [Int64: MergeWindow] = [:]
     /// (window, entry) that got a partial since the last emission.
     private var touched: [(window: MergeWindow, entry: Int)] = []
-    /// Two cells' worth of words to fold in.
-    private let total: UnsafeMutablePointer<UInt64>
-    private let part: UnsafeMutablePointer<UInt64>
 
     init(index: Int, plan: AggregatePlan, fields: [FieldPlan], stored: UInt16, bounds: Range<Int64>?) {
         self.index = index
         self.plan = plan
         self.stored = stored
         grid = WindowGrid(plan, bounds: bounds)
-        let layout = CellLayout(plan, fields: fields)
-        codec = CellCodec(layout: layout)
-        total = .allocate(capacity: layout.words)
-        part = .allocate(capacity: layout.words)
-        total.initialize(repeating: 0, count: layout.words)
-        part.initialize(repeating: 0, count: layout.words)
+        fold = RowFold(CellLayout(plan, fields: fields))
     }
 
-    deinit {
-        clear(total)
-        clear(part)
-        total.deallocate()
-        part.deallocate()
-    }
+    var lastOpenClose: Int64? { windows.keys.max().map { grid.close(of: $0) } }
 
-    var lastOpenClose: Int64? { windows.keys.max().map { grid.close(ofStart: $0) } }
+    func nextEdge(after watermark: Int64) -> Int64? { windows.keys.compactMap { grid.edge(of: $0, after: watermark) }.min() }
 
-    func nextEdge(after watermark: Int64) -> Int64? { windows.keys.compactMap { grid.edge(ofStart: $0, after: watermark) }.min() }
+    func lastEnd(at time: Int64) -> Int64 { grid.lastEnd(at: time) }
 
     var memory: Int { windows.values.reduce(0) { $0 + $1.bytes } }
 
     // MARK: Partials
 
-    /// The bytes are a cell of this output.
-    func isWhole(_ cell: UnsafeRawBufferPointer) -> Bool {
-        clear(part)
-        return codec.decode(cell, into: part)
-    }
+    func isWhole(_ cell: UnsafeRawBufferPointer) -> Bool { fold.isWhole(cell) }
 
-    func receive(start: Int64, group: UnsafeRawBufferPointer, lane: LaneNumber, order: Int64, cell: UnsafeRawBufferPointer) {
+    func isClosed(start: Int64, cell: UnsafeRawBufferPointer, by watermark: Int64) -> Bool { grid.close(of: start) <= watermark }
+
+    func receive(
+        start: Int64, group: UnsafeRawBufferPointer, lane: LaneNumber, order: Int64, cell: UnsafeRawBufferPointer, isLast: Bool
+    ) {
         let window = window(start)
         let entry = window.entry(GroupKey(group))
         guard window.replace(entry, lane: lane, order: order, cell: cell) else { return }
@@ -58,57 +47,55 @@ final class MergeOutput {
         touched.append((window, entry))
     }
 
-    func restorePartial(start: Int64, group: UnsafeRawBufferPointer, lane: LaneNumber, order: Int64, cell: UnsafeRawBufferPointer)
-    {
-        let window = window(start)
-        window.isStored = true
-        _ = window.replace(window.entry(GroupKey(group)), lane: lane, order: order, cell: cell)
-    }
-
-    func restoreEmitted(start: Int64, group: UnsafeRawBufferPointer, revision: Int64, pending: Bool) {
-        let window = window(start)
-        window.isStored = true
-        let entry = window.entry(GroupKey(group))
-        window.entries[entry].revision = revision
-        if pending { window.setPending(entry) }
+    func restore(key: UnsafeRawBufferPointer, value: UnsafeRawBufferPointer, order: (LaneNumber) -> Int64) -> Bool {
+        let start = StateKey.number(key, at: 3)
+        switch key[0] {
+        case StateKey.partial:
+            guard key.count >= StateKey.windowPrefix + 4 else { return false }
+            let lane = StateKey.lane(key)
+            let group = UnsafeRawBufferPointer(rebasing: key[StateKey.windowPrefix..<(key.count - 4)])
+            let window = window(start)
+            window.isStored = true
+            _ = window.replace(window.entry(GroupKey(group)), lane: lane, order: order(lane), cell: value)
+        case StateKey.emitted:
+            guard value.count == 9 else { return false }
+            let window = window(start)
+            window.isStored = true
+            let entry = window.entry(GroupKey(UnsafeRawBufferPointer(rebasing: key[StateKey.windowPrefix...])))
+            window.entries[entry].revision = value.loadUnaligned(as: Int64.self)
+            if value[8] != 0 { window.setPending(entry) }
+        default: return false
+        }
+        return true
     }
 
     // MARK: Rows
 
-    /// Emits the rows that are due, stores what must outlive the process, and forgets windows that the combined watermark
-    /// closed. `laneWatermarks` nil: the input is over.
-    func emit(into rows: inout [Row], changes: StateLog, watermark: Int64, laneWatermarks: [LaneNumber: Int64]?, asOf: EventTime?)
-    {
+    func emit(into rows: inout [Row], changes: StateLog, _ moment: MergeMoment) {
+        let watermark = moment.watermark
         let arrived = touched
         touched = []
         if isEarly || plan.isKeyed {
             // Lanes send only what is due; where the window's own partition decides, there is nobody else to wait for.
             for (window, entry) in arrived where window.entries[entry].isPending {
-                let own = plan.isKeyed ? ownWatermark(window.entries[entry], laneWatermarks) : watermark
-                emitRow(window, entry, into: &rows, watermark: own, asOf: asOf)
+                let own = plan.isKeyed ? ownWatermark(window.entries[entry], moment.laneWatermarks) : watermark
+                emitRow(window, entry, into: &rows, watermark: own, asOf: moment.asOf)
             }
         }
         for window in windows.values.sorted(by: { $0.start < $1.start }) where window.pendingCount > 0 {
-            let due = plan.emit == .final ? grid.close(ofStart: window.start) : window.start + grid.size
+            let due = plan.emit == .final ? grid.close(of: window.start) : grid.end(of: window.start)
             guard due <= watermark else { continue }
             for entry in window.entries.indices where window.entries[entry].isPending {
-                emitRow(window, entry, into: &rows, watermark: watermark, asOf: asOf)
+                emitRow(window, entry, into: &rows, watermark: watermark, asOf: moment.asOf)
             }
         }
         store(arrived, changes, watermark)
-        for window in windows.values where grid.close(ofStart: window.start) <= watermark {
+        for window in windows.values where grid.close(of: window.start) <= watermark {
             if window.isStored {
                 StateKey.deleteWindow(changes, StateKey.partial, output: stored, start: window.start)
                 StateKey.deleteWindow(changes, StateKey.emitted, output: stored, start: window.start)
             }
             windows[window.start] = nil
-        }
-    }
-
-    private var isEarly: Bool {
-        switch plan.emit {
-        case .every, .everyCommit: true
-        case .final, .onTime: false
         }
     }
 
@@ -120,42 +107,25 @@ final class MergeOutput {
     private func emitRow(_ window: MergeWindow, _ at: Int, into rows: inout [Row], watermark: Int64, asOf: EventTime?) {
         window.entries[at].revision += 1
         window.clearPending(at)
-        clear(total)
-        var isFirst = true
-        for partial in window.entries[at].partials {
-            partial.cell.withUnsafeBytes { bytes in
-                if isFirst {
-                    _ = codec.decode(bytes, into: total)
-                } else {
-                    clear(part)
-                    _ = codec.decode(bytes, into: part)
-                    total[recordCountWord] &+= part[recordCountWord]
-                    codec.combine(total, with: part)
-                }
-            }
-            isFirst = false
-        }
+        fold.begin()
+        for partial in window.entries[at].partials { partial.cell.withUnsafeBytes { fold.add($0) } }
         let entry = window.entries[at]
-        lastEmittedEnd = max(lastEmittedEnd, window.start + grid.size)
+        for rollUp in rollUps { rollUp.take(start: window.start, group: entry.group, fold.total) }
+        lastEmittedEnd = max(lastEmittedEnd, grid.end(of: window.start))
         rows.append(
             Row(
-                output: index, windowStart: EventTime(milliseconds: window.start),
-                windowEnd: EventTime(milliseconds: window.start + grid.size),
+                output: index, windowStart: EventTime(milliseconds: grid.start(of: window.start)),
+                windowEnd: EventTime(milliseconds: grid.end(of: window.start)),
                 group: entry.group.bytes.withUnsafeBytes(GroupBytes.values),
-                measures: codec.values(total), revision: entry.revision, final: grid.close(ofStart: window.start) <= watermark,
+                measures: fold.values(), revision: entry.revision, final: grid.close(of: window.start) <= watermark,
                 asOf: asOf))
-    }
-
-    private func clear(_ measures: UnsafeMutablePointer<UInt64>) {
-        for word in codec.layout.variable { VariableText.free(&measures[word]) }
-        for word in 0..<codec.layout.words { measures[word] = 0 }
     }
 
     // MARK: State
 
     /// Writes the partials that came and what was emitted of them, for windows that stay open.
     private func store(_ arrived: [(window: MergeWindow, entry: Int)], _ changes: StateLog, _ watermark: Int64) {
-        for (window, at) in arrived where grid.close(ofStart: window.start) > watermark {
+        for (window, at) in arrived where grid.close(of: window.start) > watermark {
             let entry = window.entries[at]
             for partial in entry.partials where partial.isFresh {
                 put(changes, StateKey.partial, window.start, entry.group, lane: partial.lane, value: partial.cell)
@@ -164,7 +134,7 @@ final class MergeOutput {
             window.changed.insert(at)
         }
         for window in windows.values where !window.changed.isEmpty {
-            if grid.close(ofStart: window.start) > watermark {
+            if grid.close(of: window.start) > watermark {
                 window.isStored = true
                 for at in window.changed {
                     let entry = window.entries[at]
@@ -178,17 +148,8 @@ final class MergeOutput {
     }
 
     private func put(_ changes: StateLog, _ tag: UInt8, _ start: Int64, _ group: GroupKey, lane: LaneNumber?, value: [UInt8]) {
-        let length = StateKey.windowPrefix + group.bytes.count + (lane == nil ? 0 : 4)
-        withUnsafeTemporaryAllocation(byteCount: length, alignment: 8) { key in
-            let target = key.baseAddress!
-            StateKey.writeWindow(target, tag, output: stored, start: start)
-            group.bytes.withUnsafeBytes { bytes in
-                if let from = bytes.baseAddress, bytes.count > 0 {
-                    (target + StateKey.windowPrefix).copyMemory(from: from, byteCount: bytes.count)
-                }
-            }
-            if let lane { target.storeBytes(of: lane.bigEndian, toByteOffset: length - 4, as: Int32.self) }
-            value.withUnsafeBytes { changes.put(UnsafeRawBufferPointer(key), $0) }
+        StateKey.ofGroup(tag, output: stored, start: start, group, lane: lane) { key in
+            value.withUnsafeBytes { changes.put(key, $0) }
         }
     }
 

@@ -15,6 +15,8 @@ struct BatchScratch: ~Copyable {
     let before: UnsafeMutablePointer<Int64>
     /// The rows that are still on their way.
     let live: UnsafeMutablePointer<Int32>
+    /// The same, where a batch is taken in pieces.
+    let waiting: UnsafeMutablePointer<Int32>
     let identities: UnsafeMutablePointer<Identity>
     let identified: UnsafeMutablePointer<Bool>
     /// `Admission` of the record as a whole.
@@ -31,6 +33,7 @@ struct BatchScratch: ~Copyable {
         times = .allocate(capacity: Self.rows)
         before = .allocate(capacity: Self.rows)
         live = .allocate(capacity: Self.rows)
+        waiting = .allocate(capacity: Self.rows)
         identities = .allocate(capacity: Self.rows)
         identified = .allocate(capacity: Self.rows)
         admissions = .allocate(capacity: Self.rows)
@@ -46,6 +49,7 @@ struct BatchScratch: ~Copyable {
         times.deallocate()
         before.deallocate()
         live.deallocate()
+        waiting.deallocate()
         identities.deallocate()
         identified.deallocate()
         admissions.deallocate()

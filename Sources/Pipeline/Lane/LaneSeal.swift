@@ -27,6 +27,7 @@ extension LaneState {
         var hold: Int64?
         for index in 0..<outputCount {
             if let close = (outputs + index).pointee.lastOpenClose { largestClose = max(largestClose ?? close, close) }
+            if let close = (outputs + index).pointee.lastRollUpClose { largestClose = max(largestClose ?? close, close) }
             (outputs + index).pointee.seal(changes, partials, watermark: effective, due: request.due[index])
             if let close = (outputs + index).pointee.lastOpenClose { lastOpenClose = max(lastOpenClose ?? close, close) }
             if let edge = (outputs + index).pointee.hold { hold = min(hold ?? edge, edge) }
@@ -49,7 +50,10 @@ extension LaneState {
 
     var memory: Int {
         var bytes = dedup?.pointee.bytes ?? 0
-        for index in 0..<outputCount { bytes += (outputs + index).pointee.windows.bytes }
+        for index in 0..<outputCount {
+            bytes += (outputs + index).pointee.windows.bytes
+            if let sessions = (outputs + index).pointee.sessions { bytes += sessions.pointee.bytes }
+        }
         return bytes + ledgerBytes
     }
 
@@ -58,9 +62,15 @@ extension LaneState {
         var bytes = ledgerBytes + (dedup?.pointee.freshCount ?? 0) * 16
         for index in 0..<outputCount {
             let output = outputs + index
+            let each = output.pointee.codec.layout.words * 8 + 48
+            if let sessions = output.pointee.sessions {
+                let variable = sessions.pointee.cells.variableBytes / max(sessions.pointee.cells.live, 1)
+                bytes += sessions.pointee.dirtyCount * (each + variable)
+                continue
+            }
             let cells = max(output.pointee.windows.cells.live, 1)
             let variable = output.pointee.windows.cells.variableBytes / cells
-            bytes += output.pointee.dirtyCount * (output.pointee.codec.layout.words * 8 + 48 + variable)
+            bytes += output.pointee.dirtyCount * (each + variable)
         }
         return bytes
     }
@@ -69,35 +79,55 @@ extension LaneState {
 extension OutputState {
     /// The largest close of the windows that hold data.
     var lastOpenClose: Int64? {
+        if let sessions { return sessions.pointee.lastOpenClose }
         var last: Int64?
         for place in 0..<windows.count {
-            let close = grid.close(ofStart: windows.windows[place].start)
+            let close = grid.close(of: windows.windows[place].start)
             last = max(last ?? close, close)
         }
         return last
+    }
+
+    /// The largest close of the windows that roll those up that hold data: silence must be able to close them too (S6).
+    var lastRollUpClose: Int64? {
+        if rollUps.isEmpty || windows.count == 0 { return nil }
+        guard let last = (0..<windows.count).map({ windows.windows[$0].start }).max() else { return nil }
+        return rollUps.map { path in
+            var slot = last
+            for grid in path { slot = grid.slots(at: slot).last }
+            return path[path.count - 1].close(of: slot)
+        }.max()
     }
 
     /// When the first of the cells that wait here for their shipment is due, after a seal. What closes by its own partition
     /// waits for nobody.
     var hold: Int64? {
         if plan.isKeyed { return nil }
+        // What is due first of any session; a little too early holds nothing up for long.
+        if let sessions { return sessions.pointee.timers.first }
         return (0..<windows.count).compactMap { place in
             let window = windows.windows[place]
             guard window.hasUnsent else { return nil }
-            return plan.emit == .final ? grid.close(ofStart: window.start) : window.start + grid.size
+            return plan.emit == .final ? grid.close(of: window.start) : grid.end(of: window.start)
         }.min()
     }
 
     func nextEdge(after watermark: Int64) -> Int64? {
-        (0..<windows.count).compactMap { grid.edge(ofStart: windows.windows[$0].start, after: watermark) }.min()
+        if let sessions { return sessions.pointee.nextEdge(after: watermark) }
+        return (0..<windows.count).compactMap { grid.edge(of: windows.windows[$0].start, after: watermark) }.min()
     }
 
     mutating func seal(_ changes: StateLog, _ partials: StateLog, watermark: Int64, due: Bool) {
+        if let sessions {
+            SessionSeal(plan: plan, stored: stored, codec: codec, changes: changes, partials: partials, watermark: watermark).run(
+                &sessions.pointee, due: due)
+            return
+        }
         for at in 0..<dirtyCount {
             let cell = dirty[at]
             let start = Int64(bitPattern: cell[CellWord.start])
             windows.cells.noteVariable(cell)
-            if grid.close(ofStart: start) > watermark { write(cell, start, StateKey.cell, changes) }
+            if grid.close(of: start) > watermark { write(cell, start, StateKey.cell, changes) }
             if isShipped(start: start, watermark: watermark, due: due) || (isEarly && cell[CellWord.link] & CellWord.sent == 0) {
                 ship(cell, start, partials)
             } else {
@@ -122,6 +152,9 @@ extension OutputState {
 
     /// A cell that a restore found. Whether it was sent is not known: it is sent again, which tells the merge nothing new.
     mutating func restore(start: Int64, group: UnsafeRawBufferPointer, value: UnsafeRawBufferPointer) -> Bool {
+        if let sessions {
+            return SessionSeal.restore(into: &sessions.pointee, plan, codec, start: start, group: group, value: value)
+        }
         let cell = windows.cell(start: start, hash: groupHash(group), group: group)
         cell[CellWord.link] |= CellWord.unsent
         windows.noteUnsent(start: start)
@@ -140,9 +173,9 @@ extension OutputState {
     /// Whether a row may come of this window now, so that the merge must know of it.
     private func isShipped(start: Int64, watermark: Int64, due: Bool) -> Bool {
         switch plan.emit {
-        case .final: grid.close(ofStart: start) <= watermark
-        case .onTime: start + grid.size <= watermark
-        case .every: due || start + grid.size <= watermark
+        case .final: grid.close(of: start) <= watermark
+        case .onTime: grid.end(of: start) <= watermark
+        case .every: due || grid.end(of: start) <= watermark
         case .everyCommit: true
         }
     }
@@ -153,24 +186,14 @@ extension OutputState {
     }
 
     private func write(_ cell: CellPointer, _ start: Int64, _ tag: UInt8, _ log: StateLog) {
-        let group = CellStore.group(cell)
-        let length = StateKey.windowPrefix + group.count
-        withUnsafeTemporaryAllocation(byteCount: length, alignment: 8) { key in
-            let target = key.baseAddress!
-            StateKey.writeWindow(target, tag, output: stored, start: start)
-            if let from = group.baseAddress, group.count > 0 {
-                (target + StateKey.windowPrefix).copyMemory(from: from, byteCount: group.count)
-            }
-            let measures = cell + CellWord.measures
-            codec.encode(measures, into: log.put(UnsafeRawBufferPointer(key), valueLength: codec.encodedLength(measures)))
-        }
+        codec.write(cell, tag, output: stored, start: start, to: log)
     }
 
     private mutating func closeWindows(_ changes: StateLog, _ watermark: Int64) {
         let grid = grid
         let stored = stored
         windows.close(
-            where: { grid.close(ofStart: $0.start) <= watermark },
+            where: { grid.close(of: $0.start) <= watermark },
             visit: { _, window in StateKey.deleteWindow(changes, StateKey.cell, output: stored, start: window.start) })
     }
 }

@@ -34,8 +34,10 @@ struct LaneState: ~Copyable {
     var ledgerBytes = 0
     /// What conditions said, where it is wanted.
     var reach: LaneReach?
-    private let keepsPayloads: Bool
-    private let keepsLateEntries: Bool
+    /// Of some output, records go row by row where they could be late.
+    private let hasKeyedSessions: Bool
+    let keepsPayloads: Bool
+    let keepsLateEntries: Bool
     private let required: [Int]
     /// Records with an earlier event time are in no count; `.min`: all count.
     private let warmBefore: Int64
@@ -63,11 +65,11 @@ struct LaneState: ~Copyable {
         }
         outputCount = plan.aggregates.count
         outputs = .allocate(capacity: max(outputCount, 1))
-        for (at, aggregate) in plan.aggregates.enumerated() {
+        for at in 0..<outputCount {
             (outputs + at).initialize(
-                to: OutputState(
-                    aggregate, fields: plan.fields, stored: configuration.storedOutputs[at], bounds: configuration.bounds))
+                to: OutputState(at, of: plan, stored: configuration.storedOutputs[at], bounds: configuration.bounds))
         }
+        hasKeyedSessions = plan.aggregates.contains { $0.window.isSession && $0.isKeyed }
         warmBefore = configuration.warmBefore?.milliseconds ?? .min
         books = Books(outputs: outputCount)
         let fields = configuration.plan.fields
@@ -103,16 +105,52 @@ struct LaneState: ~Copyable {
             from: watermark, rows: rows, verdicts: scratch.verdicts, times: scratch.times, before: scratch.before)
         var live = collect(rows)
         live = applyFilter(columns, rows, live)
-        let refused = judgeLateness(columns, rows, live)
-        live = deduplicate(columns, live)
-        if warm {
-            books = booksBefore
-        } else {
-            if warmBefore > .min { live = leaveWarm(rows, live) }
-            aggregate(columns, batch, live)
-            account(batch, rows, refused: refused)
-        }
+        evaluateConditions(columns, rows, live)
+        let refused =
+            hasKeyedSessions && mayBeLate(live)
+            ? settleInPieces(columns, batch, rows, live, warm: warm) : settle(columns, batch, rows, live, warm: warm)
+        if warm { books = booksBefore } else { account(batch, rows, refused: refused) }
         return rows
+    }
+
+    /// The stages that end a record's way by what the lane remembers. True if any output refused a row.
+    private mutating func settle(
+        _ columns: borrowing Columns, _ batch: RecordBatch, _ rows: Int, _ live: Int, warm: Bool
+    ) -> Bool {
+        let refused = judgeLateness(columns, live)
+        var live = deduplicate(columns, live)
+        if warm { return refused }
+        if warmBefore > .min { live = leaveWarm(rows, live) }
+        aggregate(columns, batch, live)
+        return refused
+    }
+
+    /// Whether a session is still open for a record can hang on the records just before it, copies left out: each that could be
+    /// late begins a piece of its own (S11, S12).
+    private mutating func settleInPieces(
+        _ columns: borrowing Columns, _ batch: RecordBatch, _ rows: Int, _ live: Int, warm: Bool
+    ) -> Bool {
+        scratch.waiting.update(from: scratch.live, count: live)
+        var refused = false
+        var from = 0
+        while from < live {
+            var to = from + 1
+            while to < live, !mayBeLate(row: Int(scratch.waiting[to])) { to += 1 }
+            scratch.live.update(from: scratch.waiting + from, count: to - from)
+            if settle(columns, batch, rows, to - from, warm: warm) { refused = true }
+            from = to
+        }
+        return refused
+    }
+
+    private func mayBeLate(_ live: Int) -> Bool {
+        for at in 0..<live where mayBeLate(row: Int(scratch.live[at])) { return true }
+        return false
+    }
+
+    private func mayBeLate(row: Int) -> Bool {
+        for index in 0..<outputCount where outputs[index].isLateAlone(scratch.times[row], scratch.before[row]) { return true }
+        return false
     }
 
     /// Where a replay's start can't be looked up in the log, each record's own time says whether it only warms (S17): such
@@ -232,24 +270,38 @@ struct LaneState: ~Copyable {
         return kept
     }
 
-    /// Asks each output before dedup, because the key of a late record is not remembered (S8). The record's own admission
-    /// is `taken` if any output takes it, `refused` if all that admit it refuse, else `none`. True if any output refused a row.
-    private mutating func judgeLateness(_ columns: borrowing Columns, _ rows: Int, _ live: Int) -> Bool {
-        for at in 0..<live { scratch.admissions[Int(scratch.live[at])] = Admission.none }
-        var anyRefused = false
-        for index in 0..<outputCount {
+    /// Asks each output's conditions of all rows of the batch; what they say is read until the next batch.
+    private mutating func evaluateConditions(_ columns: borrowing Columns, _ rows: Int, _ live: Int) {
+        for index in 0..<outputCount where !outputs[index].isRollUp {
             let output = outputs + index
-            var admits: UnsafePointer<UInt8>?
-            if output.pointee.admits != nil { admits = output.pointee.admits!.evaluate(columns, count: rows) }
-            if reach != nil, let admits { noteAdmits(index, admits, live) }
-            if compute != nil, let admits { noteErrors(errorPlaces?.admits[index], admits, live) }
+            if output.pointee.admits != nil {
+                let admits = output.pointee.admits!.evaluate(columns, count: rows)
+                output.pointee.admitted = admits
+                if reach != nil { noteAdmits(index, admits, live) }
+                if compute != nil { noteErrors(errorPlaces?.admits[index], admits, live) }
+            }
             for program in 0..<output.pointee.programCount {
                 output.pointee.measureResults[program] = (output.pointee.measureAdmits + program).pointee.evaluate(
                     columns, count: rows)
             }
-            output.pointee.lateness.judge(
-                rows: scratch.live, count: live, times: scratch.times, before: scratch.before, admits: admits,
-                admissions: output.pointee.admissions, firsts: output.pointee.firsts, lasts: output.pointee.lasts)
+        }
+    }
+
+    /// Asks each output before dedup, because the key of a late record is not remembered (S8). The record's own admission
+    /// is `taken` if any output takes it, `refused` if all that admit it refuse, else `none`. True if any output refused a row.
+    private mutating func judgeLateness(_ columns: borrowing Columns, _ live: Int) -> Bool {
+        for at in 0..<live { scratch.admissions[Int(scratch.live[at])] = Admission.none }
+        var anyRefused = false
+        for index in 0..<outputCount where !outputs[index].isRollUp {
+            let output = outputs + index
+            if let sessions = output.pointee.sessions {
+                output.pointee.judge(sessions, columns, live, scratch)
+            } else {
+                output.pointee.lateness.judge(
+                    rows: scratch.live, count: live, times: scratch.times, before: scratch.before,
+                    admits: output.pointee.admitted, admissions: output.pointee.admissions, firsts: output.pointee.firsts,
+                    lasts: output.pointee.lasts)
+            }
             for at in 0..<live {
                 let row = Int(scratch.live[at])
                 let own = output.pointee.admissions[row]
@@ -278,6 +330,7 @@ struct LaneState: ~Copyable {
 
     private mutating func aggregate(_ columns: borrowing Columns, _ batch: RecordBatch, _ live: Int) {
         for index in 0..<outputCount {
+            if outputs[index].isRollUp { continue }
             if reach != nil { noteMeasures(index, live) }
             if compute != nil { noteMeasureErrors(index, live) }
             (outputs + index).pointee.aggregate(
@@ -295,92 +348,5 @@ struct LaneState: ~Copyable {
             default: scratch.verdicts[row] = RowVerdict.aggregated
             }
         }
-    }
-
-    /// Writes the outcomes into the books, and what needs a place into the ledgers (S2, S13).
-    private mutating func account(_ batch: RecordBatch, _ rows: Int, refused: Bool) {
-        var read = 0
-        var aggregated = 0
-        var filtered = 0
-        var duplicate = 0
-        var late = 0
-        var rejected = 0
-        for row in 0..<rows {
-            let verdict = scratch.verdicts[row]
-            read &+= verdict != RowVerdict.redelivered ? 1 : 0
-            aggregated &+= verdict == RowVerdict.aggregated ? 1 : 0
-            filtered &+= verdict == RowVerdict.filtered ? 1 : 0
-            duplicate &+= verdict == RowVerdict.duplicate ? 1 : 0
-            late &+= verdict == RowVerdict.late ? 1 : 0
-            rejected &+= verdict == RowVerdict.rejected ? 1 : 0
-        }
-        books.read += Int64(read)
-        books.aggregated += Int64(aggregated)
-        books.filtered += Int64(filtered)
-        books.duplicate += Int64(duplicate)
-        books.late += Int64(late)
-        if rejected > 0 { for row in 0..<rows where scratch.verdicts[row] == RowVerdict.rejected { bury(batch, row) } }
-        if refused { enterLate(batch, rows) }
-        if oldestTimestamp == nil {
-            for row in 0..<rows where scratch.verdicts[row] != RowVerdict.redelivered {
-                let stamp = batch.timestamps[row]
-                oldestTimestamp = stamp == RecordBatch.noTimestamp ? nil : stamp
-                break
-            }
-        }
-        rememberLast(batch, rows)
-    }
-
-    private mutating func bury(_ batch: RecordBatch, _ row: Int) {
-        let reason = RejectReason(rawValue: scratch.reasons[row])!
-        books.rejectedByReason[Int(reason.rawValue)] += 1
-        let size = batch.lengths[row]
-        var payload: [UInt8]?
-        if keepsPayloads, reason != .oversize, let start = batch.payloads[row] {
-            payload = Array(UnsafeRawBufferPointer(start: start, count: min(size, PipelineLimits.deadLetterBytes)))
-        }
-        ledgerBytes += 64 + (payload?.count ?? 0)
-        let stamp = batch.timestamps[row]
-        let field = Int(scratch.blamed[row])
-        deadLetters.append(
-            DeadLetter(
-                offset: batch.offsets[row], reason: reason, field: field < 0 ? nil : field,
-                timestamp: stamp == RecordBatch.noTimestamp ? nil : stamp, size: Int64(size), payload: payload))
-    }
-
-    /// One entry for each output that refused a record which was no duplicate, whatever the record's outcome.
-    private mutating func enterLate(_ batch: RecordBatch, _ rows: Int) {
-        for index in 0..<outputCount {
-            let output = outputs + index
-            for row in 0..<rows {
-                let verdict = scratch.verdicts[row]
-                guard verdict == RowVerdict.late || verdict == RowVerdict.aggregated,
-                    output.pointee.admissions[row] == Admission.refused
-                else { continue }
-                books.lateRefusals[index] += 1
-                guard keepsLateEntries else { continue }
-                let grid = output.pointee.grid
-                let start = output.pointee.lasts[row]
-                let identity = dedup != nil && scratch.identified[row] ? scratch.identities[row] : nil
-                ledgerBytes += 96
-                late.append(
-                    LateEntry(
-                        output: index, offset: batch.offsets[row], eventTime: EventTime(milliseconds: scratch.times[row]),
-                        windowStart: EventTime(milliseconds: start), windowEnd: EventTime(milliseconds: start + grid.size),
-                        watermark: EventTime(milliseconds: scratch.before[row]),
-                        lateBy: .milliseconds(scratch.before[row] - grid.close(ofStart: start)), identity: identity))
-            }
-        }
-    }
-
-    /// What a later start compares with the log, to see that it is still the same log.
-    private mutating func rememberLast(_ batch: RecordBatch, _ rows: Int) {
-        var row = rows - 1
-        while row >= 0, scratch.verdicts[row] == RowVerdict.redelivered { row -= 1 }
-        guard row >= 0 else { return }
-        let length = min(batch.lengths[row], PipelineLimits.deadLetterBytes)
-        lastRecord = RecordFingerprint(
-            offset: batch.offsets[row], timestamp: batch.timestamps[row],
-            hash: Hash64.of(UnsafeRawBufferPointer(start: batch.payloads[row], count: batch.payloads[row] == nil ? 0 : length)))
     }
 }

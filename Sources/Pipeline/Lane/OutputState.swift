@@ -9,7 +9,15 @@ struct OutputState: ~Copyable {
     let codec: CellCodec
     var group: GroupBytes
     var windows: WindowStore
+    /// nil: its windows are no sessions.
+    let sessions: UnsafeMutablePointer<SessionStore>?
     var admits: PredicateProgram?
+    /// What it said of the batch's rows.
+    var admitted: UnsafePointer<UInt8>?
+    /// It is fed by another output in the merge, and takes no records.
+    let isRollUp: Bool
+    /// The outputs that roll this one up, each as the windows on the way to it.
+    let rollUps: [[WindowGrid]]
     /// A measure's own `where`, by slot.
     var measureAdmits: UnsafeMutablePointer<PredicateProgram>
     /// What they said of the batch's rows.
@@ -25,14 +33,25 @@ struct OutputState: ~Copyable {
     var dirtyCount = 0
     var dirtyCapacity = 256
 
-    init(_ plan: AggregatePlan, fields: [FieldPlan], stored: UInt16, bounds: Range<Int64>?) {
+    init(_ index: Int, of topology: Plan, stored: UInt16, bounds: Range<Int64>?) {
+        let plan = topology.aggregates[index]
+        let fields = topology.fields
         self.plan = plan
         self.stored = stored
+        isRollUp = plan.from != nil
+        rollUps = topology.aggregates.indices.compactMap { topology.rollUpPath(from: index, to: $0)?.map { WindowGrid($0) } }
         lateness = LatenessStage(grid: WindowGrid(plan, bounds: bounds))
         let layout = CellLayout(plan, fields: fields)
         codec = CellCodec(layout: layout)
         group = GroupBytes(plan.groupBy, fields: fields)
         windows = WindowStore(layout)
+        if case .session(let gap) = plan.window {
+            let store = UnsafeMutablePointer<SessionStore>.allocate(capacity: 1)
+            store.initialize(to: SessionStore(plan, gap: gap, layout: layout))
+            sessions = store
+        } else {
+            sessions = nil
+        }
         if let predicate = plan.admits {
             admits = PredicateProgram(predicate, fields: fields, capacity: BatchScratch.rows)
         } else {
@@ -52,6 +71,7 @@ struct OutputState: ~Copyable {
             if measure.admits != nil { next += 1 }
         }
         admissions = .allocate(capacity: BatchScratch.rows)
+        admissions.initialize(repeating: Admission.none, count: BatchScratch.rows)
         firsts = .allocate(capacity: BatchScratch.rows)
         lasts = .allocate(capacity: BatchScratch.rows)
         dirty = .allocate(capacity: dirtyCapacity)
@@ -65,6 +85,8 @@ struct OutputState: ~Copyable {
         firsts.deallocate()
         lasts.deallocate()
         dirty.deallocate()
+        sessions?.deinitialize(count: 1)
+        sessions?.deallocate()
     }
 
     var grid: WindowGrid { lateness.grid }
@@ -75,6 +97,12 @@ struct OutputState: ~Copyable {
         _ columns: borrowing Columns, rows: UnsafePointer<Int32>, count: Int, scratch: borrowing BatchScratch,
         accumulate: AccumulateStage, times: UnsafePointer<Int64>, offsets: UnsafePointer<Int64>
     ) {
+        if let sessions {
+            aggregate(
+                into: sessions, columns, rows: rows, count: count, scratch: scratch, accumulate: accumulate, times: times,
+                offsets: offsets)
+            return
+        }
         let every = lateness.grid.every
         var taken = 0
         for at in 0..<count {
@@ -103,7 +131,7 @@ struct OutputState: ~Copyable {
         fold(columns, taken, scratch, accumulate, times, offsets)
     }
 
-    private func fold(
+    func fold(
         _ columns: borrowing Columns, _ count: Int, _ scratch: borrowing BatchScratch, _ accumulate: AccumulateStage,
         _ times: UnsafePointer<Int64>, _ offsets: UnsafePointer<Int64>
     ) {

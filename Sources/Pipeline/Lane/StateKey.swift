@@ -2,12 +2,17 @@ import Model
 
 /// The keys of a lane's state. They sort as unsigned bytes, so numbers are written big-endian with the sign bit turned.
 /// `c` cells: output, window start, group. `k` remembered identities: expiry bucket, chunk. In the merge lane: `p` partials:
-/// output, window start, group, source lane; `r` what was emitted: output, window start, group.
+/// output, window start, group, source lane; `r` what was emitted: output, window start, group, of a session the lane too; `s` and
+/// `b` what a roll-up took: its output, the window and group of its source; its own window and group. `o` only goes to the merge:
+/// the last word on a session.
 enum StateKey {
     static let cell = UInt8(ascii: "c")
     static let chunk = UInt8(ascii: "k")
     static let partial = UInt8(ascii: "p")
     static let emitted = UInt8(ascii: "r")
+    static let share = UInt8(ascii: "s")
+    static let base = UInt8(ascii: "b")
+    static let over = UInt8(ascii: "o")
 
     /// Tag, output, window start: where the group begins.
     static let windowPrefix = 11
@@ -26,6 +31,44 @@ enum StateKey {
         target.storeBytes(of: tag, as: UInt8.self)
         target.storeBytes(of: output.bigEndian, toByteOffset: 1, as: UInt16.self)
         target.storeBytes(of: ordered(start), toByteOffset: 3, as: UInt64.self)
+    }
+
+    /// Hands `body` the key of a group in a window.
+    static func ofGroup(
+        _ tag: UInt8, output: UInt16, start: Int64, _ group: UnsafeRawBufferPointer, _ body: (UnsafeRawBufferPointer) -> Void
+    ) {
+        let length = windowPrefix + group.count
+        withUnsafeTemporaryAllocation(byteCount: length, alignment: 8) { key in
+            let target = key.baseAddress!
+            writeWindow(target, tag, output: output, start: start)
+            if let from = group.baseAddress, group.count > 0 {
+                (target + windowPrefix).copyMemory(from: from, byteCount: group.count)
+            }
+            body(UnsafeRawBufferPointer(key))
+        }
+    }
+
+    /// Hands `body` the key of a group in a window, and of a lane's part in it.
+    static func ofGroup(
+        _ tag: UInt8, output: UInt16, start: Int64, _ group: GroupKey, lane: LaneNumber?, _ body: (UnsafeRawBufferPointer) -> Void
+    ) {
+        let length = windowPrefix + group.bytes.count + (lane == nil ? 0 : 4)
+        withUnsafeTemporaryAllocation(byteCount: length, alignment: 8) { key in
+            let target = key.baseAddress!
+            writeWindow(target, tag, output: output, start: start)
+            group.bytes.withUnsafeBytes { bytes in
+                if let from = bytes.baseAddress, bytes.count > 0 {
+                    (target + windowPrefix).copyMemory(from: from, byteCount: bytes.count)
+                }
+            }
+            if let lane { target.storeBytes(of: lane.bigEndian, toByteOffset: length - 4, as: Int32.self) }
+            body(UnsafeRawBufferPointer(key))
+        }
+    }
+
+    /// The lane at the end of a key that has one.
+    static func lane(_ key: UnsafeRawBufferPointer) -> LaneNumber {
+        Int32(bigEndian: key.loadUnaligned(fromByteOffset: key.count - 4, as: Int32.self))
     }
 
     static func writeChunk(_ target: UnsafeMutableRawPointer, bucket: Int64, number: UInt32) {
@@ -50,9 +93,19 @@ enum StateKey {
 
 /// The stored keys, of every lane and of the merge, that belong to one output: what goes when the output goes.
 public func stateKeyRanges(ofOutput stored: UInt16) -> [(from: [UInt8], to: [UInt8])] {
-    [StateKey.cell, StateKey.partial, StateKey.emitted].map { tag in
+    [StateKey.base, StateKey.cell, StateKey.partial, StateKey.emitted, StateKey.share].map { tag in
         let number = [UInt8(stored >> 8), UInt8(stored & 255)]
         let next = stored == .max ? [tag + 1] : [tag, UInt8((stored + 1) >> 8), UInt8((stored + 1) & 255)]
         return ([tag] + number, next)
+    }
+}
+
+extension CellCodec {
+    /// Puts a cell under the key of its group and `start`.
+    func write(_ cell: CellPointer, _ tag: UInt8, output: UInt16, start: Int64, to log: StateLog) {
+        let measures = cell + CellWord.measures
+        StateKey.ofGroup(tag, output: output, start: start, CellStore.group(cell)) { key in
+            encode(measures, into: log.put(key, valueLength: encodedLength(measures)))
+        }
     }
 }

@@ -64,6 +64,8 @@ struct MeasureSlot {
 
 /// Word 0 of the measures counts the records that the cell took: by it a partial that tells nothing new is recognised.
 let recordCountWord = 0
+/// Word 1 of a session's measures: its end. Other cells have no such word.
+let sessionEndWord = 1
 
 /// The shape of an output's cells: their words, and which of them hold texts. The same for cells in memory, in state, and
 /// on their way to the merge.
@@ -74,11 +76,13 @@ struct CellLayout {
     var words: Int
     /// Words that hold a `VariableText`.
     var variable: [Int]
+    let isSession: Bool
 
     init(_ plan: AggregatePlan, fields: [FieldPlan]) {
         slots = []
         answers = []
-        words = recordCountWord + 1
+        isSession = plan.window.isSession
+        words = (isSession ? sessionEndWord : recordCountWord) + 1
         variable = []
         for (at, measure) in plan.measures.enumerated() {
             let kind = measure.column.map { ColumnKind(fields[$0].type) } ?? .int

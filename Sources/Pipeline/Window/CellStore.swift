@@ -43,7 +43,8 @@ struct CellStore: ~Copyable {
 
     init(_ layout: CellLayout) {
         self.layout = layout
-        stride = CellWord.measures + layout.words + (layout.variable.isEmpty ? 0 : 1)
+        stride =
+            CellWord.measures + layout.words + (layout.isSession ? SessionWord.count : 0) + (layout.variable.isEmpty ? 0 : 1)
         blocks = .allocate(capacity: blockCapacity)
     }
 

@@ -81,6 +81,26 @@ struct GroupBytes: ~Copyable {
         capacity = next
     }
 
+    /// Where each column's bytes stand; they may end early where the bytes are no group.
+    static func parts(_ bytes: UnsafeRawBufferPointer) -> [Range<Int>] {
+        var parts: [Range<Int>] = []
+        var at = 0
+        while at < bytes.count {
+            let start = at
+            switch ColumnKind(rawValue: bytes[at]) {
+            case nil: at += 1
+            case .string, .json:
+                guard at + 5 <= bytes.count else { return parts }
+                at += 5 + Int(bytes.loadUnaligned(fromByteOffset: at + 1, as: UInt32.self))
+            case .uuid: at += 17
+            case .double, .int, .bool, .time: at += 9
+            }
+            guard at <= bytes.count else { return parts }
+            parts.append(start..<at)
+        }
+        return parts
+    }
+
     /// The values that canonical bytes stand for: the way back, for rows.
     static func values(_ bytes: UnsafeRawBufferPointer) -> [Value] {
         var values: [Value] = []

@@ -57,7 +57,7 @@ struct WindowStore: ~Copyable {
             if entry == 0 { return add(place, hash: hash, group: group) }
             if entry & 0xFFFF_FFFF_0000_0000 == upper {
                 let cell = cells[UInt32(truncatingIfNeeded: entry) &- 1]
-                if cell[CellWord.hash] == hash, same(CellStore.group(cell), group) { return cell }
+                if cell[CellWord.hash] == hash, sameBytes(CellStore.group(cell), group) { return cell }
             }
             at = (at &+ 1) & mask
         }
@@ -92,28 +92,6 @@ struct WindowStore: ~Copyable {
             windows[place] = windows[count]
         }
         if count != before { rebuildPlaces() }
-    }
-
-    @inline(__always)
-    private func same(_ a: UnsafeRawBufferPointer, _ b: UnsafeRawBufferPointer) -> Bool {
-        let count = a.count
-        if count != b.count { return false }
-        guard count >= 8, let left = a.baseAddress, let right = b.baseAddress else {
-            for at in 0..<count where a[at] != b[at] { return false }
-            return true
-        }
-        // Words at a time; the last one may overlap the one before.
-        let last = count &- 8
-        var at = 0
-        while at < last {
-            if left.loadUnaligned(fromByteOffset: at, as: UInt64.self) != right.loadUnaligned(fromByteOffset: at, as: UInt64.self)
-            {
-                return false
-            }
-            at &+= 8
-        }
-        return left.loadUnaligned(fromByteOffset: last, as: UInt64.self)
-            == right.loadUnaligned(fromByteOffset: last, as: UInt64.self)
     }
 
     @inline(__always)

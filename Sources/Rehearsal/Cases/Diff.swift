@@ -32,7 +32,9 @@ public struct Difference: Equatable, Sendable {
 struct Diff {
     struct Row {
         var cells: [(name: String, value: Value)]
-        func value(_ name: String) -> Value? { cells.first { $0.name == name }?.value }
+        func value(_ name: String) -> Value? {
+            cells.first { $0.name == name }?.value ?? (name == "retracted" ? .bool(false) : nil)
+        }
     }
 
     static func differences(_ expectation: Expected, _ seen: Observation) -> [Difference] {
@@ -147,6 +149,7 @@ struct Diff {
         var cells = [(name: "output", value: Value.string(row.output))]
         cells += row.columns.map { ($0.name, $0.value) }
         cells += [("revision", .int(row.revision)), ("final", .bool(row.final)), ("as_of", time(row.asOf))]
+        if row.retracted { cells.append(("retracted", .bool(true))) }
         return Row(cells: cells)
     }
 

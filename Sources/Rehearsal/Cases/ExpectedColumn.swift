@@ -30,9 +30,7 @@ struct ExpectedColumn {
             return least.map { number >= $0 } ?? true
         case .name(let names, _): return names.contains(value.text)
         case .start(let window): return value.instant.map(window.beginsAt) ?? false
-        case .end(let window):
-            guard let end = value.instant else { return false }
-            return window.beginsAt(end - window.size) && (start.map { end - $0 == window.size } ?? true)
+        case .end(let window): return value.instant.map { window.endsAt($0, start: start) } ?? false
         }
     }
 
@@ -81,6 +79,7 @@ extension ExpectedColumn {
                 ExpectedColumn(name: "revision", kind: .whole(least: 1)), ExpectedColumn(name: "final", kind: .flag),
                 ExpectedColumn(name: "as_of", kind: .instant, canBeNull: true),
             ]
+            if aggregate.window.isSession { columns.append(ExpectedColumn(name: "retracted", kind: .flag)) }
             return columns
         }
     }
@@ -141,31 +140,41 @@ extension ExpectedColumn {
 }
 
 extension AggregatePlan.Window {
-    var size: Int64 {
+    /// Windows are aligned to the epoch plus their offset, or to a zone's calendar (S10); sessions begin anywhere.
+    fileprivate func beginsAt(_ time: Int64) -> Bool {
         switch self {
-        case .tumbling(let size, _), .hopping(let size, _, _): size.milliseconds
+        case .tumbling(let every, let offset), .hopping(_, let every, let offset), .cumulative(let every, _, let offset):
+            return (time - offset.milliseconds) % every.milliseconds == 0
+        case .calendar(let unit, let zone, let weekStarts):
+            return CalendarWindows(unit, zone: zone, weekStarts: weekStarts).start(holding: time) == time
+        case .session: return true
         }
     }
 
-    fileprivate var every: Int64 {
+    /// `start`: where the window begins, if that is known.
+    fileprivate func endsAt(_ time: Int64, start: Int64?) -> Bool {
         switch self {
-        case .tumbling(let size, _): size.milliseconds
-        case .hopping(_, let every, _): every.milliseconds
+        case .tumbling(let size, _), .hopping(let size, _, _):
+            return beginsAt(time - size.milliseconds) && (start.map { time - $0 == size.milliseconds } ?? true)
+        case .cumulative(let size, let step, let offset):
+            let begins = start ?? floorDivide(time - 1 - offset.milliseconds, size.milliseconds) * size.milliseconds
+            return (time - offset.milliseconds) % step.milliseconds == 0 && time > begins && time - begins <= size.milliseconds
+        case .calendar(let unit, let zone, let weekStarts):
+            let calendar = CalendarWindows(unit, zone: zone, weekStarts: weekStarts)
+            return calendar.end(holding: time - 1) == time && (start.map { calendar.end(holding: $0) == time } ?? true)
+        case .session(let gap): return start.map { time - $0 >= gap.milliseconds } ?? true
         }
     }
-
-    fileprivate var offset: Int64 {
-        switch self {
-        case .tumbling(_, let offset), .hopping(_, _, let offset): offset.milliseconds
-        }
-    }
-
-    /// Windows are aligned to the epoch plus their offset (S10).
-    fileprivate func beginsAt(_ time: Int64) -> Bool { (time - offset) % every == 0 }
 
     fileprivate var words: String {
-        let shift = offset == 0 ? "" : ", \(TimeSpan(milliseconds: offset).exactText) past the epoch"
-        return
-            "windows of \(TimeSpan(milliseconds: size).exactText) begin every \(TimeSpan(milliseconds: every).exactText)\(shift)"
+        let shift = offset == .zero ? "" : ", \(offset.exactText) past the epoch"
+        switch self {
+        case .tumbling(let size, _): return "windows of \(size.exactText) begin every \(size.exactText)\(shift)"
+        case .hopping(let size, let every, _): return "windows of \(size.exactText) begin every \(every.exactText)\(shift)"
+        case .cumulative(let size, let step, _):
+            return "windows begin every \(size.exactText) and end every \(step.exactText)\(shift)"
+        case .calendar(let unit, let zone, _): return "windows are each \(unit.rawValue) in \(zone.name)"
+        case .session(let gap): return "a session is at least \(gap.exactText) long"
+        }
     }
 }

@@ -48,9 +48,10 @@ extension GroupCommitter {
         let leaving = crew.leave(cycle.candidates(spoken, now: now), answers)
         sealMerges(wait: last)
         var formed = FormedCommit(content: GroupTransaction.Content(at: clock.wall()))
+        let route = MergeRoute(plan, storedOutputs: store.outputIDs.map { UInt16(truncatingIfNeeded: $0) }, layout: layout)
         for answer in answers {
             formed.content.partials += Partials.encode(
-                answer.sealed, isMerged: isMerged, partition: layout.mergePartition(ofKey:))
+                answer.sealed, isMerged: isMerged, partition: route.partition(ofKey:))
         }
         let record = cycle.form(spoken, leaving: leaving, log: time, now: now)
         // Where partials end must be told with them.

@@ -31,7 +31,7 @@ struct GroupRows {
                 records.append(
                     OutgoingRecord(
                         topic: id.topic, partition: id.number, key: ResultsRecord.key(row, table: name),
-                        value: ResultsRecord.value(row)))
+                        value: row.retracted ? nil : ResultsRecord.value(row)))
             }
         }
         return records

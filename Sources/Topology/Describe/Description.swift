@@ -72,11 +72,8 @@ public struct Description: Sendable {
             say("deduplicate", "\(what) by \(names(dedup.key)) within \(span(dedup.within)), in buckets of \(span(dedup.bucket))")
         }
         for aggregate in plan.aggregates {
-            var text =
-                switch aggregate.window {
-                case .tumbling(let size, _): "windows of \(span(size))"
-                case .hopping(let size, let every, _): "windows of \(span(size)) every \(span(every))"
-                }
+            var text = aggregate.from.map { "rolls \(plan.aggregates[$0].name) up: " } ?? ""
+            text += CanonicalText.windows(aggregate.window)
             if aggregate.allowedLateness != .zero { text += ", open \(span(aggregate.allowedLateness)) longer for late records" }
             if let admits = aggregate.admits { text += ", where \(CanonicalText.predicate(admits, plan.fields))" }
             if !aggregate.groupBy.isEmpty { text += ", by \(names(aggregate.groupBy))" }

@@ -107,6 +107,8 @@ public enum EstimateLimits {
     static let pages = 1.25
     /// Header words of a cell, its place in its window's table, and how many cells are allocated at a time.
     static let cellHeader = 7
+    /// Words behind a session's measures; its timer counts as two.
+    static let sessionWords = 6
     static let cellPlace = 16.0
     static let cellBlock = 256.0
     /// Bytes of group that a cell's header has room for.
@@ -150,18 +152,9 @@ struct Sizes {
 
     // MARK: - Cells
 
-    static func size(of aggregate: AggregatePlan) -> TimeSpan {
-        switch aggregate.window {
-        case .tumbling(let size, _), .hopping(let size, _, _): size
-        }
-    }
+    static func size(of aggregate: AggregatePlan) -> TimeSpan { aggregate.window.longest }
 
-    static func step(of aggregate: AggregatePlan) -> TimeSpan {
-        switch aggregate.window {
-        case .tumbling(let size, _): size
-        case .hopping(_, let every, _): every
-        }
-    }
+    static func step(of aggregate: AggregatePlan) -> TimeSpan { aggregate.window.step }
 
     /// From a window's start until the watermark has passed its end and its lateness.
     func cellsHeld(_ aggregate: AggregatePlan) -> TimeSpan {
@@ -191,12 +184,13 @@ struct Sizes {
         let windows = max(open ?? overlapping, 1)
         let groups = aggregate.groupBy.isEmpty ? 1 : Double(assumed.groups)
         let lanes = Double(assumed.partitions)
-        // A group that is keyed comes from one partition.
-        let parts = aggregate.isKeyed ? groups : groups * lanes
+        // A group that is keyed comes from one partition, and what is rolled up is joined already.
+        let parts = aggregate.isKeyed || aggregate.from != nil ? groups : groups * lanes
         let each = events > 0 ? min(parts, events) : parts
         let cells = each * windows
         let shape = shape(of: aggregate, valuesPerCell: events / max(each, 1))
-        let stride = Double(EstimateLimits.cellHeader + shape.words + (shape.isVariable ? 1 : 0)) * 8
+        let header = EstimateLimits.cellHeader + (aggregate.window.isSession ? EstimateLimits.sessionWords : 0)
+        let stride = Double(header + shape.words + (shape.isVariable ? 1 : 0)) * 8
         let blocks = (cells / lanes / EstimateLimits.cellBlock).rounded(.up) * lanes
         let group = Double(groupBytes(aggregate))
         var memory = blocks * EstimateLimits.cellBlock * stride + cells * (EstimateLimits.cellPlace + shape.memory)
@@ -225,7 +219,7 @@ struct Sizes {
     /// Words of a cell's measures; what their texts and sketches take in memory; what all of it takes encoded.
     func shape(of aggregate: AggregatePlan, valuesPerCell: Double) -> (words: Int, isVariable: Bool, memory: Double, disk: Double)
     {
-        var words = 1
+        var words = aggregate.window.isSession ? 2 : 1
         var isVariable = false
         var memory = 0.0
         var disk = 0.0

@@ -125,3 +125,31 @@ enum CanonicalText {
         }
     }
 }
+
+extension CanonicalText {
+    /// `hopping 10m every 1m`, without its offset: what a fingerprint tells of a window.
+    static func window(_ window: AggregatePlan.Window) -> String {
+        func span(_ span: TimeSpan) -> String { self.span(span.milliseconds) }
+        switch window {
+        case .tumbling(let size, _): return "tumbling \(span(size))"
+        case .hopping(let size, let every, _): return "hopping \(span(size)) every \(span(every))"
+        case .cumulative(let size, let step, _): return "cumulative \(span(size)) by \(span(step))"
+        case .calendar(let unit, let zone, let weekStarts):
+            return "calendar \(unit.rawValue) in \(zone.name)" + (unit == .week && weekStarts == 7 ? " from Sunday" : "")
+        case .session(let gap): return "session \(span(gap))"
+        }
+    }
+
+    /// The same for people.
+    static func windows(_ window: AggregatePlan.Window) -> String {
+        func span(_ span: TimeSpan) -> String { self.span(span.milliseconds) }
+        switch window {
+        case .tumbling(let size, _): return "windows of \(span(size))"
+        case .hopping(let size, let every, _): return "windows of \(span(size)) every \(span(every))"
+        case .cumulative(let size, let step, _): return "windows that grow by \(span(step)) up to \(span(size))"
+        case .calendar(let unit, let zone, let weekStarts):
+            return "each \(unit.rawValue) in \(zone.name)" + (unit == .week && weekStarts == 7 ? ", from Sunday" : "")
+        case .session(let gap): return "sessions that end with a gap of \(span(gap))"
+        }
+    }
+}

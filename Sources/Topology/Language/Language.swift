@@ -1,3 +1,5 @@
+import Model
+
 /// The keys of a topology file: each declared once.
 enum Language {
     private static let longest = TopologyLimits.spanMilliseconds
@@ -177,8 +179,9 @@ enum Language {
                 "Where rows go."),
             Key("freshness", .section(freshness), absent: .words("none"), "The promise to readers."),
             Key(
-                "from", .text(.reference), notBuilt: "aggregate the records themselves",
-                "Another aggregate whose results are taken."),
+                "from", .text(.reference), absent: .words("the records"),
+                "Another aggregate whose partial results are rolled up: its windows into longer ones, its groups into fewer; the same"
+                    + " measures, and its lateness."),
         ], example: Example.aggregate)
     static let window = Section(
         [
@@ -186,11 +189,18 @@ enum Language {
             Key("hopping", someSpan, "Windows of this size that overlap."),
             Key("every", someSpan, with: "hopping", "How far apart hopping windows begin."),
             Key("offset", anySpan, default: "0s", "Windows begin so much after multiples of their step since 1970."),
-            Key("session", .untyped, notBuilt: "use `tumbling` or `hopping`", "Windows that end with a gap."),
-            Key("cumulative", .untyped, notBuilt: "use `tumbling` or `hopping`", "Windows that grow by steps."),
-            Key("step", .untyped, notBuilt: "use `tumbling` or `hopping`", "The step of cumulative windows."),
-            Key("calendar", .untyped, notBuilt: "use `tumbling` or `hopping`", "Windows of a calendar."),
-            Key("zone", .untyped, notBuilt: "use `tumbling` with an `offset`", "The calendar's time zone."),
+            Key(
+                "session", someSpan,
+                "Windows that grow with the events of their group and end when none comes for so long."),
+            Key("cumulative", someSpan, "Windows that begin this far apart and grow by steps up to it."),
+            Key("step", someSpan, with: "cumulative", "By how much cumulative windows grow; it divides their size."),
+            Key(
+                "calendar", .words(CalendarUnit.allCases.map { Word($0.rawValue) }),
+                "Windows of a zone's calendar; a day can have 23 or 25 hours."),
+            Key("zone", .text(.zone), default: "UTC", with: "calendar", "The calendar's time zone."),
+            Key(
+                "week_starts", .words([Word("monday"), Word("sunday")]), default: "monday", with: "calendar",
+                "The first day of a week."),
         ], oneOf: ["tumbling", "hopping", "session", "cumulative", "calendar"], example: Example.window)
     static let target = Section(
         [

@@ -14,7 +14,9 @@ enum Fingerprint {
             parts.append(part("deduplicate", lines, deduplicate))
         }
         for (aggregate, place) in zip(plan.aggregates, aggregates) {
-            parts.append(part("aggregate \(aggregate.name)", lines(aggregate, plan.fields), place))
+            var lines = lines(aggregate, plan.fields)
+            if let from = aggregate.from { lines.insert("from: \(plan.aggregates[from].name)", at: 0) }
+            parts.append(part("aggregate \(aggregate.name)", lines, place))
         }
         return parts
     }
@@ -56,16 +58,8 @@ enum Fingerprint {
 
     private static func lines(_ aggregate: AggregatePlan, _ fields: [FieldPlan]) -> [String] {
         var lines: [String] = []
-        let offset: TimeSpan
-        switch aggregate.window {
-        case .tumbling(let size, let start):
-            lines.append("window: tumbling \(CanonicalText.span(size.milliseconds))")
-            offset = start
-        case .hopping(let size, let every, let start):
-            lines.append(
-                "window: hopping \(CanonicalText.span(size.milliseconds)) every \(CanonicalText.span(every.milliseconds))")
-            offset = start
-        }
+        lines.append("window: \(CanonicalText.window(aggregate.window))")
+        let offset = aggregate.window.offset
         if offset != .zero { lines.append("offset: \(CanonicalText.span(offset.milliseconds))") }
         lines.append("allowed_lateness: \(CanonicalText.span(aggregate.allowedLateness.milliseconds))")
         if let admits = aggregate.admits { lines.append("where: \(CanonicalText.predicate(admits, fields))") }

@@ -127,7 +127,9 @@ struct PlanCheck {
     private func checkDuplicates(_ plan: Plan, _ places: [Place]) {
         guard let dedup = plan.deduplicate, let item = root["deduplicate"], let section = item.section else { return }
         if !dedup.observe {
-            for (aggregate, place) in zip(plan.aggregates, places) { checkLateCopies(aggregate, dedup, place) }
+            for (aggregate, place) in zip(plan.aggregates, places) where aggregate.from == nil {
+                checkLateCopies(aggregate, dedup, place)
+            }
         }
         for key in section["key"]?.list ?? [] {
             guard let field = plan.fields.first(where: { $0.name == key.text }), field.fallback != nil else { continue }
@@ -147,11 +149,7 @@ struct PlanCheck {
     }
 
     private func checkLateCopies(_ aggregate: AggregatePlan, _ dedup: DeduplicatePlan, _ place: Place) {
-        let size =
-            switch aggregate.window {
-            case .tumbling(let size, _), .hopping(let size, _, _): size
-            }
-        let reach = size + aggregate.allowedLateness
+        let reach = aggregate.window.longest + aggregate.allowedLateness
         guard dedup.within < reach else { return }
         problems.warn(
             .lateCopies, at: place, "aggregates.\(aggregate.name)",

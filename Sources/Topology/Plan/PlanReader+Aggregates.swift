@@ -37,39 +37,6 @@ extension PlanReader {
         problems.error(.nameTaken, at: place, path, "`\(name)` is a column of every row", next: "use another name")
     }
 
-    private func window(_ item: Item) -> AggregatePlan.Window? {
-        guard let section = item.section else { return nil }
-        let offset = section["offset"]?.span ?? .zero
-        func checkOffset(_ step: TimeSpan) {
-            guard offset >= step, let item = section["offset"] else { return }
-            problems.error(
-                .badValue, at: item.place, item.path,
-                "the offset is not smaller than the windows' step of \(CanonicalText.span(step.milliseconds))",
-                next: "write what remains of it")
-        }
-        if let size = section["tumbling"]?.span {
-            checkOffset(size)
-            return .tumbling(size: size, offset: offset)
-        }
-        guard let size = section["hopping"]?.span else { return nil }
-        guard let every = section["every"]?.span else {
-            if !section.broken.contains("every") {
-                problems.error(
-                    .missingKey, at: item.place, item.path, "`hopping` needs `every`", next: "say how far apart the windows begin"
-                )
-            }
-            return nil
-        }
-        checkOffset(every)
-        if size.milliseconds > every.milliseconds * TopologyLimits.windowsPerEvent {
-            problems.error(
-                .tooLarge, at: item.place, item.path,
-                "an event would fall into more than \(TopologyLimits.windowsPerEvent) windows",
-                next: "make `every` larger")
-        }
-        return .hopping(size: size, every: every, offset: offset)
-    }
-
     private func emission(_ item: Item?) -> AggregatePlan.Emission {
         switch item?.content {
         case .word("on_time"): return .onTime

@@ -28,6 +28,7 @@ struct PlanReader {
             aggregates.append(aggregate)
             places.append(item.keyPlace)
         }
+        rollUps(&aggregates, root["aggregates"]?.named ?? [], isGroup: delivery(root["delivery"]).isGroup)
         let kafka = kafkaPlan(root["kafka"])
         let state = StatePlan(
             directory: root.section("state")?["directory"]?.text ?? "./state",

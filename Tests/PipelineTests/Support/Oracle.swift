@@ -5,6 +5,7 @@ struct Oracle {
     struct CellKey: Hashable {
         var output: Int
         var start: Int64
+        var end: Int64
         var group: [Value]
     }
 
@@ -46,6 +47,7 @@ struct Oracle {
     let plan: Plan
     var partitions: [Partition]
     var cells: [CellKey: [Taken]] = [:]
+    var sessions = OracleSessions()
     var late: Set<Late> = []
     var dead: Set<Dead> = []
     /// In the order in which the records came.
@@ -124,16 +126,25 @@ struct Oracle {
     /// From dedup on.
     private mutating func judgeTimed(_ record: PlainRecord, _ at: Int, time: Int64, before: Int64?, _ values: [Value]) -> Outcome
     {
-        var open: [Int: [Int64]] = [:]
-        var refused: [Int: Int64] = [:]
+        var open: [Int: [Range<Int64>]] = [:]
+        var refused: [Int: Range<Int64>] = [:]
         var isPartlyLate = false
         for (index, output) in plan.aggregates.enumerated() {
             if let admits = output.admits, holds(admits, values) != true { continue }
-            let starts = windows(output.window, time)
-            guard let last = starts.last else { continue }
-            let stillOpen = starts.filter { start in before.map { start + size(output) + lateness(output) > $0 } ?? true }
+            if output.window.isSession {
+                let session = time..<time + output.window.longest.milliseconds
+                if sessions.isLate(session, at, index, group(output, values), before, output) {
+                    refused[index] = session
+                } else {
+                    open[index] = [session]
+                }
+                continue
+            }
+            let windows = output.window.holding(time)
+            guard let last = windows.last else { continue }
+            let stillOpen = windows.filter { window in before.map { window.upperBound + lateness(output) > $0 } ?? true }
             if stillOpen.isEmpty { refused[index] = last } else { open[index] = stillOpen }
-            if !stillOpen.isEmpty && stillOpen.count < starts.count { isPartlyLate = true }
+            if !stillOpen.isEmpty && stillOpen.count < windows.count { isPartlyLate = true }
         }
         let isLate = open.isEmpty && !refused.isEmpty
         if let dedup = plan.deduplicate {
@@ -154,21 +165,25 @@ struct Oracle {
                 partitions[at].books.unidentified += 1
             }
         }
-        for (index, start) in refused {
+        for (index, window) in refused {
             let output = plan.aggregates[index]
             partitions[at].books.lateRefusals[index] += 1
             if case .count = plan.late { continue }
-            let end = start + size(output)
             late.insert(
                 Late(
-                    partition: at, output: index, offset: record.offset, time: time, start: start, end: end, watermark: before!,
-                    by: before! - end - lateness(output)))
+                    partition: at, output: index, offset: record.offset, time: time, start: window.lowerBound,
+                    end: window.upperBound, watermark: before!, by: before! - window.upperBound - lateness(output)))
         }
-        for (index, starts) in open {
-            for start in starts {
-                let group = plan.aggregates[index].groupBy.map { values[$0] == .double(0) ? .double(0) : values[$0] }
-                cells[CellKey(output: index, start: start, group: group), default: []].append(
-                    Taken(time: time, partition: at, offset: record.offset, values: values))
+        for (index, windows) in open {
+            let group = group(plan.aggregates[index], values)
+            let taken = Taken(time: time, partition: at, offset: record.offset, values: values)
+            if plan.aggregates[index].window.isSession {
+                sessions.take(taken, windows[0], index, group, before, plan.aggregates[index])
+                continue
+            }
+            for window in windows {
+                let key = CellKey(output: index, start: window.lowerBound, end: window.upperBound, group: group)
+                cells[key, default: []].append(taken)
             }
         }
         if isLate { return .late }
@@ -182,28 +197,9 @@ struct Oracle {
         return key.contains { $0 == .null || $0 == .string("") || $0 == .uuid(high: 0, low: 0) } ? nil : key
     }
 
-    private func size(_ output: AggregatePlan) -> Int64 {
-        switch output.window {
-        case .tumbling(let size, _), .hopping(let size, _, _): size.milliseconds
-        }
+    private func group(_ output: AggregatePlan, _ values: [Value]) -> [Value] {
+        output.groupBy.map { values[$0] == .double(0) ? .double(0) : values[$0] }
     }
 
     private func lateness(_ output: AggregatePlan) -> Int64 { output.allowedLateness.milliseconds }
-
-    /// The starts of all windows that hold `time`, ascending.
-    private func windows(_ window: AggregatePlan.Window, _ time: Int64) -> [Int64] {
-        let (size, every, offset) =
-            switch window {
-            case .tumbling(let size, let offset): (size.milliseconds, size.milliseconds, offset.milliseconds)
-            case .hopping(let size, let every, let offset): (size.milliseconds, every.milliseconds, offset.milliseconds)
-            }
-        // Well below the time first, then up.
-        var start = offset + ((time - offset - size) / every - 2) * every
-        var found: [Int64] = []
-        while start <= time {
-            if time < start + size { found.append(start) }
-            start += every
-        }
-        return found
-    }
 }

@@ -8,7 +8,7 @@ extension Oracle {
 
     var finals: [CellKey: [Value]] {
         var rows: [CellKey: [Value]] = [:]
-        for (key, taken) in cells {
+        for (key, taken) in cells.merging(sessions.cells(plan), uniquingKeysWith: { $1 }) {
             rows[key] = plan.aggregates[key.output].measures.map { measure($0, taken) }
         }
         return rows

@@ -16,6 +16,12 @@ struct Workload {
         "a text that is longer than what a cell keeps inline, and than sixteen bytes",
     ]
 
+    /// Clocks that are changed all the time, by as much as they like.
+    static let restless = Zone(
+        name: "Restless",
+        transitions: [-86_400, -600, 300, 960, 1_200, 1_767_225_300, 1_767_225_720, 1_767_226_200, 1_767_227_400],
+        offsets: [0, 3_600, -300, 5_400, 3_600, 0, -1_800, 3_600, 0, 7_200])
+
     let plan: Plan
     /// By partition, in the order of delivery.
     private(set) var records: [[PlainRecord]]
@@ -61,15 +67,24 @@ struct Workload {
         let every = [size, max(size / 2, 1), max(size / 7, 1), size + 500, size * 3][draw.below(5)]
         let offset = Int64([0, 0, 1, 250, -40, 3_599][draw.below(6)])
         let measures = (0...draw.below(6)).map { measure(&draw, $0) }
+        let steps = Int64([1, 2, 5][draw.below(3)])
+        let windows: [AggregatePlan.Window] = [
+            .tumbling(size: .milliseconds(size), offset: .milliseconds(offset)),
+            .hopping(size: .milliseconds(size), every: .milliseconds(every), offset: .milliseconds(offset)),
+            .cumulative(size: .milliseconds(size * steps), step: .milliseconds(size), offset: .milliseconds(offset)),
+            .calendar(draw.below(2) == 0 ? .hour : .day, zone: restless, weekStarts: 1),
+            .session(gap: .milliseconds([1, 900, 5_000, 40_000][draw.below(4)])),
+        ]
+        let window = windows[[0, 0, 1, 1, 2, 3, 4, 4, 4][draw.below(9)]]
+        // What the messages are keyed by.
+        let isKeyed = window.isSession && draw.below(2) == 0
         return AggregatePlan(
-            name: "a\(index)",
-            window: draw.below(2) == 0
-                ? .tumbling(size: .milliseconds(size), offset: .milliseconds(offset))
-                : .hopping(size: .milliseconds(size), every: .milliseconds(every), offset: .milliseconds(offset)),
+            name: "a\(index)", window: window,
             allowedLateness: .milliseconds(Int64([0, 0, 1, 5_000, 100_000][draw.below(5)])),
             admits: draw.below(3) == 0 ? predicate(&draw, depth: 1) : nil,
-            groupBy: [[], [k], [s, k], [i], [b, s], [d], [u], [at, j]][draw.below(8)], measures: measures,
-            emit: [.final, .onTime, .every(.seconds(1)), .everyCommit][draw.below(4)])
+            groupBy: isKeyed
+                ? [[k], [k, b], [s, k]][draw.below(3)] : [[], [k], [s, k], [i], [b, s], [d], [u], [at, j]][draw.below(8)],
+            measures: measures, emit: [.final, .onTime, .every(.seconds(1)), .everyCommit][draw.below(4)], isKeyed: isKeyed)
     }
 
     private static func measure(_ draw: inout SplitMix, _ index: Int) -> MeasurePlan {
@@ -144,7 +159,10 @@ struct Workload {
         case 2: return PlainRecord(body: .oversize, offset: offset, timestamp: stamp)
         default: break
         }
-        let fields = Self.fields.indices.map { field($0, time: time) }
+        var fields = Self.fields.indices.map { field($0, time: time) }
+        if plan.aggregates.contains(where: \.isKeyed), case .value(.string(let word)) = fields[Self.k] {
+            fields[Self.k] = .value(.string("\(word)\(partition)"))
+        }
         return PlainRecord(body: .object(fields), offset: offset, timestamp: stamp)
     }
 

@@ -22,7 +22,7 @@ struct GroupCase: CustomStringConvertible {
     ]
     static let idleAfter: Int64 = 8_000
 
-    init(seed: UInt64) {
+    init(seed: UInt64, withEveryWindow: Bool = false) {
         var draw = SplitMix(seed: seed &* 0x9E37_79B9)
         self.seed = seed
         lanes = 1 + draw.upTo(4)
@@ -31,6 +31,35 @@ struct GroupCase: CustomStringConvertible {
         isQuietAtTheEnd = draw.upTo(2) == 0
         idleness = draw.upTo(6) > 0
         outputs = (0...draw.upTo(2)).map { Self.output(&draw, $0) }
+        if withEveryWindow { Self.vary(&outputs, seed) }
+    }
+
+    /// Sessions, windows that grow, and roll-ups, from draws of their own: a case is otherwise what its seed says.
+    private static func vary(_ outputs: inout [AggregatePlan], _ seed: UInt64) {
+        var draw = SplitMix(seed: seed ^ 0x5E55_10A5)
+        for at in outputs.indices {
+            switch draw.upTo(5) {
+            case 0: outputs[at].window = .cumulative(size: .seconds(60), step: .seconds(15), offset: .seconds(5))
+            case 1, 2: outputs[at].window = .session(gap: .seconds(Int64([2, 6, 20][draw.upTo(3)])))
+            default: break
+            }
+        }
+        if case .tumbling(let size, _) = outputs[0].window { outputs.append(rollUp(&draw, size, outputs[0])) }
+    }
+
+    private static func rollUp(_ draw: inout SplitMix, _ size: TimeSpan, _ source: AggregatePlan) -> AggregatePlan {
+        let double = size + size
+        let windows: [AggregatePlan.Window] = [
+            .tumbling(size: double, offset: .zero), .hopping(size: double + size, every: size, offset: .zero),
+            .cumulative(size: double, step: size, offset: .zero),
+        ]
+        var own = source
+        own.name = "rolled"
+        own.window = windows[draw.upTo(3)]
+        if !source.isKeyed, draw.upTo(2) == 0 { own.groupBy = [] }
+        own.emit = [.final, .onTime, .everyCommit][draw.upTo(3)]
+        own.from = 0
+        return own
     }
 
     private static func output(_ draw: inout SplitMix, _ index: Int) -> AggregatePlan {
@@ -69,7 +98,10 @@ struct GroupCase: CustomStringConvertible {
         with(steps > 10) { $0.steps -= max(1, $0.steps / 8) }
         with(processes > 1) { $0.processes -= 1 }
         with(lanes > 1) { $0.lanes -= 1 }
-        for at in outputs.indices where outputs.count > 1 { with(true) { $0.outputs.remove(at: at) } }
+        for at in outputs.indices where outputs.count > 1 && !outputs.contains(where: { $0.from == at }) {
+            // What is rolled up stands first.
+            with(at > 0 || outputs.allSatisfy { $0.from == nil }) { $0.outputs.remove(at: at) }
+        }
         with(crashes) { $0.crashes = false }
         with(handOvers) { $0.handOvers = false }
         with(idleness) { $0.idleness = false }

@@ -4,8 +4,9 @@ import Model
 struct GroupCell: Hashable, CustomStringConvertible {
     var output: Int
     var start: Int64
+    var end: Int64
     var group: String
-    var description: String { "\(output)/\(start)/\(group)" }
+    var description: String { "\(output)/\(start)-\(end)/\(group)" }
 }
 
 struct GroupValue: Equatable {
@@ -32,13 +33,14 @@ struct GroupRows {
 
     mutating func add(_ row: Row, of unit: LaneNumber) {
         commit += 1
-        guard case .string(let group) = row.group[0], case .int(let count) = row.measures[0],
+        guard case .string(let group) = row.group.first ?? .string(""), case .int(let count) = row.measures[0],
             case .double(let sum) = row.measures[1]
         else {
             failures.append("a row of another form: \(row)")
             return
         }
-        let cell = GroupCell(output: row.output, start: row.windowStart.milliseconds, group: group)
+        let cell = GroupCell(
+            output: row.output, start: row.windowStart.milliseconds, end: row.windowEnd.milliseconds, group: group)
         let before = shown[cell]?.last
         if row.revision != (before?.row.revision ?? 0) + 1 {
             failures.append("\(cell): revision \(row.revision) after \(before?.row.revision ?? 0)")
@@ -46,7 +48,8 @@ struct GroupRows {
         if before?.row.final == true { failures.append("\(cell): touched after it was final") }
         let through = progress[unit]?.last?.progress[Int32(row.output + 1)]?.finalThrough
         if let through, row.windowEnd <= through { failures.append("\(cell): touched after final_through \(through)") }
-        shown[cell, default: []].append(Shown(commit: commit, unit: unit, row: row, value: GroupValue(count: count, sum: sum)))
+        shown[cell, default: []].append(
+            Shown(commit: commit, unit: unit, row: row, value: GroupValue(count: row.retracted ? 0 : count, sum: sum)))
     }
 
     mutating func note(_ now: [Int32: OutputProgress], of unit: LaneNumber) {
@@ -63,13 +66,16 @@ struct GroupRows {
         progress[unit, default: []].append((commit, now))
     }
 
-    var last: [GroupCell: GroupValue] { shown.compactMapValues { $0.last?.value } }
+    /// Rows that were taken back stand no more.
+    var last: [GroupCell: GroupValue] {
+        shown.compactMapValues { rows in rows.last.flatMap { $0.row.retracted ? nil : $0.value } }
+    }
 
     /// Where a unit said that a window is complete, or final, and its rows were not.
     func lies(_ model: GroupModel) -> [String] {
         var found: [String] = []
         for (cell, rows) in shown {
-            let end = cell.start + model.size(cell.output)
+            let end = cell.end
             let said = progress[rows[0].unit] ?? []
             func count(_ through: (OutputProgress) -> EventTime?) -> Int64? {
                 guard
@@ -97,6 +103,8 @@ struct GroupModel {
     private(set) var inTime: [GroupCell: Int64] = [:]
     private(set) var books: [Books] = []
     private let plan: Plan
+    /// Of sessions that partitions share: by output and group.
+    private var taken: [Int: [String: [GroupEvent]]] = [:]
 
     init(_ group: GroupSimulation) {
         plan = group.plan
@@ -109,17 +117,57 @@ struct GroupModel {
                     count: (total?.count ?? 0) + value.count, sum: total.map { $0.sum + value.sum } ?? value.sum)
             }
         }
+        for (output, aggregate) in plan.aggregates.enumerated() where aggregate.window.isSession { cut(output, aggregate) }
+        for (output, aggregate) in plan.aggregates.enumerated() {
+            if let from = aggregate.from { rollUp(from, output, aggregate) }
+        }
     }
 
-    func size(_ output: Int) -> Int64 {
-        switch plan.aggregates[output].window {
-        case .tumbling(let size, _), .hopping(let size, _, _): size.milliseconds
+    /// A window's results are those of the windows in it, in their order.
+    private mutating func rollUp(_ source: Int, _ output: Int, _ plan: AggregatePlan) {
+        let parts = cells.filter { $0.key.output == source }.sorted {
+            ($0.key.start, $0.key.group) < ($1.key.start, $1.key.group)
+        }
+        for (part, value) in parts {
+            for window in windows(plan.window, part.start) {
+                let cell = GroupCell(
+                    output: output, start: window.lowerBound, end: window.upperBound,
+                    group: plan.groupBy.isEmpty ? "" : part.group)
+                let total = cells[cell]
+                cells[cell] = GroupValue(
+                    count: (total?.count ?? 0) + value.count, sum: total.map { $0.sum + value.sum } ?? value.sum)
+            }
+        }
+    }
+
+    /// Where no partition decides alone: all events, sorted and cut at the gaps.
+    private mutating func cut(_ output: Int, _ plan: AggregatePlan) {
+        guard case .session(let gap) = plan.window else { return }
+        for (group, events) in taken[output] ?? [:] {
+            var run: [GroupEvent] = []
+            func close() -> (GroupCell, GroupValue) {
+                (
+                    GroupCell(output: output, start: run[0].time, end: run[run.count - 1].time + gap.milliseconds, group: group),
+                    GroupValue(count: Int64(run.count), sum: run.reduce(0) { $0 + $1.value })
+                )
+            }
+            for event in events.sorted(by: { $0.time < $1.time }) {
+                if let last = run.last, event.time - last.time >= gap.milliseconds {
+                    let (cell, value) = close()
+                    cells[cell] = value
+                    run = []
+                }
+                run.append(event)
+            }
+            let (cell, value) = close()
+            cells[cell] = value
         }
     }
 
     private mutating func judge(_ events: [GroupEvent], raises: [(at: Int64, floor: Int64)]) -> [GroupCell: GroupValue] {
         var found: [GroupCell: GroupValue] = [:]
         var own = Books(outputs: plan.aggregates.count)
+        var sessions: [OwnSession] = []
         var watermark: Int64?
         var raises = raises[...]
         for (offset, event) in events.enumerated() {
@@ -133,21 +181,32 @@ struct GroupModel {
             var isTaken = false
             var isPartlyLate = false
             var isRefused = false
-            for (output, aggregate) in plan.aggregates.enumerated() {
-                let starts = starts(aggregate.window, event.time)
-                let open = starts.filter { $0 + size(output) + aggregate.allowedLateness.milliseconds > before }
-                if open.isEmpty, !starts.isEmpty {
+            for (output, aggregate) in plan.aggregates.enumerated() where aggregate.from == nil {
+                if case .session(let gap) = aggregate.window {
+                    if join(event, gap.milliseconds, before, output, aggregate, &sessions) {
+                        isTaken = true
+                    } else {
+                        own.lateRefusals[output] += 1
+                        isRefused = true
+                    }
+                    continue
+                }
+                let windows = windows(aggregate.window, event.time)
+                let open = windows.filter { $0.upperBound + aggregate.allowedLateness.milliseconds > before }
+                if open.isEmpty, !windows.isEmpty {
                     own.lateRefusals[output] += 1
                     isRefused = true
                 }
                 isTaken = isTaken || !open.isEmpty
-                isPartlyLate = isPartlyLate || (!open.isEmpty && open.count < starts.count)
-                for start in open {
-                    let cell = GroupCell(output: output, start: start, group: aggregate.isKeyed ? event.key : event.group)
+                isPartlyLate = isPartlyLate || (!open.isEmpty && open.count < windows.count)
+                for window in open {
+                    let cell = GroupCell(
+                        output: output, start: window.lowerBound, end: window.upperBound,
+                        group: aggregate.isKeyed ? event.key : event.group)
                     let value = found[cell]
                     found[cell] = GroupValue(
                         count: (value?.count ?? 0) + 1, sum: value.map { $0.sum + event.value } ?? event.value)
-                    if start + size(output) > before { inTime[cell, default: 0] += 1 }
+                    if window.upperBound > before { inTime[cell, default: 0] += 1 }
                 }
             }
             own.aggregated += isTaken ? 1 : 0
@@ -156,28 +215,77 @@ struct GroupModel {
             own.partlyLate += isPartlyLate ? 1 : 0
         }
         books.append(own)
+        for session in sessions {
+            let cell = GroupCell(
+                output: session.output, start: session.interval.lowerBound, end: session.interval.upperBound, group: session.group
+            )
+            found[cell] = session.value
+        }
         return found
     }
 
-    private func starts(_ window: AggregatePlan.Window, _ time: Int64) -> [Int64] {
-        let (size, every, offset): (Int64, Int64, Int64) =
-            switch window {
-            case .tumbling(let size, let offset): (size.milliseconds, size.milliseconds, offset.milliseconds)
-            case .hopping(let size, let every, let offset): (size.milliseconds, every.milliseconds, offset.milliseconds)
-            }
-        var start = floorDivide(time - offset, every) * every + offset
-        var starts: [Int64] = []
-        while start + size > time {
-            starts.insert(start, at: 0)
-            start -= every
+    private struct OwnSession {
+        var output: Int
+        var group: String
+        var interval: Range<Int64>
+        var value: GroupValue
+    }
+
+    /// False: the event is late.
+    private mutating func join(
+        _ event: GroupEvent, _ gap: Int64, _ before: Int64, _ output: Int, _ plan: AggregatePlan, _ sessions: inout [OwnSession]
+    ) -> Bool {
+        let lateness = plan.allowedLateness.milliseconds
+        let isLateAlone = event.time + gap + lateness <= before
+        guard plan.isKeyed else {
+            if !isLateAlone { taken[output, default: [:]][event.group, default: []].append(event) }
+            return !isLateAlone
         }
-        return starts
+        var own = OwnSession(
+            output: output, group: event.key, interval: event.time..<event.time + gap,
+            value: GroupValue(count: 1, sum: event.value))
+        let joined = sessions.indices.filter {
+            sessions[$0].output == output && sessions[$0].group == event.key && sessions[$0].interval.overlaps(own.interval)
+                && sessions[$0].interval.upperBound + lateness > before
+        }
+        if joined.isEmpty && isLateAlone { return false }
+        for at in joined.reversed() {
+            let other = sessions.remove(at: at)
+            let start = min(own.interval.lowerBound, other.interval.lowerBound)
+            own.interval = start..<max(own.interval.upperBound, other.interval.upperBound)
+            own.value = GroupValue(count: own.value.count + other.value.count, sum: own.value.sum + other.value.sum)
+        }
+        sessions.append(own)
+        return true
+    }
+
+    private func windows(_ window: AggregatePlan.Window, _ time: Int64) -> [Range<Int64>] {
+        let offset = window.offset.milliseconds
+        let step = window.step.milliseconds
+        if case .cumulative(let size, _, _) = window {
+            let start = floorDivide(time - offset, size.milliseconds) * size.milliseconds + offset
+            let first = floorDivide(time - offset, step) * step + offset + step
+            return stride(from: first, through: start + size.milliseconds, by: Int(step)).map { start..<$0 }
+        }
+        var start = floorDivide(time - offset, step) * step + offset
+        var windows: [Range<Int64>] = []
+        while start + window.longest.milliseconds > time {
+            windows.insert(start..<(start + window.longest.milliseconds), at: 0)
+            start -= step
+        }
+        return windows
     }
 
     func differences(from told: GroupRows) -> [String] {
         let last = told.last
         return Set(cells.keys).union(last.keys).compactMap { cell in
             let (mine, theirs) = (cells[cell], last[cell])
+            // Sums of a session that was joined of several are folded in another order.
+            if let mine, let theirs, plan.aggregates[cell.output].window.isSession, mine.count == theirs.count,
+                abs(mine.sum - theirs.sum) < 1e-6
+            {
+                return nil
+            }
             return mine == theirs ? nil : "\(cell): \(theirs.map { "\($0)" } ?? "no row"), not \(mine.map { "\($0)" } ?? "any")"
         }.sorted()
     }

@@ -32,6 +32,14 @@ struct GroupSimulationTests {
         }
     }
 
+    /// S10, S11, S14, S16: sessions that several partitions share or one has for itself, windows that grow, and roll-ups.
+    @Test(arguments: 0..<4) func aGroupJoinsSessionsAndRollsUpAsTheContractSays(_ part: Int) {
+        for seed in Self.seeds where Int(seed % 4) == part {
+            let shape = GroupCase(seed: seed, withEveryWindow: true)
+            if !GroupSimulation(shape).run().isEmpty { Issue.record("\(shrunk(shape, nil))") }
+        }
+    }
+
     /// The first seed that shows each.
     private static let shownBy: [Mutant: UInt64] = [
         .endsLeftOut: 10, .holdsLeftOut: 6, .watermarksAheadOfPartials: 1, .turnsWithoutTheLog: 129, .requestsLeftUnsaid: 0,

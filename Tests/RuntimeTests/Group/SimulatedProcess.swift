@@ -109,7 +109,7 @@ final class SimulatedProcess {
             core.restore(largestClose: stored.largestClose)
             keyed.restore(progress: stored.progress)
             stored.state.eachEntry { key, value in
-                let isMerged = key[0] == UInt8(ascii: "p") || key[0] == UInt8(ascii: "r")
+                let isMerged = "prsb".utf8.contains(key[0])
                 let isRead = isMerged ? keyed.restore(key: key, value: value) : core.restore(key: key, value: value)
                 if !isRead { group.fail("damaged state of \(unit)") }
             }
@@ -277,9 +277,10 @@ final class SimulatedProcess {
         let step = lane.keyed.step(
             sealed, floor: group.mutant == .floorsOfToday && cycle.isIdle(unit) ? state?.combined : request.floor,
             asOf: request.closesAll ? state?.asOf : state?.combined, ended: request.closesAll)
+        let route = MergeRoute(
+            group.plan, storedOutputs: group.plan.aggregates.indices.map { UInt16($0 + 1) }, layout: group.layout)
         for partials in Partials.encode(
-            sealed, isMerged: { !group.plan.aggregates[Int($0) - 1].isKeyed }, partition: group.layout.mergePartition(ofKey:),
-            limit: 200)
+            sealed, isMerged: { !group.plan.aggregates[Int($0) - 1].isKeyed }, partition: route.partition(ofKey:), limit: 200)
         {
             let at = Int(partials.partition)
             let offset = group.partials[at].append(partials.bytes, transaction: commit.transaction)
