@@ -29,6 +29,8 @@ final class RollUp: MergedOutput {
         var cell: [UInt8]
         var group: GroupKey
         var isFresh = true
+        /// Some version of it is in committed state.
+        var isStored = false
     }
 
     private final class Window {
@@ -73,7 +75,11 @@ final class RollUp: MergedOutput {
     }
 
     private func take(_ share: Share, _ start: Int64, _ source: GroupKey, isNews: Bool) {
-        let isNew = shares[start, default: [:]].updateValue(share, forKey: source) == nil
+        var share = share
+        let before = shares[start]?[source]
+        share.isStored = share.isStored || before?.isStored ?? false
+        shares[start, default: [:]][source] = share
+        let isNew = before == nil
         if isNew { memory += share.cell.count + Self.overhead }
         if isNews { fresh.append((start, source)) }
         each(start) { window in
@@ -107,7 +113,7 @@ final class RollUp: MergedOutput {
             var isStored = false
             for source in closed.keys.sorted(by: { $0.bytes.lexicographicallyPrecedes($1.bytes) }) {
                 guard let share = closed[source] else { continue }
-                isStored = isStored || !share.isFresh
+                isStored = isStored || share.isStored
                 memory -= share.cell.count + Self.overhead
                 each(start) { window in
                     guard var entry = window.entries[share.group] else { return }
@@ -173,6 +179,7 @@ final class RollUp: MergedOutput {
             guard let share = shares[start]?[source], share.isFresh else { continue }
             put(changes, StateKey.share, start, source, share.cell)
             shares[start]![source]!.isFresh = false
+            shares[start]![source]!.isStored = true
         }
         fresh = []
         for window in windows.values where !window.changed.isEmpty || !window.freshBases.isEmpty {
@@ -202,7 +209,9 @@ final class RollUp: MergedOutput {
         switch key[0] {
         case StateKey.share:
             guard fold.isWhole(value), projection.isGroup(group) else { return false }
-            take(Share(cell: Array(value), group: projection.group(group), isFresh: false), start, group, isNews: false)
+            take(
+                Share(cell: Array(value), group: projection.group(group), isFresh: false, isStored: true), start, group,
+                isNews: false)
         case StateKey.base:
             guard fold.isWhole(value) else { return false }
             let window = window(start)
