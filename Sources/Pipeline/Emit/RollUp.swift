@@ -80,7 +80,7 @@ final class RollUp: MergedOutput {
         share.isStored = share.isStored || before?.isStored ?? false
         shares[start, default: [:]][source] = share
         let isNew = before == nil
-        if isNew { memory += share.cell.count + Self.overhead }
+        memory += share.cell.count - (before?.cell.count ?? -Self.overhead)
         if isNews { fresh.append((start, source)) }
         each(start) { window in
             if isNew { window.entries[share.group, default: Entry()].insert((start, source)) }
