@@ -75,7 +75,14 @@ enum Example {
         aggregates:
           orders_per_minute:
             window: {hopping: 10m, every: 1m}
-        deduplicate: {within: 2h}
+          orders_per_day:
+            window: {calendar: day, zone: Europe/Berlin}
+            measures: {orders: count(), revenue: sum(cents)}
+          visits:
+            window: {session: 30m}
+            group_by: [country]
+            measures: {orders: count()}
+        deduplicate: {within: 26h}
         """
     static let emit = """
         aggregates:

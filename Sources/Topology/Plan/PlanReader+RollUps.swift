@@ -54,7 +54,8 @@ extension PlanReader {
             ("allowed_lateness", "is corrected as long as `\(source.name)` is"),
             ("where", "takes what `\(source.name)` took"),
         ] {
-            guard let item = section[key], !item.isDefault else { continue }
+            // What `weir describe` prints of it says nothing.
+            guard let item = section[key], !item.isDefault, item.span != .zero else { continue }
             problems.error(
                 .contradiction, at: item.keyPlace, item.path, "a roll-up \(why)", next: "leave `\(key)` out, or leave out `from`")
         }

@@ -83,7 +83,7 @@ extension PlanReader {
                 next: "leave the offset out, or write `tumbling` with an offset")
         }
         let weekStarts = section["week_starts"]
-        if let item = weekStarts, !item.isDefault, unit != .week {
+        if let item = weekStarts, item.word == "sunday", unit != .week {
             problems.error(
                 .contradiction, at: item.keyPlace, item.path, "`week_starts` says nothing of \(unit.rawValue)s",
                 next: "leave it out, or write `calendar: week`")
