@@ -210,7 +210,9 @@ extension OutputState {
                 // What was to be folded into sessions that become one must be in them before.
                 fold(columns, taken, scratch, accumulate, times, offsets)
                 taken = 0
-                cell = store.pointee.join(time, watermark: watermark, hash: hash, group: bytes, codec: codec)
+                cell = store.pointee.join(time, watermark: watermark, hash: hash, group: bytes) { [codec] total, later in
+                    codec.combine(total, with: later)
+                }
             }
             store.pointee.note(cell)
             cell[CellWord.measures + recordCountWord] &+= 1

@@ -139,9 +139,11 @@ struct SessionStore: ~Copyable {
         if end > largestEnd { largestEnd = end }
     }
 
-    /// Joins the sessions that an event at `time` touches into the earliest of them, in the order of their starts.
+    /// Joins the sessions that an event at `time` touches into the earliest of them, in the order of their starts; `combine` adds the
+    /// measures of a later one.
     mutating func join(
-        _ time: Int64, watermark: Int64, hash: UInt64, group: UnsafeRawBufferPointer, codec: CellCodec
+        _ time: Int64, watermark: Int64, hash: UInt64, group: UnsafeRawBufferPointer,
+        combine: (_ total: CellPointer, _ later: CellPointer) -> Void
     ) -> CellPointer {
         var touched: [CellPointer] = []
         var next = latest(hash, group)
@@ -154,7 +156,7 @@ struct SessionStore: ~Copyable {
         for cell in touched.reversed() {
             let measures = target + CellWord.measures
             measures[recordCountWord] &+= cell[CellWord.measures + recordCountWord]
-            codec.combine(measures, with: cell + CellWord.measures)
+            combine(measures, cell + CellWord.measures)
             extend(target, from: start(target), to: max(end(target), end(cell)))
             unchain(cell)
             note(cell)
