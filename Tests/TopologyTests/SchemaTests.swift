@@ -100,7 +100,7 @@ private let wrong = [
     "source: {generator: {rate: 5}}", "source: {generator: {partitions: 0}}", "source: {generator: {unpaced: perhaps}}",
     "event_time: {record: time}", "event_time: {out_of_orderness: 1m}", "fields: {}", "fields: {A: {type: int}}",
     "fields: {a: {type: number}}", "fields: {a: int}", "aggregates: {}", "deduplicate: {key: [id]}", "deduplicate: {within: 1m}",
-    "aggregates: {a: {window: {session: 1m}, measures: {n: count()}}}", "aggregates: {a: {measures: {n: count()}}}",
+    "aggregates: {a: {window: {session: 1}, measures: {n: count()}}}", "aggregates: {a: {measures: {n: count()}}}",
     "aggregates: {a: {window: {tumbling: 1m}}}", "aggregates: {a: {window: {tumbling: 1m, every: 1s}, measures: {n: count()}}}",
     "aggregates: {a: {window: {tumbling: 1m}, measures: {n: count()}, emit: never}}",
     "aggregates: {a: {window: {tumbling: 1m}, measures: {n: count()}, freshness: {within: 1m, objective: 0.9}}}",
