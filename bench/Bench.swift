@@ -7,6 +7,7 @@ import Model
 ///     weir-bench counts
 ///     weir-bench partitions [--runs N] [--events N] [--bootstrap HOST:PORT]
 ///     weir-bench restore
+///     weir-bench sketches [--runs N] [--events N]
 @main
 enum Bench {
     nonisolated static func main() {
@@ -17,6 +18,7 @@ enum Bench {
             case "counts": exit(try Counts.run() ? 0 : 1)
             case "partitions": exit(try ManyPartitions.run(Array(arguments.dropFirst())) ? 0 : 1)
             case "restore": exit(try Restore.run() ? 0 : 1)
+            case "sketches": exit(try Sketches.run(BenchOptions(Array(arguments.dropFirst()))) ? 0 : 1)
             default:
                 let options = try BenchOptions(arguments)
                 let comparison = try Comparison(options)

@@ -22,6 +22,8 @@ enum Child {
         case ("files", 2): try PipelineRun.run(.files(rest[0]), directory: rest[1])
         case ("files-expressions", 2):
             try PipelineRun.run(.files(rest[0]), directory: rest[1], topology: BenchOptions.expressions)
+        case ("files-sketches", 2):
+            try PipelineRun.run(.files(rest[0]), directory: rest[1], topology: BenchOptions.sketches)
         case ("files-once", 3):
             try PipelineRun.run(.files(rest[0]), directory: rest[1], topology: rest[2], commitEvery: .seconds(3))
         default: throw Fault("usage", "Not a child's arguments.", next: "Run weir-bench without them.", exit: .usage)

@@ -161,10 +161,12 @@ public struct Row: Equatable, Sendable {
     public var revision: Int64
     public var final: Bool
     public var asOf: EventTime?
+    /// Measures whose value can't be told: a sum beyond the range of doubles, more different values than the limit. They stand as
+    /// null, and are counted.
+    public var errors: [Int]
     public init(
         output: Int, windowStart: EventTime, windowEnd: EventTime, group: [Value], measures: [Value], revision: Int64,
-        final: Bool,
-        asOf: EventTime?
+        final: Bool, asOf: EventTime?, errors: [Int] = []
     ) {
         self.output = output
         self.windowStart = windowStart
@@ -174,6 +176,7 @@ public struct Row: Equatable, Sendable {
         self.revision = revision
         self.final = final
         self.asOf = asOf
+        self.errors = errors
     }
 }
 

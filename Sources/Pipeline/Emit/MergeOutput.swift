@@ -143,7 +143,7 @@ final class MergeOutput {
                 windowEnd: EventTime(milliseconds: window.start + grid.size),
                 group: entry.group.bytes.withUnsafeBytes(GroupBytes.values),
                 measures: codec.values(total), revision: entry.revision, final: grid.close(ofStart: window.start) <= watermark,
-                asOf: asOf))
+                asOf: asOf, errors: codec.errors(total)))
     }
 
     private func clear(_ measures: UnsafeMutablePointer<UInt64>) {

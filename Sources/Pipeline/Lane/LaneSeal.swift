@@ -162,6 +162,7 @@ extension OutputState {
                 (target + StateKey.windowPrefix).copyMemory(from: from, byteCount: group.count)
             }
             let measures = cell + CellWord.measures
+            codec.settle(measures)
             codec.encode(measures, into: log.put(UnsafeRawBufferPointer(key), valueLength: codec.encodedLength(measures)))
         }
     }

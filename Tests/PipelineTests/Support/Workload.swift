@@ -73,8 +73,8 @@ struct Workload {
     }
 
     private static func measure(_ draw: inout SplitMix, _ index: Int) -> MeasurePlan {
-        let any: [MeasurePlan.Function] = [.count, .first, .last, .approxDistinct]
-        let ordered = any + [.min, .max]
+        let any: [MeasurePlan.Function] = [.count, .first, .last, .approxDistinct, .exactDistinct, .top]
+        let ordered = any + [.min, .max, .largest, .largestDistinct]
         let numeric = ordered + [.sum, .avg, .stddev, .quantile]
         let column = [nil, i, d, s, b, at, j, k, u, d][draw.below(10)]
         let choices =
@@ -86,7 +86,8 @@ struct Workload {
             }
         return MeasurePlan(
             name: "m\(index)", function: choices[draw.below(choices.count)], column: column,
-            share: [0, 0.5, 0.99, 1][draw.below(4)], admits: draw.below(5) == 0 ? predicate(&draw, depth: 1) : nil)
+            share: [0, 0.5, 0.99, 1][draw.below(4)], limit: [1, 2, 5, 100][draw.below(4)],
+            admits: draw.below(5) == 0 ? predicate(&draw, depth: 1) : nil)
     }
 
     private static func predicate(_ draw: inout SplitMix, depth: Int) -> Predicate {
