@@ -55,7 +55,7 @@ enum DistinctSet {
         guard bytes.count >= table.header, bytes[0] == version else { return false }
         switch bytes[1] {
         case Form.values: return table.isSettled(bytes) && table.count(bytes) <= Int(limit(bytes))
-        case Form.over: return bytes.count == table.header
+        case Form.over: return bytes.count == table.header && bytes[2] == 0 && bytes[3] == 0
         default: return false
         }
     }

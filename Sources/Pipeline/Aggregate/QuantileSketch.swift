@@ -94,7 +94,8 @@ enum QuantileSketch {
     }
 
     private static func rank(_ q: Double, of count: UInt64) -> Int {
-        max(1, min(Int(count), Int((q * Double(count)).rounded(.up))))
+        let wanted = (q * Double(count)).rounded(.up)
+        return wanted < 1 ? 1 : wanted >= Double(count) ? Int(clamping: count) : Int(wanted)
     }
 
     // MARK: Buckets

@@ -21,16 +21,24 @@ struct Workload {
     private(set) var records: [[PlainRecord]]
     private var random: SplitMix
 
-    init(seed: UInt64) {
+    /// `most`: records at most, a few of them less.
+    init(seed: UInt64, most: Int = 500) {
         random = SplitMix(seed: seed)
         records = []
         var draw = random
         plan = Self.plan(&draw)
         let partitions = 1 + draw.below(4)
-        let count = 50 + draw.below(450)
+        let count = most / 10 + draw.below(most - most / 10)
         random = draw
         records = Array(repeating: [], count: partitions)
         fill(count)
+    }
+
+    /// The same plan with other records.
+    func with(_ records: [[PlainRecord]]) -> Workload {
+        var other = self
+        other.records = records
+        return other
     }
 
     private static func plan(_ draw: inout SplitMix) -> Plan {
