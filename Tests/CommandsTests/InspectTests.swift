@@ -190,8 +190,8 @@ private func expected(_ page: String) -> [JSONCell] {
         json.out.hasSuffix(
             #""columns":["one","none","half","text","empty","bytes"],"rows":[[1,null,2.5,"a \"b\", c","","00ff"]]}"# + "\n"))
     #expect(said("inspect", job.file, query, "--csv", "--json").exit == 2)
-    let wrong = said("inspect", job.file, "SELECT nothing")
-    #expect(wrong.exit == 2 && wrong.error.contains("no such column: nothing") && wrong.error.contains("query, byte 8"))
+    let wrong = said("inspect", job.file, "SELECT nowhere")
+    #expect(wrong.exit == 2 && wrong.error.contains("no such column: nowhere") && wrong.error.contains("query, byte 8"))
     let writing = said("inspect", job.file, "DELETE FROM books")
     #expect(writing.exit == 2 && writing.error.contains("inspect_not_a_query"))
     let kind = said("inspect", job.file, "SELECT quantile(users, 0.5) FROM live_per_minute")

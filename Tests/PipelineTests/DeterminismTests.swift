@@ -22,7 +22,9 @@ private struct Trial {
     var contract: Plan?
 
     init(seed: UInt64) {
-        work = Workload(seed: seed &* 0x9E37_79B9_7F4A_7C15 &+ 1, most: 60)
+        let work = Workload(seed: seed &* 0x9E37_79B9_7F4A_7C15 &+ 1, most: 60)
+        let partitions = work.records.count
+        self.work = work
         var random = SplitMix(seed: seed ^ 0xDECADE)
         let crashes = random.below(3)
         let pauses = random.below(2)
@@ -31,7 +33,7 @@ private struct Trial {
             case 0..<2: .commit
             case 2 where crashes > 0: .crash
             case 3..<5 where pauses > 0: .silence(milliseconds: [500, 29_000, 31_000, 100_000][random.below(4)])
-            default: .deliver(partition: random.below(work.records.count), count: [1, 1, 2, 5, 30][random.below(5)])
+            default: .deliver(partition: random.below(partitions), count: [1, 1, 2, 5, 30][random.below(5)])
             }
         }
     }

@@ -30,16 +30,17 @@ public enum SketchBlob {
 
     /// The sketch of a slot's words, or nil where the measure is none.
     static func of(_ slot: MeasureSlot, _ words: UnsafePointer<UInt64>) -> [UInt8]? {
-        let bytes = Array(VariableText.bytes(words[0]))
+        let kind: Kind
         switch slot.operation {
-        case .distinct: return blob(Parts(kind: .distinct, type: slot.kind, bytes: bytes, texts: []))
-        case .distinctSet: return blob(Parts(kind: .set, type: slot.kind, bytes: bytes, texts: []))
-        case .quantile: return blob(Parts(kind: .quantile, type: slot.kind, bytes: bytes, texts: []))
-        case .frequent:
-            return blob(Parts(kind: .top, type: slot.kind, bytes: bytes, texts: Array(VariableText.bytes(words[1]))))
-        case .largest, .largestText: return blob(Parts(kind: .largest, type: slot.kind, bytes: bytes, texts: []))
+        case .distinct: kind = .distinct
+        case .distinctSet: kind = .set
+        case .quantile: kind = .quantile
+        case .frequent: kind = .top
+        case .largest, .largestText: kind = .largest
         default: return nil
         }
+        let texts = kind == .top ? Array(VariableText.bytes(words[1])) : []
+        return blob(Parts(kind: kind, type: slot.kind, bytes: Array(VariableText.bytes(words[0])), texts: texts))
     }
 
     // MARK: What queries call
