@@ -20,11 +20,11 @@ private let visits: [[Visit]] = (0..<2).map { partition in
 }
 
 private struct InspectedJob {
-    let folder: Folder
+    let folder: Scratch
     let file: String
 
     init() throws {
-        folder = try Folder()
+        folder = Scratch()
         for (partition, visits) in visits.enumerated() {
             let lines = visits.enumerated().map { at, visit in
                 "{\"ts\":\(60_000 + at),\"page\":\"\(visit.page)\",\"user\":\(visit.user),\"ms\":\(visit.ms)}\n"
@@ -216,7 +216,7 @@ private func expected(_ page: String) -> [JSONCell] {
 }
 
 @Test func aRunningServiceIsReadWhileItWrites() throws {
-    let folder = try Folder()
+    let folder = Scratch()
     let file = try folder.file(
         "t.yaml",
         """

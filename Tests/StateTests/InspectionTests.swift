@@ -3,6 +3,7 @@ import Glibc
 import Model
 import Synchronization
 import Testing
+import Testkit
 
 @testable import State
 
