@@ -25,6 +25,8 @@ struct BenchOptions {
     static let expressions = "bench/expressions.yaml"
     /// The same traffic in sessions.
     static let sessions = "bench/sessions.yaml"
+    /// The same job with a count of different events and two quantiles of durations beside its measures.
+    static let sketches = "bench/sketches.yaml"
     /// Event time's now at the first event: 2026-01-01T00:00:00Z.
     static let start = EventTime(milliseconds: 1_767_225_600_000)
     static let partitions: Int32 = 8

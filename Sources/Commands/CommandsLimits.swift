@@ -34,6 +34,8 @@ enum CommandsLimits {
     static let assumed: Int64 = 1_000_000_000
     /// Events that are generated or measured where no number is named.
     static let events: Int64 = 2_000_000
+    /// Bytes of a blob that a table on a terminal shows.
+    static let shownBlob = 24
     /// Folders inside one another in which test files are looked for.
     static let folders = 32
 }

@@ -124,6 +124,8 @@ struct DemoScreen {
         case .string(let text): printable(text)
         case .uuid: "uuid"
         case .time(let time): TimeText.utc(time)
+        case .list(let values): values.map(text).joined(separator: ",")
+        case .counted(let values): values.map { "\(text($0.value)):\(NumberText.grouped($0.count))" }.joined(separator: ",")
         }
     }
 }

@@ -18,6 +18,8 @@ public struct Facts: Equatable, Sendable {
     public var commits = CommitFacts()
     /// Names of the places where expressions can meet an error, as `Books.expressionErrors` counts them.
     public var expressionPlaces: [String] = []
+    /// Of rows whose measures came to no value that can be told; by the same places. Empty: none.
+    public var rowErrors: [Int64] = []
     /// nil: the topology does not deduplicate.
     public var dedup: DedupFacts?
     /// nil: this process shares its input with no others.
@@ -58,7 +60,9 @@ public struct Facts: Equatable, Sendable {
     /// Of all partitions together, in this process; a place without errors is 0.
     public var expressionErrors: [(place: String, errors: Int64)] {
         let counts = books.expressionErrors
-        return expressionPlaces.enumerated().map { ($1, $0 < counts.count ? counts[$0] : 0) }
+        return expressionPlaces.enumerated().map {
+            ($1, ($0 < counts.count ? counts[$0] : 0) + ($0 < rowErrors.count ? rowErrors[$0] : 0))
+        }
     }
 
     /// The newest event time of all partitions; nil: no record had one yet.

@@ -74,6 +74,7 @@ public enum CanonicalKey {
         case .time(let time):
             head(.time, 8, to: &bytes)
             append(time, to: &bytes)
+        case .list, .counted: preconditionFailure("no group has a list in it")
         }
     }
 }

@@ -163,10 +163,12 @@ public struct Row: Equatable, Sendable {
     public var asOf: EventTime?
     /// A longer session stands in its place: this row is to be forgotten.
     public var retracted: Bool
+    /// Measures whose value can't be told: a sum beyond the range of doubles, more different values than the limit. They stand as
+    /// null, and are counted.
+    public var errors: [Int]
     public init(
         output: Int, windowStart: EventTime, windowEnd: EventTime, group: [Value], measures: [Value], revision: Int64,
-        final: Bool,
-        asOf: EventTime?, retracted: Bool = false
+        final: Bool, asOf: EventTime?, retracted: Bool = false, errors: [Int] = []
     ) {
         self.output = output
         self.windowStart = windowStart
@@ -177,6 +179,7 @@ public struct Row: Equatable, Sendable {
         self.final = final
         self.asOf = asOf
         self.retracted = retracted
+        self.errors = errors
     }
 }
 

@@ -7,7 +7,7 @@ public struct ExpressionPlaces: Sendable {
         case filter
         /// An aggregate's `where`.
         case admits(output: Int)
-        /// A measure with its own `where`.
+        /// A measure, with its own `where`.
         case measure(output: Int, measure: Int)
     }
 
@@ -29,7 +29,7 @@ public struct ExpressionPlaces: Sendable {
             for (measure, own) in aggregate.measures.enumerated() {
                 var columns = own.admits?.columns ?? []
                 if let column = own.column { columns.insert(column) }
-                if isComputed(columns) {
+                if isComputed(columns) || own.canErr(plan.fields) {
                     add(.measure(output: output, measure: measure), "\(aggregate.name).\(own.name)")
                 }
             }
@@ -40,5 +40,28 @@ public struct ExpressionPlaces: Sendable {
         let known = names.firstIndex(of: name)
         if known == nil { names.append(name) }
         places.append((kind, known ?? names.count - 1))
+    }
+}
+
+extension ExpressionPlaces {
+    /// By output and measure: its place among `names`; nil where nothing can go wrong.
+    public func measures(_ plan: Plan) -> [[Int?]] {
+        var found = plan.aggregates.map { $0.measures.map { _ in Int?.none } }
+        for (kind, name) in places { if case .measure(let output, let measure) = kind { found[output][measure] = name } }
+        return found
+    }
+}
+
+extension MeasurePlan {
+    /// Some value, or what is made of all of them, may be none that can be told: a text too long, a sum beyond the range of
+    /// doubles, more different values than the limit.
+    fileprivate func canErr(_ fields: [FieldPlan]) -> Bool {
+        guard let column else { return false }
+        switch function {
+        case .count, .approxDistinct, .quantile: return false
+        case .exactDistinct: return true
+        case .sum, .avg, .stddev: return fields[column].type == .double || function == .stddev
+        case .min, .max, .first, .last, .top, .largest, .largestDistinct: return fields[column].type == .string
+        }
     }
 }

@@ -14,6 +14,13 @@ public struct JSONText: Sendable {
 
     public var text: String { String(decoding: bytes, as: UTF8.self) }
 
+    /// One value by itself.
+    public static func of(_ value: Value) -> String {
+        var json = JSONText()
+        json.value(value)
+        return json.text
+    }
+
     /// Forgets the text and keeps the memory.
     public mutating func removeAll() {
         bytes.removeAll(keepingCapacity: true)
@@ -67,6 +74,19 @@ public struct JSONText: Sendable {
         case .string(let text): string(text)
         case .uuid(let high, let low): uuid(high: high, low: low)
         case .time(let time): int(time.milliseconds)
+        case .list(let values):
+            beginArray()
+            for value in values { self.value(value) }
+            endArray()
+        case .counted(let values):
+            beginArray()
+            for one in values {
+                beginObject()
+                member("value", one.value)
+                member("count", one.count)
+                endObject()
+            }
+            endArray()
         }
     }
 

@@ -292,7 +292,9 @@ public struct MeasurePlan: Equatable, Sendable {
     public enum Function: String, Equatable, Sendable, CaseIterable {
         case count, sum, avg, min, max, first, last, stddev
         case approxDistinct = "approx_distinct"
-        case quantile
+        case exactDistinct = "exact_distinct"
+        case quantile, top, largest
+        case largestDistinct = "largest_distinct"
     }
     public var name: String
     public var function: Function
@@ -300,13 +302,18 @@ public struct MeasurePlan: Equatable, Sendable {
     public var column: Int?
     /// The share that `quantile(x, share)` asks for, 0…1.
     public var share: Double?
+    /// How many different values `exact_distinct(x, limit)` counts at most, and how many `top`, `largest` and `largest_distinct` list.
+    public var limit: Int?
     /// `… where EXPR`: records this measure takes.
     public var admits: Predicate?
-    public init(name: String, function: Function, column: Int? = nil, share: Double? = nil, admits: Predicate? = nil) {
+    public init(
+        name: String, function: Function, column: Int? = nil, share: Double? = nil, limit: Int? = nil, admits: Predicate? = nil
+    ) {
         self.name = name
         self.function = function
         self.column = column
         self.share = share
+        self.limit = limit
         self.admits = admits
     }
 }

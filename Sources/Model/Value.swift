@@ -9,6 +9,20 @@ public enum Value: Hashable, Sendable {
     case string(String)
     case uuid(high: UInt64, low: UInt64)
     case time(EventTime)
+    /// What `largest` gives: values in their order.
+    case list([Value])
+    /// What `top` gives: values and how often each came.
+    case counted([ValueCount])
+}
+
+/// A value and how often it came.
+public struct ValueCount: Hashable, Sendable {
+    public var value: Value
+    public var count: Int64
+    public init(_ value: Value, _ count: Int64) {
+        self.value = value
+        self.count = count
+    }
 }
 
 /// What a field holds. `json` is the raw text of whatever stands there.

@@ -59,6 +59,9 @@ enum Words {
         case .string(let text): return text
         case .uuid(let high, let low): return UUIDText.text(high: high, low: low)
         case .time(let time): return TimeText.utc(time)
+        case .list(let values): return values.map { cell($0, nil) }.joined(separator: ", ")
+        case .counted(let values):
+            return values.map { "\(cell($0.value, nil)) × \(NumberText.grouped($0.count))" }.joined(separator: ", ")
         }
     }
 }

@@ -37,6 +37,7 @@ final class Committer: @unchecked Sendable {
     /// Places whose first expression error was told.
     private var toldErrors: Set<Int> = []
     private(set) var rowsEmitted: Int64 = 0
+    private var rowErrors: RowErrors
     private(set) var commits: Int64 = 0
     private(set) var lastCommitAt: MonotonicTime?
 
@@ -60,6 +61,7 @@ final class Committer: @unchecked Sendable {
         self.board = board
         self.clock = clock
         self.onEvent = onEvent
+        rowErrors = RowErrors(plan)
         crew = LaneCrew(source: source, idleAfter: plan.eventTime.idleAfter, clock: clock)
     }
 
@@ -143,6 +145,7 @@ final class Committer: @unchecked Sendable {
             try makeDurable(commit)
             tellDecisions(commit, before)
             rowsEmitted += Int64(commit.rows.count)
+            rowErrors.note(commit.rows)
             commits += 1
         }
         try handOn(commit, last: last)
@@ -220,6 +223,6 @@ final class Committer: @unchecked Sendable {
     var lanes: [LaneNumber: Lane] { crew.lanes }
     var firstRecordAt: MonotonicTime? { crew.firstRecordAt }
     var turnWaits: Histogram { crew.turnWaits }
-    var books: Books { crew.books(plan) }
+    var books: Books { crew.books(plan).adding(rowErrors) }
     var stopped: [PartitionID: Fault] { crew.stopped }
 }

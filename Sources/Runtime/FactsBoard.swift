@@ -9,6 +9,7 @@ final class FactsBoard: Sendable {
         var facts: Facts
         var lastRead: (count: Int64, at: MonotonicTime)?
         var idleSince: [LaneNumber: WallTime] = [:]
+        var rowErrors: RowErrors
     }
 
     private let board: Mutex<Board>
@@ -19,7 +20,7 @@ final class FactsBoard: Sendable {
         var facts = Facts(plan: plan, version: version)
         facts.startedAt = startedAt
         if case .kafka = plan.source.kind { facts.isBrokerUp = false }
-        board = Mutex(Board(facts: facts))
+        board = Mutex(Board(facts: facts, rowErrors: RowErrors(plan)))
     }
 
     var facts: Facts { board.withLock { $0.facts } }
@@ -62,7 +63,11 @@ final class FactsBoard: Sendable {
                 dedup.oldest = reports.values.compactMap(\.oldestKey).min()
                 board.facts.dedup = dedup
             }
-            if let commit { note(commit, reports, wall, &board.facts) }
+            if let commit {
+                note(commit, reports, wall, &board.facts)
+                board.rowErrors.note(commit.rows)
+                board.facts.rowErrors = board.rowErrors.counts
+            }
             for index in board.facts.outputs.indices { board.facts.outputs[index].sinkFault = sinkFault }
             if let waiting {
                 for index in board.facts.outputs.indices {

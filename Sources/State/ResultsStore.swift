@@ -108,7 +108,7 @@ public final class ResultsStore: @unchecked Sendable {
 }
 
 extension Statement {
-    /// Times are integer milliseconds, booleans 0 and 1, UUIDs lower-case text. A sum that 64 bits can't hold becomes a double:
+    /// Times are integer milliseconds, booleans 0 and 1, UUIDs lower-case text, lists JSON. A sum that 64 bits can't hold becomes a double:
     /// SQLite has no wider number; the exact one is in the row that Kafka carries.
     func bind(_ at: Int32, _ value: Value) {
         switch value {
@@ -121,6 +121,7 @@ extension Statement {
         case .string(let text): bind(at, text)
         case .uuid(let high, let low): bind(at, UUIDText.text(high: high, low: low))
         case .time(let time): bind(at, time.milliseconds)
+        case .list, .counted: bind(at, JSONText.of(value))
         }
     }
 }

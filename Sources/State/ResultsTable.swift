@@ -24,8 +24,9 @@ struct ResultsTable: Equatable {
             + aggregate.groupBy.map { ResultsTable.column(fields[$0].name, fields[$0].type) }
             + aggregate.measures.map { measure in
                 switch measure.function {
-                case .count, .approxDistinct: return Column(name: measure.name, type: "INTEGER")
+                case .count, .approxDistinct, .exactDistinct: return Column(name: measure.name, type: "INTEGER")
                 case .avg, .stddev, .quantile: return Column(name: measure.name, type: "REAL")
+                case .top, .largest, .largestDistinct: return Column(name: measure.name, type: "TEXT")
                 case .sum, .min, .max, .first, .last:
                     guard let column = measure.column else { return Column(name: measure.name, type: "INTEGER") }
                     return ResultsTable.column(measure.name, fields[column].type)

@@ -1,6 +1,7 @@
 import Model
 
-/// A row in the table outbox: the values of its columns in order, exactly, whatever the topology says later.
+/// A row in the table outbox: the values of its columns in order, exactly, whatever the topology says later; lists as the JSON
+/// that a table shows.
 enum RowBytes {
     private enum Tag: UInt8 {
         case null = 0
@@ -44,6 +45,8 @@ enum RowBytes {
                 append(.uuid, high, to: &bytes)
                 withUnsafeBytes(of: low.littleEndian) { bytes.append(contentsOf: $0) }
             case .time(let time): append(.time, time.milliseconds, to: &bytes)
+            // A table's column holds the JSON; Kafka's rows are written from the row itself.
+            case .list, .counted: bytes += encode([.string(JSONText.of(value))])
             }
         }
         return bytes

@@ -140,6 +140,7 @@ extension Problem.Code {
         case .constantError: "A part of an expression is an error for every record."
         case .typeMismatch: "A field or literal is of a type that can't be used like this."
         case .nameTaken: "A name is in use already."
+        case .cellTooLarge: "The measures of one group could need more than a record holds."
         case .loop: "A topic is both read and written."
         case .deliveryWithoutKafka: "A group of instances needs Kafka topics to share."
         case .dedupBuckets: "The horizon of duplicates is cut into too many buckets."

@@ -42,6 +42,7 @@ public struct Problem: Equatable, Sendable {
         case constantError = "constant_error"
         case typeMismatch = "type_mismatch"
         case nameTaken = "name_taken"
+        case cellTooLarge = "cell_too_large"
         case loop
         case deliveryWithoutKafka = "delivery_without_kafka"
         case dedupBuckets = "dedup_buckets"

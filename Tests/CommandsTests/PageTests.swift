@@ -6,13 +6,13 @@ import Testkit
 
 /// The pages for people who begin. Their commands need no broker.
 private let pages =
-    ["README.md", "docs/first-topology.md", "docs/init.md"]
+    ["README.md", "docs/first-topology.md", "docs/init.md", "docs/measures.md"]
     + ((try? files(under: "docs/examples")) ?? []).filter { $0.hasSuffix(".md") }
 
 @Test(arguments: pages)
 func everyCommandOnThePageSaysWhatItShows(name: String) async throws {
     let page = Page(read("\(packageFolder)/\(name)"))
-    try #require(page.steps.count >= (name == "README.md" ? 1 : 5))
+    try #require(page.steps.count >= (name == "README.md" ? 1 : name == "docs/measures.md" ? 2 : 5))
     let folder = Scratch()
     try #require(symlink("\(packageFolder)/topologies", "\(folder.path)/topologies") == 0)
     let weir = try #require(WeirProcess.binary)

@@ -47,7 +47,7 @@ struct Row: CustomStringConvertible {
             case .string(let text): "\"\(field.name)\":\(quoted(text))"
             case .time(let time): "\"\(field.name)\":\(time.milliseconds)"
             case .uuid(let high, let low): "\"\(field.name)\":\"\(uuidText(high, low))\""
-            case .null, .wide: nil
+            case .null, .wide, .list, .counted: nil
             }
         }
         return "{" + members.joined(separator: ",") + "}"

@@ -60,7 +60,7 @@ final class SQLite {
 
     private func bind(_ statement: OpaquePointer?, _ place: Int32, _ value: Value) {
         switch value {
-        case .null, .wide: sqlite3_bind_null(statement, place)
+        case .null, .wide, .list, .counted: sqlite3_bind_null(statement, place)
         case .bool(let truth): sqlite3_bind_int64(statement, place, truth ? 1 : 0)
         case .int(let number): sqlite3_bind_int64(statement, place, number)
         case .double(let number): sqlite3_bind_double(statement, place, number)

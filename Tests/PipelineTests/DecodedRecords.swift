@@ -38,7 +38,7 @@ final class OwnedBatch {
     private let numbers: UnsafeMutablePointer<Int64>
 
     /// nil is a tombstone.
-    init(_ records: [[UInt8]?]) {
+    init(_ records: [[UInt8]?], first: Int64 = 0) {
         bytes = .allocate(byteCount: max(records.reduce(0) { $0 + ($1?.count ?? 0) }, 1), alignment: 1)
         payloads = .allocate(capacity: max(records.count, 1))
         lengths = .allocate(capacity: max(records.count, 1))
@@ -47,7 +47,7 @@ final class OwnedBatch {
         for (index, record) in records.enumerated() {
             (payloads + index).initialize(to: record == nil ? nil : UnsafeRawPointer(at))
             (lengths + index).initialize(to: record?.count ?? 0)
-            (numbers + index).initialize(to: Int64(index))
+            (numbers + index).initialize(to: first + Int64(index))
             if let record {
                 at.copyMemory(from: record, byteCount: record.count)
                 at += record.count

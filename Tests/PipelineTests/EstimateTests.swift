@@ -44,3 +44,10 @@ func aKeyTakesTheMemoryThatEstimatesReckonWith(keys: Int) {
     #expect(each * EstimateLimits.factor >= EstimateLimits.keyMemory && each <= EstimateLimits.keyMemory * EstimateLimits.factor)
     #expect(EstimateLimits.laneMemory == Double(DedupTable(slack: 1).bytes + FreshKeys().bytes))
 }
+
+/// What `check` adds up is what the sketches take.
+@Test func theBoundsOfSketchesAreThoseThatChecksReckonWith() {
+    #expect(EstimateLimits.distinct == Double(4 + 4_096))
+    #expect(EstimateLimits.quantileBytes == 4 + 12 * QuantileSketch.bucketLimit)
+    for k in [1, 10, 16, 17, 1_000] { #expect(EstimateLimits.topValues(k) == 2 * FrequentValues.kept(for: k)) }
+}

@@ -139,7 +139,7 @@ private struct Row {
             case .string(let text): "\"\(field.name)\":\"\(text)\""
             case .time(let time): "\"\(field.name)\":\(time.milliseconds)"
             case .uuid(let high, let low): "\"\(field.name)\":\"\(uuidText(high, low))\""
-            case .wide: nil
+            case .wide, .list, .counted: nil
             }
         }
         return "{" + members.joined(separator: ",") + "}"

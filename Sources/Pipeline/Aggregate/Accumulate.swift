@@ -6,20 +6,22 @@ struct AccumulateStage {
     /// The lane's partition as an order among all partitions, for `first` and `last`.
     var partitionOrder: Int64
 
-    /// `rows[at]` is folded into `cells[at]`. `admits` is the measure's `where`, one byte a row, or nil.
+    /// `rows[at]` is folded into `cells[at]`. `admits` is the measure's `where`, one byte a row, or nil. Gives how many records
+    /// had a text that is longer than the measure takes: such a value counts as null, and as an error.
     func fold(
         _ slot: MeasureSlot, _ source: borrowing Columns, rows: UnsafePointer<Int32>, cells: UnsafePointer<CellPointer>,
         count: Int,
         times: UnsafePointer<Int64>, offsets: UnsafePointer<Int64>, admits: UnsafePointer<UInt8>?
-    ) {
+    ) -> Int {
         let word = CellWord.measures + slot.word
         if slot.operation == .countRecords {
             for at in 0..<count {
                 if let admits, admits[Int(rows[at])] != 1 { continue }
                 cells[at][word] &+= 1
             }
-            return
+            return 0
         }
+        var long = LongTexts(most: slot.operation.mostTextBytes)
         let state = source.state(slot.column)
         /// Rows without a value are skipped by every measure but `first` and `last`, for which nulls count (S18).
         @inline(__always)
@@ -73,6 +75,7 @@ struct AccumulateStage {
             let wantsLess = slot.operation == .minText
             each { cell, row in
                 let text = UnsafeRawBufferPointer(start: arena + Int(slices[row].offset), count: Int(slices[row].length))
+                if long.refuse(text.count, row) { return }
                 let held = VariableText.bytes(cell[0])
                 if cell[1] == 0 || (wantsLess ? precedes(text, held) : precedes(held, text)) {
                     VariableText.set(&cell[0], text.baseAddress, text.count)
@@ -102,9 +105,57 @@ struct AccumulateStage {
                 let values = source.int64(slot.column)
                 each { cell, row in QuantileSketch.add(Double(values[row]), to: &cell[0]) }
             }
+        case .distinctSet:
+            for at in 0..<count {
+                let row = Int(rows[at])
+                if state[row] != ColumnState.ok { continue }
+                if let admits, admits[row] != 1 { continue }
+                DistinctSet.add(ValueKey.of(source, slot.column, slot.kind, row), limit: slot.limit, to: &cells[at][word])
+            }
+        case .frequent:
+            let kept = FrequentValues.kept(for: slot.limit)
+            if slot.kind == .string || slot.kind == .json {
+                let slices = source.slices(slot.column)
+                let arena = UnsafeRawPointer(source.arena)
+                each { cell, row in
+                    let text = UnsafeRawBufferPointer(start: arena + Int(slices[row].offset), count: Int(slices[row].length))
+                    if long.refuse(text.count, row) { return }
+                    FrequentValues.add(ValueKey.text(text), text: text, kept: kept, to: cell)
+                }
+            } else {
+                for at in 0..<count {
+                    let row = Int(rows[at])
+                    if state[row] != ColumnState.ok { continue }
+                    if let admits, admits[row] != 1 { continue }
+                    FrequentValues.add(
+                        ValueKey.of(source, slot.column, slot.kind, row), text: nil, kept: kept, to: cells[at] + word)
+                }
+            }
+        case .largest:
+            if slot.kind == .double {
+                let values = source.double(slot.column)
+                each { cell, row in
+                    LargestValues.add(LargestValues.ordered(values[row]), keep: slot.limit, once: slot.isOnce, to: &cell[0])
+                }
+            } else {
+                let values = source.int64(slot.column)
+                each { cell, row in
+                    LargestValues.add(LargestValues.ordered(values[row]), keep: slot.limit, once: slot.isOnce, to: &cell[0])
+                }
+            }
+        case .largestText:
+            let slices = source.slices(slot.column)
+            let arena = UnsafeRawPointer(source.arena)
+            each { cell, row in
+                let text = UnsafeRawBufferPointer(start: arena + Int(slices[row].offset), count: Int(slices[row].length))
+                if long.refuse(text.count, row) { return }
+                LargestValues.add(text, keep: slot.limit, once: slot.isOnce, to: &cell[0])
+            }
         case .first, .last, .firstText, .lastText:
-            foldEnds(slot, source, rows: rows, cells: cells, count: count, times: times, offsets: offsets, admits: admits)
+            foldEnds(
+                slot, source, rows: rows, cells: cells, count: count, times: times, offsets: offsets, admits: admits, long: &long)
         }
+        return long.records
     }
 
     /// Equal values have equal hashes: −0 is 0, texts are their bytes.
@@ -139,7 +190,7 @@ struct AccumulateStage {
     private func foldEnds(
         _ slot: MeasureSlot, _ source: borrowing Columns, rows: UnsafePointer<Int32>, cells: UnsafePointer<CellPointer>,
         count: Int,
-        times: UnsafePointer<Int64>, offsets: UnsafePointer<Int64>, admits: UnsafePointer<UInt8>?
+        times: UnsafePointer<Int64>, offsets: UnsafePointer<Int64>, admits: UnsafePointer<UInt8>?, long: inout LongTexts
     ) {
         let word = CellWord.measures + slot.word
         let state = source.state(slot.column)
@@ -148,6 +199,13 @@ struct AccumulateStage {
             let row = Int(rows[at])
             if let admits, admits[row] != 1 { continue }
             let cell = cells[at] + word
+            var isValue = state[row] == ColumnState.ok
+            // Counted for each record that has one, whether it is the first or not: what a cell held before depends on nothing else.
+            if isValue, slot.kind == .string || slot.kind == .json,
+                long.refuse(Int(source.slices(slot.column)[row].length), row)
+            {
+                isValue = false
+            }
             let time = times[row]
             let offset = offsets[row]
             if cell[3] != 0 {
@@ -159,7 +217,7 @@ struct AccumulateStage {
             cell[0] = UInt64(bitPattern: time)
             cell[1] = UInt64(bitPattern: partitionOrder)
             cell[2] = UInt64(bitPattern: offset)
-            guard state[row] == ColumnState.ok else {
+            guard isValue else {
                 cell[3] = 2
                 continue
             }
@@ -174,6 +232,33 @@ struct AccumulateStage {
             case .double: cell[4] = source.double(slot.column)[row].bitPattern
             case .int, .bool, .time: cell[4] = UInt64(bitPattern: source.int64(slot.column)[row])
             }
+        }
+    }
+}
+
+/// Counts the records whose text is longer than a measure takes; one that falls into several windows counts once.
+struct LongTexts {
+    let most: Int
+    private(set) var records = 0
+    private var last = -1
+
+    init(most: Int) { self.most = most }
+
+    @inline(__always)
+    mutating func refuse(_ length: Int, _ row: Int) -> Bool {
+        if length <= most { return false }
+        if row != last { records &+= 1 }
+        last = row
+        return true
+    }
+}
+
+extension MeasureSlot.Operation {
+    /// Bytes of the longest text that it takes.
+    var mostTextBytes: Int {
+        switch self {
+        case .frequent, .largestText: MeasureLimits.listedTextBytes
+        default: MeasureLimits.textBytes
         }
     }
 }

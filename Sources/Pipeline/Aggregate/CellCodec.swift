@@ -34,15 +34,40 @@ struct CellCodec {
             if length > 0 { VariableText.set(&measures[word], bytes.baseAddress! + at, length) }
             at += length
         }
-        for slot in layout.slots where measures[slot.word] != 0 {
-            if slot.operation == .distinct, !DistinctSketch.isWhole(VariableText.bytes(measures[slot.word])) { return false }
-            if slot.operation == .quantile, !QuantileSketch.isWhole(VariableText.bytes(measures[slot.word])) { return false }
+        return at == bytes.count && layout.sketches.allSatisfy { isWhole(layout.slots[$0], measures) }
+    }
+
+    /// The sketch that a slot holds can be read.
+    private func isWhole(_ slot: MeasureSlot, _ measures: UnsafePointer<UInt64>) -> Bool {
+        let words = measures + slot.word
+        let bytes = VariableText.bytes(words[0])
+        switch slot.operation {
+        case .distinct: return words[0] == 0 || DistinctSketch.isWhole(bytes)
+        case .quantile: return words[0] == 0 || QuantileSketch.isWhole(bytes)
+        case .distinctSet: return words[0] == 0 || DistinctSet.isWhole(bytes)
+        case .frequent: return words[0] == 0 ? words[1] == 0 : FrequentValues.isWhole(bytes, texts: VariableText.bytes(words[1]))
+        case .largest, .largestText: return words[0] == 0 || LargestValues.isWhole(bytes)
+        default: return true
         }
-        return at == bytes.count
+    }
+
+    /// Brings what a slot holds into the order in which it is stored: before it is encoded, and before it is merged into another.
+    /// Cost: nothing where no value is new.
+    func settle(_ measures: UnsafePointer<UInt64>) {
+        if layout.settling.isEmpty { return }
+        for at in layout.settling {
+            let slot = layout.slots[at]
+            if slot.operation == .frequent {
+                FrequentValues.settle(measures + slot.word)
+            } else {
+                DistinctSet.settle(measures[slot.word])
+            }
+        }
     }
 
     /// Adds a later partition's measures to those of earlier ones (S14, S17: sums of doubles fold in partition order).
     func combine(_ total: UnsafeMutablePointer<UInt64>, with other: UnsafePointer<UInt64>) {
+        settle(other)
         for slot in layout.slots { combine(slot, total + slot.word, other + slot.word) }
     }
 
@@ -86,7 +111,7 @@ struct CellCodec {
             let theirs = (Int64(bitPattern: b[0]), Int64(bitPattern: b[1]), Int64(bitPattern: b[2]))
             guard a[3] == 0 || (theirs < mine) == wantsFirst else { return }
             for word in 0..<4 { a[word] = b[word] }
-            if slot.operation.variableWord != nil {
+            if slot.operation == .firstText || slot.operation == .lastText {
                 let text = VariableText.bytes(b[4])
                 VariableText.set(&a[4], text.baseAddress, text.count)
             } else {
@@ -95,6 +120,10 @@ struct CellCodec {
             }
         case .distinct: if b[0] != 0 { _ = DistinctSketch.merge(VariableText.bytes(b[0]), into: &a[0]) }
         case .quantile: if b[0] != 0 { _ = QuantileSketch.merge(VariableText.bytes(b[0]), into: &a[0]) }
+        case .distinctSet: if b[0] != 0 { _ = DistinctSet.merge(VariableText.bytes(b[0]), into: &a[0]) }
+        case .frequent:
+            if b[0] != 0 { _ = FrequentValues.merge(VariableText.bytes(b[0]), texts: VariableText.bytes(b[1]), into: a) }
+        case .largest, .largestText: if b[0] != 0 { _ = LargestValues.merge(VariableText.bytes(b[0]), into: &a[0]) }
         case .stddev:
             if b[0] == 0 { return }
             if a[0] == 0 {
@@ -134,8 +163,29 @@ struct CellCodec {
             case .distinct: return .int(DistinctSketch.estimate(VariableText.bytes(words[0])))
             case .quantile:
                 return QuantileSketch.quantile(answer.share, of: VariableText.bytes(words[0])).map(Value.double) ?? .null
+            case .distinctSet: return DistinctSet.count(VariableText.bytes(words[0])).map(Value.int) ?? .null
+            case .frequent:
+                return .counted(
+                    FrequentValues.top(
+                        slot.limit, of: VariableText.bytes(words[0]), texts: VariableText.bytes(words[1]), kind: slot.kind))
+            case .largest, .largestText: return .list(LargestValues.values(VariableText.bytes(words[0]), kind: slot.kind))
             case .stddev:
                 return words[0] < 2 ? .null : Self.finite((Double(bitPattern: words[2]) / Double(words[0] - 1)).squareRoot())
+            }
+        }
+    }
+
+    /// The measures whose value can't be told: a sum of doubles that left their range, more different values than their limit.
+    /// They stand in the row as null, as they would with no value at all.
+    func errors(_ measures: UnsafePointer<UInt64>) -> [Int] {
+        layout.fallible.filter { at in
+            let slot = layout.slots[layout.answers[at].slot]
+            let words = measures + slot.word
+            switch slot.operation {
+            case .sumDouble, .avgDouble: return words[1] > 0 && !Double(bitPattern: words[0]).isFinite
+            case .stddev: return words[0] > 1 && !Double(bitPattern: words[2]).isFinite
+            case .distinctSet: return DistinctSet.count(VariableText.bytes(words[0])) == nil
+            default: return false
             }
         }
     }

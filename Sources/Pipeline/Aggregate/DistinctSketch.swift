@@ -79,7 +79,8 @@ enum DistinctSketch {
         let longest = 64 - precision
         return withUnsafeTemporaryAllocation(of: Double.self, capacity: longest + 2) { counts in
             counts.initialize(repeating: 0)
-            for at in header..<(header + registers) { counts[Int(bytes[at])] += 1 }
+            // A query may bring registers that no hash gives.
+            for at in header..<(header + registers) { counts[min(Int(bytes[at]), longest + 1)] += 1 }
             let all = Double(registers)
             var z = all * tau(1 - counts[longest + 1] / all)
             for rank in stride(from: longest, through: 1, by: -1) { z = 0.5 * (z + counts[rank]) }

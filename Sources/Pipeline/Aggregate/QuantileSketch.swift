@@ -6,13 +6,13 @@ import Model
 ///
 /// Byte 0 is the format's version, byte 1 the form, bytes 2–3 are zero. Exact: ascending doubles. Buckets: ascending entries
 /// of 12 bytes, a 32-bit key and a 64-bit count. Above `bucketLimit` buckets the lowest two become one: what lies more than
-/// some seventy orders of magnitude under the largest is told too high, never lost.
+/// some thirty-five orders of magnitude under the largest is told too high, never lost.
 /// Source: Masson, Rim and Lee, "DDSketch" (2019), with their cubic stand-in for the logarithm, which is a polynomial of the
 /// bits and so the same on every machine.
 enum QuantileSketch {
     static let version: UInt8 = 1
     static let exactValues = 64
-    static let bucketLimit = 8_192
+    static let bucketLimit = 4_096
     private static let header = 4
     private static let entrySize = 12
     /// A little under the promised 1 %, so that rounding can't break it.
@@ -94,7 +94,8 @@ enum QuantileSketch {
     }
 
     private static func rank(_ q: Double, of count: UInt64) -> Int {
-        max(1, min(Int(count), Int((q * Double(count)).rounded(.up))))
+        let wanted = (q * Double(count)).rounded(.up)
+        return wanted < 1 ? 1 : wanted >= Double(count) ? Int(clamping: count) : Int(wanted)
     }
 
     // MARK: Buckets

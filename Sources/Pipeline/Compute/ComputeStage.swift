@@ -136,7 +136,7 @@ final class ComputeStage {
 
     private static func kind(_ value: Value) -> ColumnKind {
         switch value {
-        case .null, .int, .wide: .int
+        case .null, .int, .wide, .list, .counted: .int
         case .bool: .bool
         case .double: .double
         case .string: .string
@@ -157,7 +157,7 @@ final class ComputeStage {
         case .double(let number): doubles(column).update(repeating: number, count: rows)
         case .uuid(let high, let low): uuids(column).update(repeating: UUIDBits(high: high, low: low), count: rows)
         case .string(let text): texts.append((column, Array(text.utf8)))
-        case .wide: preconditionFailure("no expression writes a number of 128 bits")
+        case .wide, .list, .counted: preconditionFailure("no expression writes what only measures give")
         }
     }
 

@@ -118,7 +118,7 @@ final class MergeOutput: MergedOutput {
                 windowEnd: EventTime(milliseconds: grid.end(of: window.start)),
                 group: entry.group.bytes.withUnsafeBytes(GroupBytes.values),
                 measures: fold.values(), revision: entry.revision, final: grid.close(of: window.start) <= watermark,
-                asOf: asOf))
+                asOf: asOf, errors: fold.errors()))
     }
 
     // MARK: State

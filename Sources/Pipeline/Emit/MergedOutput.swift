@@ -85,10 +85,16 @@ final class RowFold {
         isEmpty = false
     }
 
-    func values() -> [Value] { codec.values(total) }
+    func values() -> [Value] {
+        codec.settle(total)
+        return codec.values(total)
+    }
+
+    func errors() -> [Int] { codec.errors(total) }
 
     func bytes() -> [UInt8] {
-        [UInt8](unsafeUninitializedCapacity: codec.encodedLength(total)) { buffer, count in
+        codec.settle(total)
+        return [UInt8](unsafeUninitializedCapacity: codec.encodedLength(total)) { buffer, count in
             count = codec.encodedLength(total)
             codec.encode(total, into: UnsafeMutableRawPointer(buffer.baseAddress!))
         }

@@ -169,7 +169,7 @@ final class RollUp: MergedOutput {
             output: index, windowStart: EventTime(milliseconds: grid.start(of: window.slot)),
             windowEnd: EventTime(milliseconds: grid.end(of: window.slot)), group: group.bytes.withUnsafeBytes(GroupBytes.values),
             measures: fold.values(), revision: entry.revision, final: grid.close(of: window.slot) <= moment.watermark,
-            asOf: moment.asOf)
+            asOf: moment.asOf, errors: fold.errors())
     }
 
     // MARK: State
@@ -259,7 +259,7 @@ extension RollUp.Entry {
 
 /// How a cell and a group of the source become those of its roll-up.
 struct Projection {
-    private let copies: [(from: Int, to: Int, words: Int, variable: Int?)]
+    private let copies: [(from: Int, to: Int, words: Int)]
     private let codec: CellCodec
     /// The columns of the roll-up's group, by their place in the source's.
     private let columns: [Int]
@@ -269,13 +269,13 @@ struct Projection {
         codec = CellCodec(layout: layout)
         columns = plan.groupBy.map { column in source.groupBy.firstIndex(of: column) ?? 0 }
         sourceColumns = source.groupBy.count
-        var copies: [(from: Int, to: Int, words: Int, variable: Int?)] = [(recordCountWord, recordCountWord, 1, nil)]
+        var copies: [(from: Int, to: Int, words: Int)] = [(recordCountWord, recordCountWord, 1)]
         for (at, slot) in layout.slots.enumerated() {
             guard let asked = layout.answers.firstIndex(where: { $0.slot == at }),
                 let measure = source.measures.firstIndex(where: { $0.isMerged(into: plan.measures[asked]) })
             else { continue }
             let from = sourceLayout.slots[sourceLayout.answers[measure].slot]
-            copies.append((from.word, slot.word, slot.operation.words, slot.operation.variableWord))
+            copies.append((from.word, slot.word, slot.operation.words))
         }
         self.copies = copies
     }
@@ -287,6 +287,7 @@ struct Projection {
             own.initialize(repeating: 0, count: codec.layout.words)
             for copy in copies { (own + copy.to).update(from: words + copy.from, count: copy.words) }
             // Texts are only read: the source's memory serves.
+            codec.settle(own)
             return [UInt8](unsafeUninitializedCapacity: codec.encodedLength(own)) { bytes, count in
                 count = codec.encodedLength(own)
                 codec.encode(own, into: UnsafeMutableRawPointer(bytes.baseAddress!))

@@ -198,7 +198,8 @@ final class SessionMerge: MergedOutput {
         Row(
             output: index, windowStart: EventTime(milliseconds: session.start), windowEnd: EventTime(milliseconds: session.end),
             group: group.key.bytes.withUnsafeBytes(GroupBytes.values), measures: fold.values(), revision: revision,
-            final: session.end + closing <= watermark(of: session, group, moment), asOf: moment.asOf, retracted: retracted)
+            final: session.end + closing <= watermark(of: session, group, moment), asOf: moment.asOf, retracted: retracted,
+            errors: retracted ? [] : fold.errors())
     }
 
     /// What decides about a session: its own partition's watermark, or the combined one.

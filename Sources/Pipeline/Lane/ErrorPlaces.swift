@@ -20,11 +20,9 @@ struct ErrorPlaces {
     /// By output.
     private(set) var admits: [Meeting?]
     private(set) var measures: [[(measure: Int, argument: Meeting, admits: Meeting)]]
-    let count: Int
 
     init(_ plan: Plan) {
         let found = ExpressionPlaces(plan)
-        count = found.names.count
         admits = plan.aggregates.map { _ in nil }
         measures = plan.aggregates.map { _ in [] }
         for (kind, counter) in found.places {
@@ -71,7 +69,7 @@ extension ErrorPlaces.Meeting {
 extension LaneState {
     private mutating func count(_ errors: Int64, _ counter: Int) {
         if errors == 0 { return }
-        if books.expressionErrors.isEmpty { books.expressionErrors = Array(repeating: 0, count: errorPlaces?.count ?? 0) }
+        if books.expressionErrors.isEmpty { books.expressionErrors = Array(repeating: 0, count: errorNames) }
         books.expressionErrors[counter] += errors
     }
 
@@ -117,6 +115,18 @@ extension LaneState {
                 if isCondition || (truth == Truth.yes && place.argument.isMet(compute, row)) { errors += 1 }
             }
             count(errors, place.argument.counter)
+        }
+    }
+}
+
+extension LaneState {
+    /// Takes over from an output the records that had texts too long for its measures.
+    mutating func noteLongTexts(_ output: Int) {
+        for measure in measureErrors[output].indices {
+            let records = outputs[output].longTexts[measure]
+            if records == 0 { continue }
+            outputs[output].longTexts[measure] = 0
+            if let counter = measureErrors[output][measure] { count(Int64(records), counter) }
         }
     }
 }

@@ -12,6 +12,9 @@ struct LaneState: ~Copyable {
     let scratch = BatchScratch()
     let compute: ComputeStage?
     let errorPlaces: ErrorPlaces?
+    /// By output and measure, into `Books.expressionErrors`.
+    let measureErrors: [[Int?]]
+    let errorNames: Int
     var filter: PredicateProgram?
     let dedup: UnsafeMutablePointer<DedupStage>?
     let outputs: UnsafeMutablePointer<OutputState>
@@ -51,6 +54,9 @@ struct LaneState: ~Copyable {
         accumulate = AccumulateStage(partitionOrder: configuration.partitionOrder)
         compute = plan.fields.last?.computed == nil ? nil : ComputeStage(plan.fields, needed: plan.columnsToCompute)
         errorPlaces = compute == nil ? nil : ErrorPlaces(plan)
+        let places = ExpressionPlaces(plan)
+        measureErrors = places.measures(plan)
+        errorNames = places.names.count
         if let predicate = plan.filter {
             filter = PredicateProgram(predicate, fields: plan.fields, capacity: BatchScratch.rows)
         } else {
@@ -336,6 +342,7 @@ struct LaneState: ~Copyable {
             (outputs + index).pointee.aggregate(
                 columns, rows: scratch.live, count: live, scratch: scratch, accumulate: accumulate, times: scratch.times,
                 offsets: batch.offsets)
+            noteLongTexts(index)
         }
         for at in 0..<live {
             let row = Int(scratch.live[at])

@@ -32,6 +32,8 @@ struct OutputState: ~Copyable {
     var dirty: UnsafeMutablePointer<CellPointer>
     var dirtyCount = 0
     var dirtyCapacity = 256
+    /// By measure: records with a text too long for it, since the lane last took them over.
+    let longTexts: UnsafeMutablePointer<Int>
 
     init(_ index: Int, of topology: Plan, stored: UInt16, bounds: Range<Int64>?) {
         let plan = topology.aggregates[index]
@@ -75,6 +77,8 @@ struct OutputState: ~Copyable {
         firsts = .allocate(capacity: BatchScratch.rows)
         lasts = .allocate(capacity: BatchScratch.rows)
         dirty = .allocate(capacity: dirtyCapacity)
+        longTexts = .allocate(capacity: max(plan.measures.count, 1))
+        longTexts.initialize(repeating: 0, count: max(plan.measures.count, 1))
     }
 
     deinit {
@@ -87,6 +91,7 @@ struct OutputState: ~Copyable {
         dirty.deallocate()
         sessions?.deinitialize(count: 1)
         sessions?.deallocate()
+        longTexts.deallocate()
     }
 
     var grid: WindowGrid { lateness.grid }
@@ -139,7 +144,7 @@ struct OutputState: ~Copyable {
         for at in 0..<codec.layout.slots.count {
             let program = measureProgram[codec.layout.slots[at].measure]
             let admitted = program < 0 ? nil : measureResults[program]
-            accumulate.fold(
+            longTexts[codec.layout.slots[at].measure] &+= accumulate.fold(
                 codec.layout.slots[at], columns, rows: scratch.taken, cells: scratch.cells, count: count, times: times,
                 offsets: offsets, admits: admitted)
         }

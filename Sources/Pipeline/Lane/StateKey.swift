@@ -104,6 +104,7 @@ extension CellCodec {
     /// Puts a cell under the key of its group and `start`.
     func write(_ cell: CellPointer, _ tag: UInt8, output: UInt16, start: Int64, to log: StateLog) {
         let measures = cell + CellWord.measures
+        settle(measures)
         StateKey.ofGroup(tag, output: output, start: start, CellStore.group(cell)) { key in
             encode(measures, into: log.put(key, valueLength: encodedLength(measures)))
         }

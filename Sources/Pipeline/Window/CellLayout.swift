@@ -33,22 +33,30 @@ struct MeasureSlot {
         case distinct
         /// Word 0 a `QuantileSketch` (variable), which all quantiles of one column share.
         case quantile
+        /// Word 0 a `DistinctSet` (variable).
+        case distinctSet
+        /// Words 0–1 the table and the texts of `FrequentValues` (both variable).
+        case frequent
+        /// Word 0 `LargestValues` (variable).
+        case largest
+        case largestText
 
         var words: Int {
             switch self {
-            case .countRecords, .countValues, .distinct, .quantile: 1
+            case .countRecords, .countValues, .distinct, .quantile, .distinctSet, .largest, .largestText: 1
             case .sumInt, .avgInt, .stddev: 3
-            case .sumDouble, .avgDouble, .minInt, .maxInt, .minDouble, .maxDouble, .minText, .maxText: 2
+            case .frequent, .sumDouble, .avgDouble, .minInt, .maxInt, .minDouble, .maxDouble, .minText, .maxText: 2
             case .first, .last, .firstText, .lastText: 6
             }
         }
 
-        /// The word that holds a text or sketch of variable length, if any.
-        var variableWord: Int? {
+        /// The words that hold a text or sketch of variable length.
+        var variableWords: [Int] {
             switch self {
-            case .minText, .maxText, .distinct, .quantile: 0
-            case .firstText, .lastText: 4
-            default: nil
+            case .minText, .maxText, .distinct, .quantile, .distinctSet, .largest, .largestText: [0]
+            case .frequent: [0, 1]
+            case .firstText, .lastText: [4]
+            default: []
             }
         }
     }
@@ -60,6 +68,10 @@ struct MeasureSlot {
     var word: Int
     /// The first measure that asks it, whose `where` it follows.
     var measure: Int
+    /// What the measure says: how many values it tells or lists.
+    var limit: Int
+    /// Of `largest`: each value stands once.
+    var isOnce: Bool
 }
 
 /// Word 0 of the measures counts the records that the cell took: by it a partial that tells nothing new is recognised.
@@ -77,6 +89,12 @@ struct CellLayout {
     /// Words that hold a `VariableText`.
     var variable: [Int]
     let isSession: Bool
+    /// Slots that hold sketches, which can be damaged.
+    var sketches: [Int] = []
+    /// Slots whose values are not always in the order in which they are stored.
+    var settling: [Int] = []
+    /// Measures that may come to no value that can be told.
+    var fallible: [Int] = []
 
     init(_ plan: AggregatePlan, fields: [FieldPlan]) {
         slots = []
@@ -92,8 +110,16 @@ struct CellLayout {
                 answers[answers.count - 1].slot = answers[at].slot
                 continue
             }
-            slots.append(MeasureSlot(operation: operation, kind: kind, column: measure.column ?? -1, word: words, measure: at))
-            if let at = operation.variableWord { variable.append(words + at) }
+            slots.append(
+                MeasureSlot(
+                    operation: operation, kind: kind, column: measure.column ?? -1, word: words, measure: at,
+                    limit: measure.limit ?? 1, isOnce: measure.function == .largestDistinct))
+            for at in operation.variableWords { variable.append(words + at) }
+            if ![.minText, .maxText, .firstText, .lastText].contains(operation), !operation.variableWords.isEmpty {
+                sketches.append(slots.count - 1)
+            }
+            if [.distinctSet, .frequent].contains(operation) { settling.append(slots.count - 1) }
+            if [.sumDouble, .avgDouble, .stddev, .distinctSet].contains(operation) { fallible.append(at) }
             words += operation.words
         }
     }
@@ -112,6 +138,9 @@ struct CellLayout {
         case .stddev: return .stddev
         case .approxDistinct: return .distinct
         case .quantile: return .quantile
+        case .exactDistinct: return .distinctSet
+        case .top: return .frequent
+        case .largest, .largestDistinct: return isText ? .largestText : .largest
         }
     }
 }

@@ -2,12 +2,14 @@ internal import Model
 
 /// What a column of an expectation can hold. A value that it never does is a mistake of the test file, and is told before
 /// anything runs: such a row could only be missing, and would hide what is wrong with the topology.
-struct ExpectedColumn {
-    enum Kind {
+struct ExpectedColumn: Sendable {
+    indirect enum Kind: Sendable {
         case text, flag, uuid, number, instant, span
         case whole(least: Int64?)
         /// One of a closed list of names; `what` says of what.
         case name([String], what: String)
+        /// At most `most` entries, each with its count where `isCounted`.
+        case list(of: Kind, most: Int, isCounted: Bool)
         case start(AggregatePlan.Window)
         case end(AggregatePlan.Window)
     }
@@ -18,7 +20,17 @@ struct ExpectedColumn {
     /// `start`: where the row's window begins, if it says so.
     func takes(_ value: ExpectedValue, start: Int64? = nil) -> Bool {
         if value.isNull { return canBeNull }
+        if case .list(let inner, let most, let isCounted) = kind {
+            guard let items = value.items, items.count <= most else { return false }
+            let entry = ExpectedColumn(name: name, kind: inner)
+            return items.allSatisfy { item in
+                guard entry.takes(item.value), (item.count != nil) == isCounted else { return false }
+                return item.count.map { $0.whole.map { $0 >= 1 } ?? false } ?? true
+            }
+        }
+        if value.items != nil { return false }
         switch kind {
+        case .list: return false
         case .text: return true
         case .flag: return value.text == "true" || value.text == "false"
         case .uuid: return value.isUUID
@@ -46,6 +58,9 @@ struct ExpectedColumn {
             case .span: "a span such as 45s"
             case .whole(let least): "a whole number" + (least.map { " of at least \($0)" } ?? "")
             case .name(let names, _): names.joined(separator: ", ")
+            case .list(_, let most, isCounted: true): "a list of at most \(most): [{value: …, count: 1}]"
+            case .list(let inner, let most, isCounted: false):
+                "a list of at most \(most), each \(ExpectedColumn(name: name, kind: inner).advice)"
             case .start(let window), .end(let window): "an instant: \(window.words)"
             }
         return canBeNull ? "\(word), or null" : word
@@ -131,6 +146,14 @@ extension ExpectedColumn {
     private static func measure(_ measure: MeasurePlan, _ plan: Plan) -> ExpectedColumn {
         switch measure.function {
         case .count, .approxDistinct: ExpectedColumn(name: measure.name, kind: .whole(least: 0))
+        case .exactDistinct:
+            ExpectedColumn(name: measure.name, kind: .whole(least: 0), canBeNull: true)
+        case .top, .largest, .largestDistinct:
+            ExpectedColumn(
+                name: measure.name,
+                kind: .list(
+                    of: measure.column.map { kind(plan.fields[$0].type) } ?? .text, most: measure.limit ?? 0,
+                    isCounted: measure.function == .top))
         case .avg, .stddev, .quantile: ExpectedColumn(name: measure.name, kind: .number, canBeNull: true)
         case .sum, .min, .max, .first, .last:
             ExpectedColumn(

@@ -60,9 +60,22 @@ public struct ExpectedCell: Sendable {
     public var value: ExpectedValue
 }
 
-/// A scalar of the file. The column it is compared with decides what it means, so that it may be quoted.
+/// A scalar of the file, or a list of them. The column it is compared with decides what it means, so that it may be quoted.
 public struct ExpectedValue: Sendable {
     public var text: String
     /// An unquoted `null`, `~` or nothing.
     public var isNull: Bool
+    /// A list, as `top` and `largest` give; nil: a single value.
+    public var items: [ExpectedItem]?
+    public init(text: String, isNull: Bool, items: [ExpectedItem]? = nil) {
+        self.text = text
+        self.isNull = isNull
+        self.items = items
+    }
+}
+
+/// One entry of an expected list: a value, and with it how often it came where the list is `top`'s.
+public struct ExpectedItem: Sendable {
+    public var value: ExpectedValue
+    public var count: ExpectedValue?
 }

@@ -61,10 +61,35 @@ extension TestFileReader {
     }
 
     mutating func expected(_ node: Node, _ path: String) -> ExpectedValue? {
-        guard case .scalar(let scalar) = node.content else {
+        switch node.content {
+        case .scalar(let scalar): return ExpectedValue(text: scalar.text, isNull: JSONValue.isNull(node))
+        case .list(let nodes):
+            let items = nodes.enumerated().map { item($1, "\(path)[\($0)]") }
+            guard items.allSatisfy({ $0 != nil }) else { return nil }
+            return ExpectedValue(
+                text: String(decoding: JSONValue.bytes(node), as: UTF8.self), isNull: false, items: items.compactMap(\.self))
+        case .map:
             error(.wrongKind, node.place, path, "\(node.kind) stands where a single value is due", next: "write one value")
             return nil
         }
-        return ExpectedValue(text: scalar.text, isNull: JSONValue.isNull(node))
+    }
+
+    /// An entry of a list: a value, or `{value: …, count: …}`.
+    private mutating func item(_ node: Node, _ path: String) -> ExpectedItem? {
+        func scalar(_ node: Node) -> ExpectedValue? {
+            guard case .scalar(let scalar) = node.content else { return nil }
+            return ExpectedValue(text: scalar.text, isNull: JSONValue.isNull(node))
+        }
+        if let value = scalar(node) { return ExpectedItem(value: value, count: nil) }
+        if case .map(let entries) = node.content, Set(entries.map(\.key)) == ["value", "count"] {
+            let values = Dictionary(entries.map { ($0.key, scalar($0.value)) }) { first, _ in first }
+            if case .some(.some(let value)) = values["value"], case .some(.some(let count)) = values["count"] {
+                return ExpectedItem(value: value, count: count)
+            }
+        }
+        error(
+            .wrongKind, node.place, path, "an entry of a list is a value, or a value with its count",
+            next: "write `5`, or `{value: 5, count: 2}`")
+        return nil
     }
 }

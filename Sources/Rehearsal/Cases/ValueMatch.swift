@@ -5,6 +5,7 @@ internal import Topology
 extension ExpectedValue {
     func matches(_ value: Value) -> Bool {
         if isNull { return value == .null }
+        if let items { return Self.match(items, value) }
         switch value {
         case .null: return false
         case .bool(let flag): return text == (flag ? "true" : "false")
@@ -15,6 +16,19 @@ extension ExpectedValue {
         case .string(let string): return text.utf8.elementsEqual(string.utf8)
         case .uuid(let high, let low): return text.lowercased() == UUIDText.text(high: high, low: low)
         case .time(let time): return instant == time.milliseconds
+        case .list, .counted: return false
+        }
+    }
+
+    /// Entry by entry: the order of a list is part of it.
+    private static func match(_ items: [ExpectedItem], _ value: Value) -> Bool {
+        switch value {
+        case .list(let values):
+            return items.count == values.count && zip(items, values).allSatisfy { $0.count == nil && $0.value.matches($1) }
+        case .counted(let values):
+            return items.count == values.count
+                && zip(items, values).allSatisfy { $0.value.matches($1.value) && $0.count?.matches(.int($1.count)) == true }
+        default: return false
         }
     }
 

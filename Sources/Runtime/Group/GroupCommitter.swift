@@ -72,6 +72,7 @@ final class GroupCommitter: @unchecked Sendable {
     private let startedAt: MonotonicTime
     private(set) var number: Int64 = 0
     private(set) var rowsEmitted: Int64 = 0
+    private var rowErrors: RowErrors
     private(set) var commits: Int64 = 0
     private(set) var lastCommitAt: MonotonicTime?
     /// What the last commit took, within reason.
@@ -93,6 +94,7 @@ final class GroupCommitter: @unchecked Sendable {
         replica = TimeReplica(log: parts.restores.log, queries: parts.restores.queries, layout: parts.layout)
         rows = GroupRows(plan: parts.plan, layout: parts.layout)
         cycle = GroupCycle(plan: parts.plan, writer: replica.writer)
+        rowErrors = RowErrors(parts.plan)
         producer = try parts.makeProducer()
         end = GroupEnd(until: parts.options.until)
         mailbox = GroupMailbox(ring: { [bell] in bell.hurry() })
@@ -267,6 +269,7 @@ final class GroupCommitter: @unchecked Sendable {
         lastTook = min(took, RuntimeLimits.longestRestoreSlice)
         commits += 1
         rowsEmitted += Int64(formed.rows.count)
+        rowErrors.note(formed.rows)
         lastCommitAt = clock.monotonic()
         parts.board.committed(took)
         parts.onEvent(
@@ -285,7 +288,8 @@ final class GroupCommitter: @unchecked Sendable {
     var summary: RunSummary {
         let waits = crew.turnWaits
         return RunSummary(
-            books: crew.books(plan), read: crew.books(plan).read - crew.lanes.keys.reduce(0) { $0 + (readBefore[$1] ?? 0) },
+            books: crew.books(plan).adding(rowErrors),
+            read: crew.books(plan).read - crew.lanes.keys.reduce(0) { $0 + (readBefore[$1] ?? 0) },
             commits: commits, rows: rowsEmitted,
             stopped: crew.stopped, turnMedian: waits.quantile(0.5) ?? 0, turnWorst: waits.quantile(0.99) ?? 0,
             firstRecordAt: crew.firstRecordAt, lastCommitAt: lastCommitAt)

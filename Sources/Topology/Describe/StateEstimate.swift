@@ -123,6 +123,10 @@ public enum EstimateLimits {
     /// A quantile's numbers before it counts in buckets; buckets of 12 bytes for numbers that a factor of a thousand spans.
     static let exactNumbers = 64.0
     static let buckets = 350.0
+    /// The largest sketch of a quantile, for numbers that differ by tens of orders of magnitude.
+    static let quantileBytes = 4 + 12 * 4_096
+    /// Values that a list of the `k` most frequent is chosen from.
+    static func topValues(_ k: Int) -> Int { 2 * max(256, 16 * k) }
 }
 
 /// The sizes of one plan's keys and cells.
@@ -250,8 +254,19 @@ struct Sizes {
                 own =
                     valuesPerCell <= EstimateLimits.exactNumbers
                     ? 4 + 8 * valuesPerCell : 4 + 12 * min(valuesPerCell, EstimateLimits.buckets)
+            case .exactDistinct:
+                words += 1
+                own = 8 + 16 * min(valuesPerCell, Double(measure.limit ?? 1))
+            case .top:
+                words += 2
+                let values = min(valuesPerCell, Double(EstimateLimits.topValues(measure.limit ?? 1)))
+                own = 16 + values * (isText ? 32 + Double(EstimateLimits.text) : 24)
+                memory += 32
+            case .largest, .largestDistinct:
+                words += 1
+                own = 8 + min(valuesPerCell, Double(measure.limit ?? 1)) * (isText ? 4 + Double(EstimateLimits.text) : 8)
             }
-            guard own > 0 || measure.function == .approxDistinct || measure.function == .quantile else { continue }
+            guard own > 0 else { continue }
             isVariable = true
             memory += 8 + max(own, 24)
             disk += own

@@ -15,7 +15,7 @@ extension Typing {
             case .int(let number): .number(String(number))
             case .double(let number): .number(number.description)
             case .string(let text): .text(text)
-            case .uuid, .time, .wide: nil
+            case .uuid, .time, .wide, .list, .counted: nil
             }
         return kind.map { Expression(kind: $0, offset: expression.offset) } ?? expression
     }

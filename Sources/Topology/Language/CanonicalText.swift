@@ -30,6 +30,8 @@ enum CanonicalText {
         case .string(let text): "'" + text.split(separator: "'", omittingEmptySubsequences: false).joined(separator: "''") + "'"
         case .uuid(let high, let low): "uuid \(hex(high))\(hex(low))"
         case .time(let time): "time \(time.milliseconds)"
+        case .list(let values): "[" + values.map(literal).joined(separator: ", ") + "]"
+        case .counted(let values): "[" + values.map { "\(literal($0.value)): \($0.count)" }.joined(separator: ", ") + "]"
         }
     }
 
@@ -94,7 +96,7 @@ enum CanonicalText {
     /// `sum(duration_ms) where country = 'DE'`.
     static func measure(_ measure: MeasurePlan, _ fields: [FieldPlan]) -> String {
         let column = measure.column.map { fields[$0].name } ?? ""
-        let share = measure.share.map { ", \($0)" } ?? ""
+        let share = measure.share.map { ", \($0)" } ?? measure.limit.map { ", \($0)" } ?? ""
         let admits = measure.admits.map { " where \(predicate($0, fields))" } ?? ""
         return "\(measure.function.rawValue)(\(column)\(share))\(admits)"
     }

@@ -163,8 +163,8 @@ enum Language {
                 "group_by", .list(.text(.reference), of: "fields"), absent: .words("one row a window"),
                 "A row for each combination of values."),
             Key(
-                "measures", .named(.measure, of: "measures", rule: .identifier), isRequired: true, "What is computed in each row."
-            ),
+                "measures", .named(.measure, of: "measures", rule: .identifier), isRequired: true,
+                "What is computed in each row, as measures.md lists it."),
             Key(
                 "emit",
                 .short(

@@ -145,7 +145,7 @@ struct PlanDoubts {
         }
         for (name, item) in section["measures"]?.named ?? [] {
             guard let measure = aggregate.measures.first(where: { $0.name == name }), let column = measure.column,
-                [.min, .max, .first, .last, .quantile].contains(measure.function)
+                [.min, .max, .first, .last, .quantile, .top, .largest, .largestDistinct].contains(measure.function)
             else { continue }
             warnPersonal(column, item)
         }

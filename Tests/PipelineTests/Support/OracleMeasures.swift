@@ -37,7 +37,18 @@ extension Oracle {
                 return .double(Double(values.reduce(Int128(0)) { $0 + Int128(int($1)) }) / Double(values.count))
             }
             return finite(sum(parts) / Double(values.count))
-        case .approxDistinct: return .int(Int64(Set(values.map { $0 == .double(-0.0) ? .double(0) : $0 }).count))
+        case .approxDistinct: return .int(Int64(Set(values.map(plain)).count))
+        case .exactDistinct:
+            let different = Set(values.map(plain)).count
+            return different > (plan.limit ?? 0) ? .null : .int(Int64(different))
+        case .top:
+            let counts = Dictionary(grouping: values.map(plain)) { $0 }.map { ValueCount($0.key, Int64($0.value.count)) }
+            let order = counts.sorted { $0.count != $1.count ? $0.count > $1.count : isBefore($0.value, $1.value) }
+            return .counted(Array(order.prefix(plan.limit ?? 0)))
+        case .largest:
+            return .list(Array(values.map(plain).sorted { precedes($1, $0) }.prefix(plan.limit ?? 0)))
+        case .largestDistinct:
+            return .list(Array(Set(values.map(plain)).sorted { precedes($1, $0) }.prefix(plan.limit ?? 0)))
         case .quantile:
             let numbers = values.map(number).sorted()
             if numbers.isEmpty { return .null }
@@ -51,6 +62,17 @@ extension Oracle {
             let numbers = values.map(number)
             let mean = numbers.reduce(0, +) / Double(numbers.count)
             return finite((numbers.reduce(0) { $0 + ($1 - mean) * ($1 - mean) } / Double(numbers.count - 1)).squareRoot())
+        }
+    }
+
+    private func plain(_ value: Value) -> Value { value == .double(-0.0) ? .double(0) : value }
+
+    /// Equal counts stand by value, whatever its type.
+    private func isBefore(_ a: Value, _ b: Value) -> Bool {
+        switch (a, b) {
+        case (.bool(let a), .bool(let b)): !a && b
+        case (.uuid(let high, let low), .uuid(let otherHigh, let otherLow)): (high, low) < (otherHigh, otherLow)
+        default: precedes(a, b)
         }
     }
 

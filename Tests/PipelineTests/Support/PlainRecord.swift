@@ -61,6 +61,7 @@ func json(_ value: Value) -> String {
         let parts = [0..<8, 8..<12, 12..<16, 16..<20, 20..<32].map { String(digits[$0]) }
         return "\"\(parts.joined(separator: "-"))\""
     case .time(let time): return "\(time.milliseconds)"
+    case .list, .counted: return JSONText.of(value)
     }
 }
 

@@ -27,16 +27,24 @@ struct Workload {
     private(set) var records: [[PlainRecord]]
     private var random: SplitMix
 
-    init(seed: UInt64) {
+    /// `most`: records at most, a few of them less.
+    init(seed: UInt64, most: Int = 500) {
         random = SplitMix(seed: seed)
         records = []
         var draw = random
         plan = Self.plan(&draw)
         let partitions = 1 + draw.below(4)
-        let count = 50 + draw.below(450)
+        let count = most / 10 + draw.below(most - most / 10)
         random = draw
         records = Array(repeating: [], count: partitions)
         fill(count)
+    }
+
+    /// The same plan with other records.
+    func with(_ records: [[PlainRecord]]) -> Workload {
+        var other = self
+        other.records = records
+        return other
     }
 
     private static func plan(_ draw: inout SplitMix) -> Plan {
@@ -88,8 +96,8 @@ struct Workload {
     }
 
     private static func measure(_ draw: inout SplitMix, _ index: Int) -> MeasurePlan {
-        let any: [MeasurePlan.Function] = [.count, .first, .last, .approxDistinct]
-        let ordered = any + [.min, .max]
+        let any: [MeasurePlan.Function] = [.count, .first, .last, .approxDistinct, .exactDistinct, .top]
+        let ordered = any + [.min, .max, .largest, .largestDistinct]
         let numeric = ordered + [.sum, .avg, .stddev, .quantile]
         let column = [nil, i, d, s, b, at, j, k, u, d][draw.below(10)]
         let choices =
@@ -101,7 +109,8 @@ struct Workload {
             }
         return MeasurePlan(
             name: "m\(index)", function: choices[draw.below(choices.count)], column: column,
-            share: [0, 0.5, 0.99, 1][draw.below(4)], admits: draw.below(5) == 0 ? predicate(&draw, depth: 1) : nil)
+            share: [0, 0.5, 0.99, 1][draw.below(4)], limit: [1, 2, 5, 100][draw.below(4)],
+            admits: draw.below(5) == 0 ? predicate(&draw, depth: 1) : nil)
     }
 
     private static func predicate(_ draw: inout SplitMix, depth: Int) -> Predicate {
