@@ -5,7 +5,8 @@
 #
 #   scripts/chaos.sh
 #
-# WEIR_CHAOS_ONLY=TEXT    only scenarios and mutants whose names hold the text, and not the kills of single runs
+# WEIR_CHAOS_ONLY=LIST    only scenarios and mutants whose names hold one of these texts, or are it (=NAME), with commas between
+#                         them, and not the kills of single runs
 # WEIR_CHAOS_SECONDS=N    another length of the scenarios
 # WEIR_CHAOS_SEED=N       the seed that a table names, to repeat what happened
 # WEIR_CHAOS_PARTS=LIST   of: single scenarios points mistakes (all unless said)
@@ -72,7 +73,7 @@ if [[ $parts == *" mistakes "* ]]; then
     scenarios 'ChaosTests.ScenarioTests/everyMutantIsCaught'
     # Mistakes that tests without a broker catch.
     while read -r mutant suite; do
-        [[ $mutant == *"$only"* ]] || continue
+        [[ -z $only || $mutant == *"$only"* ]] || continue
         if WEIR_MUTANT=$mutant tests "$suite"; then
             echo "chaos: $suite passes with the mistake $mutant" >&2
             status=1

@@ -144,6 +144,14 @@ final class Fleet {
         }
     }
 
+    private func endedWhenAsked(_ instance: Instance, _ code: Int32) {
+        if code == 128 + SIGKILL, order(of: instance, start: instance.starts)?.variables["WEIR_CRASH_AT"] != nil {
+            figures.kills += 1
+        } else if code != 0 {
+            figures.problems.append("\(instance.name) was asked to end and ended with \(code): \(instance.words())")
+        }
+    }
+
     private func after(_ delay: ClosedRange<Int>, _ act: @escaping () throws -> Void) {
         pending.append((elapsed + Int64(random.number(delay)), act))
     }
@@ -229,9 +237,7 @@ final class Fleet {
     private func revive(whenEnded instance: Instance, by deadline: Int64) {
         after(20...20) { [self] in
             if let code = instance.end() {
-                if code != 0 {
-                    figures.problems.append("\(instance.name) was asked to end and ended with \(code): \(instance.words())")
-                }
+                endedWhenAsked(instance, code)
                 try start(instance)
             } else if elapsed > deadline {
                 figures.problems.append("\(instance.name) was asked to end and did not in 30 s: \(instance.words())")
@@ -304,9 +310,7 @@ final class Fleet {
         let deadline = elapsed + 45_000
         _ = try eventually("the end of all instances", within: 60) { () -> Bool? in
             for instance in all where instance.isUp {
-                if let code = instance.end(), code != 0 {
-                    figures.problems.append("\(instance.name) was asked to end and ended with \(code): \(instance.words())")
-                }
+                if let code = instance.end() { endedWhenAsked(instance, code) }
                 if elapsed > deadline, instance.isUp {
                     figures.problems.append("\(instance.name) was asked to end and did not: \(instance.words())")
                     instance.kill()

@@ -66,7 +66,8 @@ final class Instance {
     func end() -> Int32? {
         guard let code = process?.exit else { return nil }
         process = nil
-        if !isAwaited { ownEnds.append(code) }
+        // One that was killed from here has no end left to be seen: an order may strike after it was asked to end.
+        if !isAwaited || code == 128 + SIGKILL { ownEnds.append(code) }
         return code
     }
 

@@ -42,14 +42,15 @@ enum MutantTable {
             needsDebug: true)
     }
 
-    /// A member stops within a commit for longer than its session, and takes its time to finish the commit when it goes on.
+    /// A member stops within a commit for long enough that the others work in its place, and takes its time to finish the commit
+    /// when it goes on.
     private static let zombie = Scenario(
         name: "mutant-zombie", seconds: 40, job: Job(isKeyed: true, emission: .early),
         orders: [
             0: [
                 Scenario.Order(
                     variables: ["WEIR_STOP_AT": "after_begin:5", "WEIR_DELAY_AT": "after_flush:5:3000"],
-                    resumesAfter: 15_000...16_000)
+                    resumesAfter: 20_000...21_000)
             ]
         ], needsDebug: true)
 
