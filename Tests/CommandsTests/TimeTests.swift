@@ -1,4 +1,5 @@
 import Testing
+import Testkit
 
 /// The examples of `docs/time.md` are test files: each says what it shows, and all of them hold.
 @Test func theExamplesOfThePageOnTimeHold() throws {
