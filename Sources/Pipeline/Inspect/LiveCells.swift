@@ -25,8 +25,7 @@ public final class LiveCells {
         codec = CellCodec(layout: layout)
         measures = .allocate(capacity: layout.words)
         measures.initialize(repeating: 0, count: layout.words)
-        let range = stateKeyRanges(ofOutput: stored)[0]
-        keys = (range.from, range.to)
+        keys = StateKey.range(StateKey.cell, ofOutput: stored)
         columns =
             ["window_start", "window_end"].map { Column(name: $0, isSketch: false) }
             + plan.groupBy.map { Column(name: fields[$0].name, isSketch: false) }
@@ -56,7 +55,7 @@ public final class LiveCells {
     private func read(_ key: [UInt8], _ value: [UInt8]) -> [SQLValue] {
         clear()
         guard key.count >= StateKey.windowPrefix, value.withUnsafeBytes({ codec.decode($0, into: measures) }) else { return [] }
-        let (start, group) = key.withUnsafeBytes {
+        let (slot, group) = key.withUnsafeBytes {
             (
                 StateKey.number($0, at: 3),
                 GroupBytes.values(UnsafeRawBufferPointer(rebasing: $0[StateKey.windowPrefix...])).map(Self.sql)
@@ -65,10 +64,14 @@ public final class LiveCells {
         guard group.count == plan.groupBy.count else { return [] }
         let told = codec.values(measures)
         let own = plan.measures.indices.map { at -> SQLValue in
-            let slot = codec.layout.slots[codec.layout.answers[at].slot]
-            return SketchBlob.of(slot, measures + slot.word).map(SQLValue.blob) ?? Self.sql(told[at])
+            let kept = codec.layout.slots[codec.layout.answers[at].slot]
+            return SketchBlob.of(kept, measures + kept.word).map(SQLValue.blob) ?? Self.sql(told[at])
         }
-        return [.int(start), .int(start + grid.size)] + group + [.int(Int64(bitPattern: measures[recordCountWord]))] + own
+        // A session's key holds its start, its cell the end; of all other windows the slot says both.
+        let isSession = codec.layout.isSession
+        let start = isSession ? slot : grid.start(of: slot)
+        let end = isSession ? Int64(bitPattern: measures[sessionEndWord]) : grid.end(of: slot)
+        return [.int(start), .int(end)] + group + [.int(Int64(bitPattern: measures[recordCountWord]))] + own
     }
 
     private func clear() {

@@ -93,10 +93,16 @@ enum StateKey {
 
 /// The stored keys, of every lane and of the merge, that belong to one output: what goes when the output goes.
 public func stateKeyRanges(ofOutput stored: UInt16) -> [(from: [UInt8], to: [UInt8])] {
-    [StateKey.base, StateKey.cell, StateKey.partial, StateKey.emitted, StateKey.share].map { tag in
-        let number = [UInt8(stored >> 8), UInt8(stored & 255)]
+    [StateKey.base, StateKey.cell, StateKey.partial, StateKey.emitted, StateKey.share].map {
+        StateKey.range($0, ofOutput: stored)
+    }
+}
+
+extension StateKey {
+    /// The keys of one output under one tag.
+    static func range(_ tag: UInt8, ofOutput stored: UInt16) -> (from: [UInt8], to: [UInt8]) {
         let next = stored == .max ? [tag + 1] : [tag, UInt8((stored + 1) >> 8), UInt8((stored + 1) & 255)]
-        return ([tag] + number, next)
+        return ([tag, UInt8(stored >> 8), UInt8(stored & 255)], next)
     }
 }
 
