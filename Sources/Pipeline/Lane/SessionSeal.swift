@@ -14,7 +14,15 @@ struct SessionSeal {
     let watermark: Int64
 
     func run(_ store: inout SessionStore, due: Bool) {
-        // What is over goes first: another session may have come to the same start since.
+        // What is over goes first: another session may have come to the same start since. One that came and went since the last seal
+        // has nothing to wake it yet.
+        for at in 0..<store.dirtyCount {
+            let index = store.dirty[at]
+            let cell = store.cells[index]
+            if cell[CellWord.link] & SessionWord.absorbed == 0, store.close(cell) <= watermark {
+                store.wake(index, at: next(cell, store))
+            }
+        }
         wake(&store)
         for at in 0..<store.dirtyCount {
             let index = store.dirty[at]
