@@ -2,7 +2,8 @@ internal import Glibc
 internal import Model
 internal import Runtime
 
-/// Tries `body` every millisecond until it gives something: the only way a test may wait. Throws after `seconds`, spent in waiting.
+/// Tries `body` every millisecond until it gives something: the only way a test may wait. Throws after `seconds`, spent in waiting
+/// between tries; tries that take long themselves add to that, up to four times `seconds` by the clock.
 public func eventually<T>(_ what: String, within seconds: Double = 30, _ body: () throws -> T?) throws -> T {
     let clock = SystemClock()
     // A body that takes long itself must not make it wait for hours.

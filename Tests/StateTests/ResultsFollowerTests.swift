@@ -98,6 +98,28 @@ struct ResultsFollowerTests {
         #expect(follower.positions()[0]?.next == 4)
     }
 
+    /// What is read later than it was written must not bring a second tombstone, nor keep one from a row that came after the first.
+    @Test func aRowPastItsKeepGetsOneTombstone() throws {
+        let scratch = Scratch()
+        let (_, follower) = try opened(scratch, kept)
+        defer { follower.close() }
+        let late = row("DE").windowEnd + .hours(1)
+        func expired() throws -> Int { try follower.expired(0, watermark: late).count }
+        try give(follower, [(0, row("DE", revision: 1))], next: 1)
+        let keys = try follower.expired(0, watermark: late)
+        #expect(keys.count == 1)
+        follower.bury(0, keys)
+        #expect(try expired() == 0)
+        // A revision from before the tombstone, which is read after it was committed.
+        try give(follower, [(1, row("DE", revision: 2))], next: 2)
+        #expect(try expired() == 0)
+        try give(follower, [(2, nil)], next: 3)
+        #expect(try expired() == 0)
+        // One from behind it.
+        try give(follower, [(3, row("DE", revision: 3))], next: 4)
+        #expect(try expired() == 1)
+    }
+
     @Test func aRecordThatIsNoRowIsRefusedAndOneOfAnotherTableIsLeftOut() throws {
         let scratch = Scratch()
         let (_, follower) = try opened(scratch, plan())

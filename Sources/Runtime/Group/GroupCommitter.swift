@@ -202,7 +202,7 @@ final class GroupCommitter: @unchecked Sendable {
                 formed.content, as: Mutant.metadataAtCommit.isOn ? GroupIdentity(nobodyIn: identity.group) ?? identity : identity)
             FaultPoint.hit(.afterCommitBeforeState)
             try follow(formed, ends)
-            try parts.feed?.bury(formed.tombstones)
+            parts.feed?.bury(formed.tombstones)
             if producer.isDoubtful { try renewProducer() }
             note(formed, took: clock.monotonic() - began)
         }

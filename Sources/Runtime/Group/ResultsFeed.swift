@@ -88,8 +88,8 @@ final class ResultsFeed {
     }
 
     /// They are committed.
-    func bury(_ tombstones: [LaneNumber: [[UInt8]]]) throws(Fault) {
-        for (lane, keys) in tombstones { try follower.bury(layout.results(of: lane).number, keys) }
+    func bury(_ tombstones: [LaneNumber: [[UInt8]]]) {
+        for (lane, keys) in tombstones { follower.bury(layout.results(of: lane).number, keys) }
     }
 
     func close() {

@@ -2,12 +2,13 @@ public import Model
 
 /// Which rows came by which partition of the results topic: for those that go with it, and for those that are past their time.
 extension ResultsFollower {
-    /// Rows of one partition that are past their table's `keep`, as keys of the results topic. Whoever owns the partition's unit writes
-    /// tombstones for them, so that the topic forgets them too. `isOwn`: by table.
+    /// Rows of one partition that are past their table's `keep`, as keys of the results topic, but for those whose tombstones are on
+    /// their way. Whoever owns the partition's unit writes tombstones for them, so that the topic forgets them too. `isOwn`: by table.
     public func expired(
         _ partition: Int32, watermark: EventTime?, isOwn: (String) -> Bool = { _ in true }
     ) throws(Fault) -> [[UInt8]] {
         guard let watermark, held.contains(partition) else { return [] }
+        let sent = buried[partition] ?? []
         let limit = StateLimits.deletesPerCommit
         var keys: [[UInt8]] = []
         for (table, keep) in rows.keeps where isOwn(table) && keys.count < limit {
@@ -18,30 +19,18 @@ extension ResultsFollower {
             query.bind(1, partition)
             query.bind(2, table)
             query.bind(3, CanonicalKey.lowest(windowEnd: EventTime(milliseconds: edge)))
-            query.bind(4, Int64(limit - keys.count))
-            try query.eachRow { () throws(Fault) in keys.append(ResultsRecord.key(table, query.blob(0))) }
+            query.bind(4, Int64(limit + sent.count))
+            try query.eachRow { () throws(Fault) in
+                let key = ResultsRecord.key(table, query.blob(0))
+                if keys.count < limit, !sent.contains(key) { keys.append(key) }
+            }
         }
         return keys
     }
 
-    /// What `expired` gave, once its tombstones are committed: it is not asked for again. Errors: SQLite's; nothing has changed then.
-    public func bury(_ partition: Int32, _ keys: [[UInt8]]) throws(Fault) {
-        try database.transaction { () throws(Fault) in
-            for key in keys {
-                var failure: Fault?
-                key.withUnsafeBytes { bytes in
-                    do throws(Fault) {
-                        let (table, rowKey) = try named(bytes, partition)
-                        try rows.delete(table, rowKey)
-                        try unmark(partition, table, rowKey)
-                    } catch {
-                        failure = error
-                    }
-                }
-                if let failure { throw failure }
-            }
-        }
-    }
+    /// The tombstones of what `expired` gave are committed: it is not asked for again. The rows stay marked until the log brings the
+    /// tombstones, since an earlier revision may still lie before them.
+    public func bury(_ partition: Int32, _ keys: [[UInt8]]) { buried[partition, default: []].formUnion(keys) }
 
     /// Deletes rows of partitions that are not followed any more; a bounded number. True: there are more. Errors: SQLite's.
     public func leave(allBut followed: Set<Int32>) throws(Fault) -> Bool {

@@ -13,6 +13,8 @@ public final class ResultsFollower: @unchecked Sendable {
     /// Partitions that something here came by.
     private(set) var held: Set<Int32> = []
     private let clock: any Clock
+    /// Keys whose tombstones are committed and were not read yet, by partition; a second one would be one too many.
+    var buried: [Int32: Set<[UInt8]>] = [:]
     private var places: [Int32: ChangelogPosition] = [:]
     /// What the opening found damaged and moved aside (`state_moved_aside`); the tables are then read from the topic's start.
     public let notice: Fault?
@@ -86,6 +88,7 @@ public final class ResultsFollower: @unchecked Sendable {
         delete.bind(1, partition)
         try delete.run()
         places[partition] = nil
+        buried[partition] = nil
     }
 
     /// As `StateStore.tend`.
@@ -102,6 +105,7 @@ public final class ResultsFollower: @unchecked Sendable {
             throw error.fault(at: place(record, partition))
         }
         guard let row else {
+            if buried[partition] != nil { buried[partition]?.remove(Array(record.key)) }
             try rows.delete(table, key)
             return try unmark(partition, table, key)
         }
