@@ -53,6 +53,7 @@ public struct InternalTopic: Equatable, Sendable {
                 Setting("max.message.bytes", "\(KafkaLimits.internalRecordBytes)", .atLeast),
                 // Only closed segments are compacted.
                 Setting("segment.bytes", "\(KafkaLimits.internalSegmentBytes)", .whenCreated),
+                index,
             ])
     }
 
@@ -66,6 +67,7 @@ public struct InternalTopic: Equatable, Sendable {
                 Setting("retention.bytes", "-1", .atLeast),
                 Setting("max.message.bytes", "\(KafkaLimits.internalRecordBytes)", .atLeast),
                 Setting("segment.bytes", "\(KafkaLimits.internalSegmentBytes)", .whenCreated),
+                index,
             ])
     }
 
@@ -79,8 +81,11 @@ public struct InternalTopic: Equatable, Sendable {
                 Setting("retention.bytes", "\(4 * KafkaLimits.internalSegmentBytes)", .atLeast),
                 Setting("max.message.bytes", "\(KafkaLimits.internalRecordBytes)", .atLeast),
                 Setting("segment.bytes", "\(KafkaLimits.internalSegmentBytes)", .whenCreated),
+                index,
             ])
     }
+
+    private static var index: Setting { Setting("segment.index.bytes", "\(KafkaLimits.internalIndexBytes)", .whenCreated) }
 
     /// Those of a group. `hasResults`: tables are among the outputs.
     public static func all(of layout: GroupLayout, hasResults: Bool) -> [InternalTopic] {

@@ -70,6 +70,9 @@ public enum KafkaLimits {
     static let internalRecordBytes = 16 << 20
     /// The size at which a new topic of Weir's own begins another file.
     static let internalSegmentBytes = 64 << 20
+    /// Of a segment's index: an entry of twelve bytes for each 4 KiB of the log. Brokers map the whole file, and the first touch may read
+    /// as much of it as the device reads ahead: with Kafka's default of 10 MiB that is more work than the records themselves.
+    static let internalIndexBytes = internalSegmentBytes / 4_096 * 12
 
     /// How long a group's offsets are waited for before the rights are looked at.
     static let offsetsSlice = TimeSpan.seconds(3)
