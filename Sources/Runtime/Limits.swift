@@ -18,6 +18,8 @@ enum RuntimeLimits {
     static let startRetry = TimeSpan.seconds(1)
     /// How often a start that waits for a broker looks whether it should stop.
     static let stopLook = TimeSpan.milliseconds(50)
+    /// Between two looks for the end of a group's bounded input, once everybody has read it.
+    static let endLook = TimeSpan.milliseconds(10)
     static let questionLimit = TimeSpan.seconds(4)
     /// The first questions, before a broker has answered: short, so that a signal is heard meanwhile.
     static let firstQuestionLimit = TimeSpan.seconds(3)

@@ -109,7 +109,7 @@ final class GroupCommitter: @unchecked Sendable {
     /// Until it is told to stop, or a bounded input is over.
     func run() throws(Fault) {
         while true {
-            let due = (lastTick ?? clock.monotonic()) + cadence.interval(took: lastTook)
+            let due = (lastTick ?? clock.monotonic()) + interval
             // While somebody waits for state, restores have the time until a commit is due.
             if !isRestoring { bell.waitForTick(due: due, by: clock) }
             let isLast = bell.isStopping
@@ -129,6 +129,13 @@ final class GroupCommitter: @unchecked Sendable {
             if isLast { return }
             if try isOver() { return }
         }
+    }
+
+    /// From one tick to the next. When all that is asked for here is read, the end is a matter of hearing and telling: nothing is
+    /// gathered by waiting.
+    private var interval: TimeSpan {
+        guard parts.options.until == .end, !units.isEmpty, crew.isOver else { return cadence.interval(took: lastTook) }
+        return min(plan.commitEvery, replica.time.state.isEnded ? RuntimeLimits.endLook : RuntimeLimits.stopLook)
     }
 
     private func isOver() throws(Fault) -> Bool {
