@@ -172,6 +172,12 @@ enum KafkaFault {
             next: "Let one of them run; each needs a state.instance of its own.", exit: .fenced)
     }
 
+    static func memberPutOut(_ instance: String) -> Fault {
+        Fault(
+            "member_put_out", "The group put this instance out while brokers could not be reached.", place: instance,
+            next: "Nothing is lost: it joins again, and goes on from what is committed.", exit: .broker, isTransient: true)
+    }
+
     static func groupProtocol(_ group: String) -> Fault {
         Fault(
             "group_protocol", "Other members of the group share its partitions out by another rule than range.", place: group,

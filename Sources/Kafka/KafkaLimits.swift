@@ -61,6 +61,9 @@ public enum KafkaLimits {
     public static let session = TimeSpan.seconds(12)
     /// How soon a member hears that the group is being shared out anew.
     static let heartbeat = TimeSpan.seconds(1)
+    /// A member that is told of another one of its name so soon after it lost a broker was put out itself. Once for each time it joins: two
+    /// processes of one name do not go on against each other.
+    static let troubleRemembered = TimeSpan.minutes(5)
     /// Polls that a leaving member waits for its request to be on its way.
     static let pollsToLeave = 50
     /// How long the group waits for a member to give its partitions up.

@@ -12,7 +12,7 @@ public enum GroupChange: Sendable {
     /// All partitions are taken away; the group waits for the handler to return, which it must within `KafkaLimits.answerWithin`.
     /// `lost`: somebody else may have them already, so nothing can be committed for them any more.
     case revoked([PartitionID], lost: Bool)
-    /// The membership is over or never came about. Told once for each cause.
+    /// The membership is over or never came about; after a transient fault a new one is worth a try. Told once for each cause.
     case failed(Fault)
 }
 
@@ -30,17 +30,21 @@ public final class KafkaMembership: @unchecked Sendable {
     private let instance: String?
     private let onEvent: @Sendable (KafkaEvent) -> Void
     private let onChange: @Sendable (GroupChange) -> Void
+    private let clock: any Clock
+    /// When a broker's connection was last heard to fail.
+    let brokenAt = Mutex<MonotonicTime?>(nil)
     private let ending = Mutex<Ending?>(nil)
     private let ended = DispatchSemaphore(value: 0)
 
     /// `instance`: a name that outlives the process (S20); nil: a member that is new with each start. `session`: how long it may be
     /// silent. `onChange` is called on the membership's thread, one call at a time; `onEvent` there and on librdkafka's threads.
     public init(
-        _ settings: KafkaSettings, group: String, instance: String?, session: TimeSpan = KafkaLimits.session,
+        _ settings: KafkaSettings, group: String, instance: String?, session: TimeSpan = KafkaLimits.session, clock: any Clock,
         onEvent: @escaping @Sendable (KafkaEvent) -> Void, onChange: @escaping @Sendable (GroupChange) -> Void
     ) throws(Fault) {
         self.group = group
         self.instance = instance
+        self.clock = clock
         self.onEvent = onEvent
         self.onChange = onChange
         handle = try KafkaHandle(
@@ -87,7 +91,10 @@ extension KafkaMembership {
             judge(message, &told)
             rd_kafka_message_destroy(message)
         }
-        if let code = handle.heard.takeProblem() {
+        let isAllDown = handle.heard.takeAllDown()
+        let problem = handle.heard.takeProblem()
+        if isAllDown || problem == RD_KAFKA_RESP_ERR__TRANSPORT { brokenAt.withLock { $0 = clock.monotonic() } }
+        if let code = problem {
             let fault = KafkaFault.of(code, doing: "accept the connection", place: "kafka.bootstrap")
             if !fault.isTransient, told.insert(code.rawValue).inserted { onEvent(.refused(fault)) }
         }
@@ -127,6 +134,7 @@ extension KafkaMembership {
             code = rd_kafka_fatal_error(handle.pointer, &text, text.count)
         }
         let fault: Fault
+        var isOver = false
         switch code {
         case RD_KAFKA_RESP_ERR_NO_ERROR, RD_KAFKA_RESP_ERR__MAX_POLL_EXCEEDED:
             // The latter is followed by the loss of the partitions.
@@ -140,13 +148,17 @@ extension KafkaMembership {
             let topic = message.pointee.rkt.map { String(cString: rd_kafka_topic_name($0)) } ?? ""
             fault = KafkaFault.forbidden(.read(topic), place: topic)
         case RD_KAFKA_RESP_ERR_FENCED_INSTANCE_ID:
-            fault = KafkaFault.instanceFenced(instance ?? group)
+            // Who was put out while brokers were away comes back under a new number, and an answer to the old one makes the library
+            // believe in another process. The client is of no use any more, but there is nobody else.
+            let isOwn = brokenAt.withLock { $0 }.map { clock.monotonic() - $0 < KafkaLimits.troubleRemembered } ?? false
+            fault = isOwn ? KafkaFault.memberPutOut(instance ?? group) : KafkaFault.instanceFenced(instance ?? group)
+            isOver = true
         case RD_KAFKA_RESP_ERR_INCONSISTENT_GROUP_PROTOCOL:
             fault = KafkaFault.groupProtocol(group)
         default:
             fault = KafkaFault.of(code, doing: "keep the membership", place: group)
         }
-        if !fault.isTransient, told.insert(code.rawValue).inserted { onChange(.failed(fault)) }
+        if isOver || !fault.isTransient, told.insert(code.rawValue).inserted { onChange(.failed(fault)) }
     }
 }
 

@@ -36,6 +36,7 @@ extension Service {
                 guard error.isTransient || InternalTopics.isYet(toCome: error, own, since: start, now: clock.monotonic()) else {
                     throw error
                 }
+                if error.code == "member_put_out" { onEvent(.startedOver(error)) }
                 board.set(state: .waiting(error))
                 nap()
             }
@@ -83,7 +84,7 @@ extension Service {
         register(committer)
         defer { register(nil) }
         let membership = try KafkaMembership(
-            settings, group: group, instance: "\(plan.name)-\(instance)", onEvent: { _ in },
+            settings, group: group, instance: "\(plan.name)-\(instance)", clock: clock, onEvent: { _ in },
             onChange: { [mailbox = committer.mailbox] change in
                 switch change {
                 case .assigned(let partitions, let identity): mailbox.post(.assigned(partitions, identity))

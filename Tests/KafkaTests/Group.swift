@@ -1,9 +1,10 @@
 import Glibc
-import Kafka
 import Model
 import Synchronization
 import Testing
 import Testkit
+
+@testable import Kafka
 
 private let limit = TimeSpan.seconds(20)
 
@@ -52,7 +53,7 @@ final class Member: Sendable {
         _ plan: KafkaPlan, group: String, instance: String?, topics: [String], session: TimeSpan = .seconds(6)
     ) throws {
         let made = try KafkaMembership(
-            KafkaSettings(plan), group: group, instance: instance, session: session, onEvent: { _ in },
+            KafkaSettings(plan), group: group, instance: instance, session: session, clock: TestClock(), onEvent: { _ in },
             onChange: { [weak self] in self?.hear($0) })
         membership.withLock { $0 = made }
         try made.join(topics)
@@ -79,6 +80,8 @@ final class Member: Sendable {
         case .failed(let fault): said.withLock { $0.faults.append(fault) }
         }
     }
+
+    var heardABreak: Bool { membership.withLock { $0 }?.brokenAt.withLock { $0 } != nil }
 
     /// Waits until it owns so many partitions.
     @discardableResult

@@ -1,3 +1,4 @@
+import CRdKafka
 import Kafka
 import Model
 import Synchronization
@@ -91,6 +92,23 @@ struct KafkaMembershipTests {
         #expect(fault.place == "same")
         #expect(fault.exit == .fenced)
         #expect(second.said.withLock { $0.faults } == [])
+    }
+
+    /// librdkafka says the same of both.
+    @Test(arguments: [false, true]) func onlyAfterABrokenConnectionIsAFencedMemberItsOwnGhost(_ wasAway: Bool) throws {
+        let mock = try RawMock(topic: "events")
+        let member = try Member(mock.plan, group: "ghosts", instance: "one", topics: ["events"])
+        defer { member.close(leaving: false) }
+        try member.owns(2)
+        if wasAway {
+            mock.setAway(true)
+            _ = try eventually("the broken connection") { member.heardABreak ? true : nil }
+            mock.setAway(false)
+        }
+        mock.answer(.heartbeat, with: [RD_KAFKA_RESP_ERR_FENCED_INSTANCE_ID])
+        let fault = try member.fault()
+        #expect(fault.code == (wasAway ? "member_put_out" : "instance_fenced"))
+        #expect(fault.isTransient == wasAway)
     }
 
     @Test func aMemberMoreThanThereArePartitionsOwnsNone() throws {

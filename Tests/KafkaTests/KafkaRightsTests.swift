@@ -90,7 +90,7 @@ struct KafkaRightsTests {
 
         let heard = Mutex<Result<GroupIdentity, Fault>?>(nil)
         let membership = try KafkaMembership(
-            settings, group: group, instance: nil, onEvent: { _ in },
+            settings, group: group, instance: nil, clock: TestClock(), onEvent: { _ in },
             onChange: { change in
                 heard.withLock {
                     switch change {

@@ -7,6 +7,7 @@ import Testkit
 final class RawMock {
     /// Kafka's numbers of requests.
     enum Request: Int16, Sendable {
+        case heartbeat = 12
         case initProducer = 22
         case addPartitions = 24
         case addOffsets = 25
@@ -30,6 +31,10 @@ final class RawMock {
     }
 
     var plan: KafkaPlan { KafkaPlan(bootstrap: String(cString: rd_kafka_mock_cluster_bootstraps(mock))) }
+
+    func setAway(_ isAway: Bool) {
+        if isAway { rd_kafka_mock_broker_set_down(mock, 1) } else { rd_kafka_mock_broker_set_up(mock, 1) }
+    }
 
     func answer(_ request: Request, with errors: [rd_kafka_resp_err_t]) {
         rd_kafka_mock_push_request_errors_array(mock, request.rawValue, errors.count, errors)
