@@ -22,6 +22,8 @@ public struct Facts: Equatable, Sendable {
     public var rowErrors: [Int64] = []
     /// nil: the topology does not deduplicate.
     public var dedup: DedupFacts?
+    /// By whose values copies and bad clocks are told too; nil: by none.
+    public var producerField: String?
     /// nil: this process shares its input with no others.
     public var group: GroupFacts?
     /// What the process may take, client queues included; nil: no bound is set.
@@ -45,7 +47,11 @@ public struct Facts: Equatable, Sendable {
         expressionPlaces = ExpressionPlaces(plan).names
         memoryBudget = plan.state.memory
         if plan.delivery.isGroup { group = GroupFacts() }
-        if let deduplicate = plan.deduplicate { dedup = DedupFacts(within: deduplicate.within) }
+        if let deduplicate = plan.deduplicate {
+            dedup = DedupFacts(
+                within: deduplicate.within, isObserving: deduplicate.observe, isComparing: deduplicate.compare != nil)
+        }
+        producerField = plan.source.producer.map { plan.fields[$0].name }
     }
 
     /// Puts rows that were just emitted, oldest first, before those that are shown already.
@@ -119,6 +125,8 @@ public struct PartitionFacts: Equatable, Sendable {
     public var fault: Fault?
     /// What the lane's state takes.
     public var memory: ByteCount = ByteCount(0)
+    /// What the lane counts beside its books.
+    public var figures = LaneFigures()
 
     public init(id: PartitionID, lane: LaneNumber, books: Books, nextOffset: Int64 = 0) {
         self.id = id
@@ -205,7 +213,15 @@ public struct DedupFacts: Equatable, Sendable {
     public var bytes: ByteCount = ByteCount(0)
     /// The event time of the oldest remembered key, to its bucket; nil: none is remembered.
     public var oldest: EventTime?
-    public init(within: TimeSpan) { self.within = within }
+    /// Copies pass.
+    public var isObserving: Bool
+    /// Copies are told apart by their content.
+    public var isComparing: Bool
+    public init(within: TimeSpan, isObserving: Bool = false, isComparing: Bool = false) {
+        self.within = within
+        self.isObserving = isObserving
+        self.isComparing = isComparing
+    }
 }
 
 public enum FreshnessLimits {

@@ -13,6 +13,8 @@ extension Plan {
     /// is only looked at, is none of them by that alone.
     public var columnsInUse: Set<Int> {
         var used = Set(deduplicate?.key ?? [])
+        used.formUnion(deduplicate?.compare ?? [])
+        if let producer = source.producer { used.insert(producer) }
         if case .field(let column) = eventTime.source { used.insert(column) }
         used.formUnion(filter?.columns ?? [])
         for (column, field) in fields.enumerated() where source.keyedBy.contains(field.name) { used.insert(column) }

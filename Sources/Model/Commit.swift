@@ -90,6 +90,8 @@ public struct SealedLane: Sendable {
     public var hold: EventTime?
     /// Bytes of memory the lane's state takes.
     public var memory: Int64
+    /// Totals since the beginning, for who tells them; committed among the changes.
+    public var figures = LaneFigures()
     public init(
         lane: LaneNumber, partition: PartitionID, changes: StateLog, partials: StateLog, books: Books, watermark: EventTime?,
         newestEventTime: EventTime?, nextOffset: Int64, lastRecord: RecordFingerprint?, late: [LateEntry],

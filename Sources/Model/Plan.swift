@@ -126,10 +126,13 @@ public struct SourcePlan: Equatable, Sendable {
     public var maxRecord: ByteCount
     /// The fields that the producers promise to use as message key (S11, S14).
     public var keyedBy: [String]
-    public init(kind: Kind, maxRecord: ByteCount = .mebibytes(1), keyedBy: [String] = []) {
+    /// The column that says who made a record: copies and bad clocks are told by it too.
+    public var producer: Int?
+    public init(kind: Kind, maxRecord: ByteCount = .mebibytes(1), keyedBy: [String] = [], producer: Int? = nil) {
         self.kind = kind
         self.maxRecord = maxRecord
         self.keyedBy = keyedBy
+        self.producer = producer
     }
 
     /// It ends by itself.
@@ -222,11 +225,14 @@ public struct DeduplicatePlan: Equatable, Sendable {
     /// `within`/16, floored to a millisecond, but at least 1 s, unless set (S7).
     public var bucket: TimeSpan
     public var observe: Bool
-    public init(key: [Int], within: TimeSpan, bucket: TimeSpan? = nil, observe: Bool = false) {
+    /// The columns by which copies are told apart, in declared order (S9); nil: they are not.
+    public var compare: [Int]?
+    public init(key: [Int], within: TimeSpan, bucket: TimeSpan? = nil, observe: Bool = false, compare: [Int]? = nil) {
         self.key = key
         self.within = within
         self.bucket = bucket ?? TimeSpan(milliseconds: max(within.milliseconds / 16, 1_000))
         self.observe = observe
+        self.compare = compare
     }
 }
 

@@ -14,6 +14,8 @@ public enum MetricsText {
         commits(facts, &text)
         group(facts, &text)
         dedup(facts, &text)
+        CopiesMetrics.copies(facts, &text)
+        CopiesMetrics.badClocks(facts, &text)
         return text.text
     }
 

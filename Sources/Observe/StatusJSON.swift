@@ -28,7 +28,9 @@ public enum StatusJSON {
         text.key("commits")
         commits(facts.commits, &text)
         text.key("dedup")
-        dedup(facts.dedup, &text)
+        CopiesJSON.dedup(facts, &text)
+        text.key("bad_clocks")
+        CopiesJSON.badClocks(facts, &text)
         text.key("latest_rows")
         text.array(facts.latestRows.prefix(FreshnessLimits.latestRows)) { row($1, facts, &$0) }
         text.endObject()
@@ -175,16 +177,6 @@ public enum StatusJSON {
         text.member("state_bytes", optional: commits.stateBytes?.bytes)
         text.member("wal_bytes", optional: commits.walBytes?.bytes)
         text.member("free_disk_bytes", optional: commits.freeDisk?.bytes)
-        text.endObject()
-    }
-
-    private static func dedup(_ dedup: DedupFacts?, _ text: inout JSONText) {
-        guard let dedup else { return text.null() }
-        text.beginObject()
-        text.member("within_ms", dedup.within.milliseconds)
-        text.member("keys", dedup.keys)
-        text.member("bytes", dedup.bytes.bytes)
-        text.member("oldest", optional: dedup.oldest?.milliseconds)
         text.endObject()
     }
 

@@ -201,6 +201,11 @@ extension StatusPage {
             ["memory", bytes(s.memory_bytes) + " of " + bytes(s.memory_budget_bytes)],
           ];
           if (s.dedup) lines.push(["dedup keys", count(s.dedup.keys) + " · " + bytes(s.dedup.bytes) + " · for " + span(s.dedup.within_ms)]);
+          if (s.dedup && s.dedup.copies.copies + s.dedup.copies.missed_estimate > 0) {
+            const c = s.dedup.copies;
+            lines.push(["copies", count(c.copies) + " recognised, about " + count(c.missed_estimate) + " not · 99.9 % within " + span(c.horizon_99_9_ms)]);
+          }
+          if (s.bad_clocks.records > 0) lines.push(["bad clocks", count(s.bad_clocks.records) + " records, up to " + span(s.bad_clocks.ahead_largest_ms) + " ahead"]);
           table("commits", lines);
         }
 

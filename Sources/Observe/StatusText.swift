@@ -6,7 +6,7 @@ public enum StatusText {
     public static func render(_ facts: Facts, at now: WallTime) -> String {
         [
             head(facts, now), outputs(facts, now), watermark(facts), clocks(facts.clocks(at: now)), partitions(facts, now),
-            books(facts), commits(facts, now),
+            books(facts), CopiesText.copies(facts), CopiesText.badClocks(facts), commits(facts, now),
         ].filter { !$0.isEmpty }.joined(separator: "\n")
     }
 

@@ -16,6 +16,8 @@ struct Told {
     var late: [Observation.Late] = []
     var deadLetters: [Observation.DeadLetter] = []
     private(set) var commits: CommitReach
+    /// By lane, as its last commit told them: a restart goes on with what is in its state.
+    private var figures: [LaneNumber: LaneFigures] = [:]
     private var places: [Place: Int] = [:]
 
     init(_ plan: Plan) { commits = CommitReach(plan) }
@@ -23,8 +25,12 @@ struct Told {
     /// The latest rows but those that were taken back.
     var standing: [Row] { latest.filter { !$0.retracted } }
 
+    /// Of all lanes.
+    var copies: CopyFigures { figures.values.reduce(into: CopyFigures()) { $0 += $1.copies.total } }
+
     mutating func take(_ commit: Commit, _ plan: Plan) {
         rows += commit.rows
+        for lane in commit.lanes { figures[lane.lane] = lane.figures }
         commits.note(commit)
         for row in commit.rows {
             let place = Place(
@@ -66,7 +72,8 @@ extension Rehearsal {
             told.deadLetters = []
         }
         return Observation(
-            rows: told.rows.map(shown), latest: told.standing.map(shown), outcomes: Self.counts(books), late: told.late,
+            rows: told.rows.map(shown), latest: told.standing.map(shown), outcomes: Self.counts(books, told.copies),
+            late: told.late,
             deadLetters: told.deadLetters, watermark: store.head.time.watermark, freshness: try freshness(restored))
     }
 
@@ -82,12 +89,13 @@ extension Rehearsal {
             retracted: row.retracted)
     }
 
-    private static func counts(_ books: Books) -> [Observation.Count] {
+    private static func counts(_ books: Books, _ copies: CopyFigures) -> [Observation.Count] {
         [
             .init("read", books.read), .init("aggregated", books.aggregated), .init("duplicate", books.duplicate),
             .init("late", books.late), .init("filtered", books.filtered), .init("rejected", books.rejected),
             .init("partly_late", books.partlyLate), .init("unidentified", books.unidentified),
             .init("duplicate_observed", books.duplicateObserved), .init("redelivered", books.redelivered),
+            .init("exact", copies.exact), .init("retimed", copies.retimed), .init("conflicting", copies.conflicting),
         ]
     }
 

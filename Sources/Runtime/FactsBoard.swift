@@ -108,6 +108,7 @@ final class FactsBoard: Sendable {
         }
         fact.fault = report.fault
         fact.memory = ByteCount(Int64(report.deltaMemory))
+        fact.figures = sealed.figures
         return fact
     }
 

@@ -43,6 +43,8 @@ enum TopologyLimits {
     static let tightGroups = 1_000.0
     /// Bytes of a slot of the dedup table.
     static let keyBytes = 18.0
+    /// Bytes more, where copies are compared.
+    static let noteBytes = 8.0
     /// Events per second of the generator.
     static let rate = 10_000_000.0
 }

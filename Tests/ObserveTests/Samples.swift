@@ -35,7 +35,8 @@ func busyFacts() -> Facts {
     facts.commits.walBytes = ByteCount(4_194_304)
     facts.commits.freeDisk = ByteCount(53_687_091_200)
     facts.expressionPlaces = ["field price", "usage.revenue"]
-    facts.dedup = DedupFacts(within: .minutes(15))
+    facts.dedup = DedupFacts(within: .minutes(15), isComparing: true)
+    facts.producerField = "sdk"
     facts.dedup?.keys = 4_512_338
     facts.dedup?.bytes = ByteCount(113_246_208)
     facts.dedup?.oldest = ago(1_260_000)
@@ -74,6 +75,7 @@ private func busyPartition(_ number: Int32) -> PartitionFacts {
     facts.watermark = ago(305_000)
     facts.newestEventTime = ago(5_000)
     facts.memory = ByteCount(29_360_128)
+    facts.figures = busyFigures(number)
     switch number {
     case 1:
         facts.isCaughtUp = false
@@ -97,6 +99,40 @@ private func busyPartition(_ number: Int32) -> PartitionFacts {
     default: break
     }
     return facts
+}
+
+/// Two producers that make copies, one of them with a clock that is ahead.
+private func busyFigures(_ number: Int32) -> LaneFigures {
+    func copies(_ counts: (exact: Int64, retimed: Int64, conflicting: Int64, missed: Int64), age: Int64) -> CopyFigures {
+        var figures = CopyFigures()
+        (figures.exact, figures.retimed, figures.conflicting) = (counts.exact, counts.retimed, counts.conflicting)
+        figures.copies = counts.exact + counts.retimed + counts.conflicting + 20
+        for at in 0..<figures.copies { figures.ages.record(at * age / figures.copies) }
+        figures.oldestQuarter = age > 675_000 ? figures.copies / 4 : 0
+        figures.missed = counts.missed
+        for at in 0..<counts.missed { figures.missedAges.record(1_200_000 + at * 60_000) }
+        return figures
+    }
+    var figures = LaneFigures()
+    let ios = copies((40_000, 90, 10, 0), age: 12_000)
+    let web = copies((9_000, 1_000, 0, 3), age: 900_000)
+    figures.copies.total = ios
+    figures.copies.total += web
+    figures.copies.producers = [.init(name: "ios/4.2", figures: ios), .init(name: "web\n\u{1B}", figures: web)]
+    figures.conflicts = ["country": 8, nil: 2]
+    if number == 0 {
+        figures.samples = [
+            ConflictingCopy(offset: 77, eventTime: ago(60_000), age: .seconds(12), field: "country", value: "DE"),
+            ConflictingCopy(offset: 78, eventTime: ago(50_000), age: .seconds(3), field: nil, value: nil),
+            ConflictingCopy(offset: 79, eventTime: ago(40_000), age: .zero, field: "user_id", value: nil),
+        ]
+    }
+    figures.sampledKeys = 17_640
+    var clocks = ClockFigures()
+    clocks.records = 3
+    for ahead: Int64 in [700_000, 3_600_000, 86_400_000] { clocks.ahead.record(ahead) }
+    figures.clocks = .init(total: clocks, producers: [.init(name: nil, figures: clocks)])
+    return figures
 }
 
 /// Nothing ran yet: everything that can be absent is.

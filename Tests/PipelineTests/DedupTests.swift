@@ -125,6 +125,7 @@ struct DedupTests {
         let bench = try LaneBench(plan, partitions: 1)
         let steady = try LaneBench(plan, partitions: 1)
         var most = (entries: 0, bytes: 0)
+        var mostBeside = (entries: 0, bytes: 0)
         var offset: Int64 = 0
         for second in 0..<(32 * 50) {
             let records = (0..<perSecond).map { at in
@@ -140,12 +141,19 @@ struct DedupTests {
             steady.commit()
             if second % 97 == 0 { try bench.crash() }
             let state = try #require(bench.durable.states[0])
-            most = (max(most.entries, state.entries.count), max(most.bytes, state.byteCount))
+            // Figures of copies, and the sample of keys that is kept for 16 horizons.
+            let beside = state.entries.filter { [StateKey.copies, StateKey.sample].contains($0.key[0]) }
+            let besideBytes = beside.reduce(0) { $0 + $1.key.count + $1.value.count }
+            most = (max(most.entries, state.entries.count - beside.count), max(most.bytes, state.byteCount - besideBytes))
+            mostBeside = (max(mostBeside.entries, beside.count), max(mostBeside.bytes, besideBytes))
         }
         #expect(bench.durable.states == steady.durable.states)
         #expect(bench.books == steady.books && bench.books[0].duplicate == (32 * 50 - 31) / 5)
         // 17 buckets of 2 s, a chunk each; two open windows.
         #expect(most.entries <= 18 + 2 && most.bytes <= 36 * perSecond * 16 + 20 * 80, "\(most)")
+        // One key in 256 of the 512 s, each in a bucket of its own at most, and the figures.
+        let sampled = max(512 * perSecond / 256 * 2, 12)
+        #expect(mostBeside.entries <= sampled + 1 && mostBeside.bytes <= sampled * 29 + 200, "\(mostBeside)")
         #expect(bench.keys[0] <= 1_024)
     }
 

@@ -72,7 +72,7 @@ private func oneCase(_ step: String) -> String {
     ("expect: {rows: [{output: per_minut}]}", "did you mean `per_minute`?"),
     ("expect: {late: [{output: per_minut}]}", "did you mean `per_minute`?"),
     ("expect: {late: [{late_by: x}]}", "can't be expected"),
-    ("expect: {outcomes: {read: 1, exact: 1}}", "not counted yet"), ("expect: {outcomes: {}}", "nothing is named"),
+    ("expect: {outcomes: {read: 1, exact: 1}}", "does not compare copies"), ("expect: {outcomes: {}}", "nothing is named"),
     ("expect: {outcomes: {raed: 1}}", "did you mean `read`?"),
     ("expect: {outcomes: {read: x}}", "can't be expected"),
     ("expect: {dead_letters: [{reason: tombston}]}", "did you mean `tombstone`?"),

@@ -61,7 +61,8 @@ import Testing
                 refused += 1
             }
         }
-        #expect(refused >= 6)
+        // Fewer with each that is built.
+        #expect(refused >= 4)
     }
 
     /// Files that were cut, or in which a character was changed, are read or refused, never a crash; and a plan comes

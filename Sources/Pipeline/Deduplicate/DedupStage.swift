@@ -4,10 +4,18 @@ import Model
 struct DedupStage: ~Copyable {
     private var table: DedupTable
     private var identities: IdentityColumn
-    private var fresh = FreshKeys()
+    private var fresh: FreshKeys
+    private var blindSpot: BlindSpot
+    private var copies: CopyLog
+    /// nil: copies are not compared.
+    private let prints: ContentPrint?
+    private let form: KeyNotes.Form
+    private let compared: [Int]
     private let within: Int64
     private let bucket: Int64
     private let observe: Bool
+    /// The chunk that was restored last: what is noted of its keys comes next.
+    private var restoredChunk: (bucket: Int64, number: UInt32, keys: [Identity])?
     /// How many rows ahead of its probe a slot is asked for: far enough for memory to answer, near enough to stay in the
     /// first cache until it is used.
     private static let ahead = 32
@@ -16,11 +24,18 @@ struct DedupStage: ~Copyable {
         within = plan.within.milliseconds
         bucket = plan.bucket.milliseconds
         observe = plan.observe
-        table = DedupTable(slack: topology.eventTime.outOfOrderness.milliseconds / bucket)
+        compared = plan.compare ?? []
+        form = KeyNotes.Form(
+            hasPrint: plan.compare != nil, hasPlace: false, schema: ContentPrint.schema(compared, fields: topology.fields))
+        prints = plan.compare.map { ContentPrint($0, fields: topology.fields) }
+        fresh = FreshKeys(notes: form)
+        blindSpot = BlindSpot(within: within, bucket: bucket)
+        copies = CopyLog(plan, plan: topology)
+        table = DedupTable(slack: topology.eventTime.outOfOrderness.milliseconds / bucket, noteWords: form.words)
         identities = IdentityColumn(plan.key, fields: topology.fields, topology: topology.name)
     }
 
-    var bytes: Int { table.bytes + fresh.bytes }
+    var bytes: Int { table.bytes + fresh.bytes + blindSpot.bytes + copies.bytes }
     /// Remembered keys; those of buckets that expired since the last seal count still.
     var keys: Int { fresh.rememberedKeys + fresh.count }
     /// The earliest moment that the oldest remembered key can be of.
@@ -33,6 +48,9 @@ struct DedupStage: ~Copyable {
         counts: inout (unidentified: Int, observed: Int)
     ) -> Int {
         identities.compute(columns, rows: scratch.live, count: live, into: scratch.identities, known: scratch.identified)
+        copies.begin()
+        let isNoted = form.words > 0
+        if isNoted { compare(columns, scratch, live) }
         for at in 0..<min(live, Self.ahead) { table.prefetch(scratch.identities[Int(scratch.live[at])]) }
         var kept = 0
         // The watermark seldom crosses a bucket: its bucket is kept until it does.
@@ -58,6 +76,7 @@ struct DedupStage: ~Copyable {
                 if scratch.admissions[row] == Admission.refused {
                     // Late: a copy if it is known, else left unremembered.
                     if table.contains(key, now: now) {
+                        meet(row, key)
                         if !observe {
                             scratch.verdicts[row] = RowVerdict.duplicate
                             continue
@@ -73,10 +92,14 @@ struct DedupStage: ~Copyable {
                     }
                     if table.insert(key, bucket: expiry, now: now) {
                         fresh.append(key, bucket: expiry)
-                    } else if !observe {
-                        scratch.verdicts[row] = RowVerdict.duplicate
-                        continue
+                        if isNoted { note(row, key) }
+                        if BlindSpot.isSampled(key) { sample(row, key, moment: moment &- within, now: now) }
                     } else {
+                        meet(row, key)
+                        if !observe {
+                            scratch.verdicts[row] = RowVerdict.duplicate
+                            continue
+                        }
                         counts.observed &+= 1
                     }
                 }
@@ -87,15 +110,100 @@ struct DedupStage: ~Copyable {
         return kept
     }
 
-    mutating func seal(into log: StateLog, watermark: Int64) { fresh.seal(into: log, now: nowBucket(watermark)) }
+    // MARK: Copies
+
+    @inline(never)
+    private func compare(_ columns: borrowing Columns, _ scratch: borrowing BatchScratch, _ live: Int) {
+        prints?.compute(columns, rows: scratch.live, count: live, times: scratch.times)
+    }
+
+    @inline(never)
+    private mutating func note(_ row: Int, _ key: Identity) {
+        guard let print = prints?.prints[row] else { return }
+        table.set(note: print, 0, of: key)
+        fresh.append(note: print)
+    }
+
+    @inline(never)
+    private mutating func meet(_ row: Int, _ key: Identity) {
+        let horizon = Horizon(expiry: table.expiry(of: key), bucket: bucket, within: within)
+        var copy = CopyLog.Met(row: Int32(truncatingIfNeeded: row), isMissed: false, horizon: horizon)
+        if form.hasPrint { copy.print = table.note(0, of: key) }
+        copies.meet(copy)
+    }
+
+    @inline(never)
+    private mutating func sample(_ row: Int, _ key: Identity, moment: Int64, now: Int64) {
+        guard let horizon = blindSpot.remember(key, moment: moment, now: now) else { return }
+        copies.meet(CopyLog.Met(row: Int32(truncatingIfNeeded: row), isMissed: true, horizon: horizon))
+    }
+
+    /// Counts the copies of the last run but those with an event time before `since`.
+    mutating func countCopies(
+        _ columns: Columns, _ scratch: borrowing BatchScratch, offsets: UnsafePointer<Int64>, since: Int64
+    ) {
+        if copies.met.isEmpty { return }
+        copies.count(columns, scratch, offsets: offsets, since: since, prints: prints)
+    }
+
+    func tell(_ figures: inout LaneFigures) {
+        copies.tell(&figures, compared: compared)
+        figures.sampledKeys = Int64(blindSpot.count)
+    }
+
+    // MARK: State
+
+    mutating func seal(into log: StateLog, watermark: Int64) {
+        let now = nowBucket(watermark)
+        fresh.seal(into: log, now: now)
+        blindSpot.seal(into: log, now: now)
+        copies.seal(into: log, compared: compared)
+    }
+
+    /// An entry of the stage's state; false: it is damaged, or none of this stage.
+    mutating func restore(_ key: UnsafeRawBufferPointer, _ value: UnsafeRawBufferPointer, watermark: Int64) -> Bool {
+        if key.first == StateKey.copies { return copies.restore(key, value, compared: compared) }
+        guard key.count >= StateKey.chunkLength else { return false }
+        let number = StateKey.number(key, at: 1)
+        let chunk = UInt32(bigEndian: key.loadUnaligned(fromByteOffset: 9, as: UInt32.self))
+        if key.count == StateKey.notesLength {
+            // Those that nobody asks for any more, and those of keys that are forgotten.
+            if form.words == 0 || number <= nowBucket(watermark) { return true }
+            return restoreNotes(bucket: number, chunk: chunk, value)
+        }
+        guard key.count == StateKey.chunkLength, value.count % 16 == 0 else { return false }
+        if key.first == StateKey.sample {
+            blindSpot.restore(bucket: number, chunk: chunk, keys: value, now: nowBucket(watermark))
+        } else {
+            restore(bucket: number, chunk: chunk, keys: value, watermark: watermark)
+        }
+        return true
+    }
+
+    private mutating func restoreNotes(bucket: Int64, chunk: UInt32, _ value: UnsafeRawBufferPointer) -> Bool {
+        guard let restored = restoredChunk, restored.bucket == bucket, restored.number == chunk,
+            let words = KeyNotes(form).read(value, keys: restored.keys.count)
+        else { return false }
+        fresh.restored(notes: words, bucket: bucket, number: chunk)
+        for (at, key) in restored.keys.enumerated() where table.contains(key, now: .min) {
+            for word in 0..<form.words { table.set(note: words[at * form.words + word], word, of: key) }
+        }
+        return true
+    }
 
     /// A chunk of remembered identities from state; those that expired by `watermark` are skipped.
-    mutating func restore(bucket number: Int64, chunk: UInt32, keys: UnsafeRawBufferPointer, watermark: Int64) {
+    private mutating func restore(bucket number: Int64, chunk: UInt32, keys: UnsafeRawBufferPointer, watermark: Int64) {
         fresh.restored(bucket: number, number: chunk, keys: keys)
         let now = nowBucket(watermark)
+        if form.words > 0 { restoredChunk = (number, chunk, []) }
         if number <= now { return }
         for at in stride(from: 0, to: keys.count - 15, by: 16) {
-            table.restore(keys.loadUnaligned(fromByteOffset: at, as: Identity.self), bucket: number, now: now)
+            let key = keys.loadUnaligned(fromByteOffset: at, as: Identity.self)
+            table.restore(key, bucket: number, now: now)
+            if form.words > 0 {
+                for word in 0..<form.words { table.set(note: ContentPrint.none, word, of: key) }
+                restoredChunk?.keys.append(key)
+            }
         }
     }
 

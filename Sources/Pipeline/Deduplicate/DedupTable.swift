@@ -8,6 +8,9 @@ struct DedupTable: ~Copyable {
     private var keys: UnsafeMutablePointer<Identity>
     /// 0: empty; `farTag`: the bucket is in `far`; else bucket - base + 1.
     private var tags: UnsafeMutablePointer<UInt16>
+    /// `noteWords` a slot; nothing is read of slots whose notes were not set since their key came.
+    private var notes: UnsafeMutablePointer<UInt64>
+    private let noteWords: Int
     private var capacity: Int
     private var shift: UInt64
     private var used = 0
@@ -24,9 +27,11 @@ struct DedupTable: ~Copyable {
     /// Buckets beyond the reach of the tags: a leap of event time, from 1970 to 9999 say. Few, since the watermark follows.
     private var far: [Identity: Int64] = [:]
 
-    init(slack: Int64) {
+    init(slack: Int64, noteWords: Int = 0) {
         self.slack = min(slack, Self.lastTag / 2)
+        self.noteWords = noteWords
         capacity = Self.initialCapacity
+        notes = .allocate(capacity: max(capacity * noteWords, 1))
         keys = .allocate(capacity: capacity)
         tags = .allocate(capacity: capacity)
         tags.initialize(repeating: 0, count: capacity)
@@ -37,9 +42,10 @@ struct DedupTable: ~Copyable {
     deinit {
         keys.deallocate()
         tags.deallocate()
+        notes.deallocate()
     }
 
-    var bytes: Int { capacity * (MemoryLayout<Identity>.stride + MemoryLayout<UInt16>.stride) }
+    var bytes: Int { capacity * (MemoryLayout<Identity>.stride + MemoryLayout<UInt16>.stride + noteWords * 8) }
     /// Slots in use, expired ones that were not swept yet included.
     var count: Int { used }
 
@@ -135,6 +141,28 @@ struct DedupTable: ~Copyable {
         return isNew
     }
 
+    // MARK: What is known of a key that is here
+
+    /// Its expiry bucket. Only after `contains` or `insert` told that the key is alive, and before another call.
+    @inline(never)
+    func expiry(of key: Identity) -> Int64 {
+        let at = slot(of: key)
+        return tags[at] == Self.farTag ? bucket(ofFar: key) : Int64(tags[at]) &+ base &- 1
+    }
+
+    /// One of its `noteWords`.
+    func note(_ word: Int, of key: Identity) -> UInt64 { notes[slot(of: key) &* noteWords &+ word] }
+
+    mutating func set(note: UInt64, _ word: Int, of key: Identity) { notes[slot(of: key) &* noteWords &+ word] = note }
+
+    @inline(__always)
+    private func slot(of key: Identity) -> Int {
+        let mask = capacity - 1
+        var at = Self.position(key, shift)
+        while tags[at] == 0 || keys[at] != key { at = (at &+ 1) & mask }
+        return at
+    }
+
     /// Puts a key back that a restore found; its bucket is alive.
     mutating func restore(_ key: Identity, bucket: Int64, now: Int64) { _ = insert(key, bucket: bucket, now: now) }
 
@@ -143,6 +171,7 @@ struct DedupTable: ~Copyable {
     private mutating func rebuild(now: Int64, base newBase: Int64) {
         let oldKeys = keys
         let oldTags = tags
+        let oldNotes = notes
         let oldCapacity = capacity
         let oldBase = base
         let oldFar = far
@@ -155,6 +184,7 @@ struct DedupTable: ~Copyable {
         keys = .allocate(capacity: capacity)
         tags = .allocate(capacity: capacity)
         tags.initialize(repeating: 0, count: capacity)
+        notes = .allocate(capacity: max(capacity * noteWords, 1))
         shift = UInt64(64 - capacity.trailingZeroBitCount)
         limit = capacity / 4 * 3
         used = alive
@@ -170,7 +200,9 @@ struct DedupTable: ~Copyable {
             let tag = bucket - base + 1
             tags[at] = tag <= Self.lastTag ? UInt16(tag) : Self.farTag
             if tag > Self.lastTag { far[key] = bucket }
+            for word in 0..<noteWords { notes[at * noteWords + word] = oldNotes[from * noteWords + word] }
         }
+        oldNotes.deallocate()
         oldKeys.deallocate()
         oldTags.deallocate()
     }

@@ -6,7 +6,10 @@ struct FreshKeys: ~Copyable {
     private var keys: UnsafeMutablePointer<Identity>
     private var buckets: UnsafeMutablePointer<Int64>
     private(set) var count = 0
-    private var capacity = 4_096
+    private var capacity: Int
+    private let tag: UInt8
+    /// Of each key, where there are any.
+    private var notes: KeyNotes
     /// The last chunk of a bucket while it is small; small ones are written again with what came to them.
     private var open: [Int64: OpenChunk] = [:]
     /// The buckets that have chunks in state, lowest first.
@@ -20,12 +23,16 @@ struct FreshKeys: ~Copyable {
     private struct OpenChunk {
         var number: UInt32
         var keys: [Identity]
+        var notes: [UInt64] = []
     }
 
     private static let chunkKeys = PipelineLimits.chunkBytes / 16
     private static let openKeys = PipelineLimits.openChunkBytes / 16
 
-    init() {
+    init(tag: UInt8 = StateKey.chunk, capacity: Int = 4_096, notes: KeyNotes.Form = .none) {
+        self.tag = tag
+        self.capacity = capacity
+        self.notes = KeyNotes(notes)
         keys = .allocate(capacity: capacity)
         buckets = .allocate(capacity: capacity)
     }
@@ -35,7 +42,11 @@ struct FreshKeys: ~Copyable {
         buckets.deallocate()
     }
 
-    var bytes: Int { capacity * 24 }
+    var bytes: Int { capacity * 24 + notes.bytes }
+
+    /// What is noted of the key that was appended last.
+    @inline(__always)
+    mutating func append(note: UInt64) { notes.append(note) }
 
     @inline(__always)
     mutating func append(_ key: Identity, bucket: Int64) {
@@ -65,6 +76,9 @@ struct FreshKeys: ~Copyable {
         if count > 0 {
             let sorted = UnsafeMutablePointer<Identity>.allocate(capacity: count)
             defer { sorted.deallocate() }
+            let words = notes.form.words
+            let sortedNotes = UnsafeMutablePointer<UInt64>.allocate(capacity: max(count * words, 1))
+            defer { sortedNotes.deallocate() }
             groups.sort { $0.bucket < $1.bucket }
             var start = 0
             for at in groups.indices {
@@ -77,12 +91,16 @@ struct FreshKeys: ~Copyable {
             for at in 0..<count {
                 if groups[last].bucket != buckets[at] { last = places[buckets[at]]! }
                 sorted[next[last]] = keys[at]
+                for word in 0..<words { sortedNotes[next[last] * words + word] = notes[at * words + word] }
                 next[last] += 1
             }
             for group in groups where group.bucket > now {
-                write(group.bucket, UnsafeBufferPointer(start: sorted + group.start, count: group.count), log)
+                write(
+                    group.bucket, UnsafeBufferPointer(start: sorted + group.start, count: group.count),
+                    UnsafeBufferPointer(start: sortedNotes + group.start * words, count: group.count * words), log)
             }
             count = 0
+            notes.removeAll()
             if capacity > 1 << 17 { shrink() }
         }
         deleteExpired(log, now)
@@ -96,24 +114,37 @@ struct FreshKeys: ~Copyable {
             let held = stride(from: 0, to: keys.count - 15, by: 16).map {
                 keys.loadUnaligned(fromByteOffset: $0, as: Identity.self)
             }
-            open[bucket] = OpenChunk(number: number, keys: held)
+            // What is noted of them comes with the next entry, if it does.
+            let unknown = Array(repeating: UInt64(0), count: held.count * notes.form.words)
+            open[bucket] = OpenChunk(number: number, keys: held, notes: unknown)
         } else {
             open[bucket] = OpenChunk(number: number + 1, keys: [])
         }
     }
 
-    private mutating func write(_ bucket: Int64, _ fresh: UnsafeBufferPointer<Identity>, _ log: StateLog) {
+    /// What was noted of the keys of the chunk that was restored last.
+    mutating func restored(notes: [UInt64], bucket: Int64, number: UInt32) {
+        if open[bucket]?.number == number { open[bucket]?.notes = notes }
+    }
+
+    private mutating func write(
+        _ bucket: Int64, _ fresh: UnsafeBufferPointer<Identity>, _ freshNotes: UnsafeBufferPointer<UInt64>, _ log: StateLog
+    ) {
+        let words = notes.form.words
         remember(bucket, keys: fresh.count)
         var chunk = open[bucket] ?? OpenChunk(number: 0, keys: [])
         var at = 0
         while at < fresh.count {
             let taken = min(fresh.count - at, Self.chunkKeys - chunk.keys.count)
             put(bucket, chunk, UnsafeBufferPointer(rebasing: fresh[at..<(at + taken)]), log)
+            let noted = freshNotes[(at * words)..<((at + taken) * words)]
+            if words > 0 { notes.put(tag, bucket, chunk.number, chunk.notes, UnsafeBufferPointer(rebasing: noted), log) }
             at += taken
             if chunk.keys.count + taken >= Self.openKeys {
                 chunk = OpenChunk(number: chunk.number + 1, keys: [])
             } else {
                 chunk.keys.append(contentsOf: fresh[(at - taken)..<at])
+                chunk.notes.append(contentsOf: noted)
             }
         }
         open[bucket] = chunk
@@ -121,7 +152,7 @@ struct FreshKeys: ~Copyable {
 
     private func put(_ bucket: Int64, _ chunk: OpenChunk, _ fresh: UnsafeBufferPointer<Identity>, _ log: StateLog) {
         withUnsafeTemporaryAllocation(byteCount: StateKey.chunkLength, alignment: 8) { key in
-            StateKey.writeChunk(key.baseAddress!, bucket: bucket, number: chunk.number)
+            StateKey.writeChunk(key.baseAddress!, tag, bucket: bucket, number: chunk.number)
             let target = log.put(UnsafeRawBufferPointer(key), valueLength: (chunk.keys.count + fresh.count) * 16)
             chunk.keys.withUnsafeBytes {
                 if let from = $0.baseAddress, $0.count > 0 { target.copyMemory(from: from, byteCount: $0.count) }
@@ -137,8 +168,8 @@ struct FreshKeys: ~Copyable {
             withUnsafeTemporaryAllocation(byteCount: StateKey.chunkLength * 2, alignment: 8) { keys in
                 let from = keys.baseAddress!
                 let to = from + StateKey.chunkLength
-                StateKey.writeChunk(from, bucket: bucket, number: 0)
-                StateKey.writeChunk(to, bucket: bucket + 1, number: 0)
+                StateKey.writeChunk(from, tag, bucket: bucket, number: 0)
+                StateKey.writeChunk(to, tag, bucket: bucket + 1, number: 0)
                 log.deleteRange(
                     from: UnsafeRawBufferPointer(start: from, count: StateKey.chunkLength),
                     to: UnsafeRawBufferPointer(start: to, count: StateKey.chunkLength))

@@ -118,6 +118,7 @@ public final class LaneCore {
     /// Identities that are remembered; what they take in memory; and from when the oldest is, to its bucket.
     public var keys: Int { state.dedup?.pointee.keys ?? 0 }
     public var keyMemory: Int { state.dedup?.pointee.bytes ?? 0 }
+    public var figures: LaneFigures { state.figures }
     public var oldestKey: EventTime? { (state.dedup?.pointee.oldest ?? nil).map(EventTime.init(milliseconds:)) }
 }
 
@@ -133,13 +134,11 @@ extension LaneState {
                     value: value)
             }
             return false
-        case StateKey.chunk:
-            guard key.count == StateKey.chunkLength, value.count % 16 == 0, let dedup else { return false }
-            dedup.pointee.restore(
-                bucket: StateKey.number(key, at: 1),
-                chunk: UInt32(bigEndian: key.loadUnaligned(fromByteOffset: 9, as: UInt32.self)),
-                keys: value, watermark: watermark)
-            return true
+        case StateKey.chunk, StateKey.sample, StateKey.copies:
+            // What was counted of copies stays in state where nothing is deduplicated any more, and is not looked at.
+            guard let dedup else { return key.first == StateKey.copies }
+            return dedup.pointee.restore(key, value, watermark: watermark)
+        case StateKey.clocks: return clocks.restore(key, value)
         default: return false
         }
     }

@@ -33,7 +33,8 @@ extension LaneState {
             if let edge = (outputs + index).pointee.hold { hold = min(hold ?? edge, edge) }
         }
         dedup?.pointee.seal(into: changes, watermark: watermark)
-        let sealed = SealedLane(
+        clocks.seal(into: changes)
+        var sealed = SealedLane(
             lane: lane, partition: partition, changes: changes, partials: partials, books: books,
             watermark: watermark == noWatermark ? nil : EventTime(milliseconds: watermark),
             newestEventTime: newest == .min ? nil : EventTime(milliseconds: newest), nextOffset: nextOffset,
@@ -41,6 +42,7 @@ extension LaneState {
             late: late, deadLetters: deadLetters, lastOpenClose: lastOpenClose.map(EventTime.init(milliseconds:)),
             memory: Int64(memory), largestClose: largestClose.map(EventTime.init(milliseconds:)),
             hold: hold.map(EventTime.init(milliseconds:)))
+        sealed.figures = figures
         late = []
         deadLetters = []
         ledgerBytes = 0

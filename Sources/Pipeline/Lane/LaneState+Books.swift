@@ -2,7 +2,7 @@ import Model
 
 extension LaneState {
     /// Writes the outcomes into the books, and what needs a place into the ledgers (S2, S13).
-    mutating func account(_ batch: RecordBatch, _ rows: Int, refused: Bool) {
+    mutating func account(_ columns: Columns, _ batch: RecordBatch, _ rows: Int, refused: Bool) {
         var read = 0
         var aggregated = 0
         var filtered = 0
@@ -23,7 +23,7 @@ extension LaneState {
         books.filtered += Int64(filtered)
         books.duplicate += Int64(duplicate)
         books.late += Int64(late)
-        if rejected > 0 { for row in 0..<rows where scratch.verdicts[row] == RowVerdict.rejected { bury(batch, row) } }
+        if rejected > 0 { for row in 0..<rows where scratch.verdicts[row] == RowVerdict.rejected { bury(columns, batch, row) } }
         if refused { enterLate(batch, rows) }
         if oldestTimestamp == nil {
             for row in 0..<rows where scratch.verdicts[row] != RowVerdict.redelivered {
@@ -35,8 +35,24 @@ extension LaneState {
         rememberLast(batch, rows)
     }
 
-    private mutating func bury(_ batch: RecordBatch, _ row: Int) {
+    /// What a lane counts beside its books, as it stands.
+    var figures: LaneFigures {
+        var figures = LaneFigures()
+        dedup?.pointee.tell(&figures)
+        figures.clocks = clocks.told
+        return figures
+    }
+
+    private mutating func noteBadClock(_ columns: Columns, _ batch: RecordBatch, _ row: Int) {
+        var bad = ClockFigures()
+        bad.records = 1
+        bad.ahead.record(scratch.times[row] - batch.timestamps[row])
+        clocks.note(bad, of: producer?.hash(columns, row)) { producer?.name(columns, row) }
+    }
+
+    private mutating func bury(_ columns: Columns, _ batch: RecordBatch, _ row: Int) {
         let reason = RejectReason(rawValue: scratch.reasons[row])!
+        if reason == .futureTime { noteBadClock(columns, batch, row) }
         books.rejectedByReason[Int(reason.rawValue)] += 1
         let size = batch.lengths[row]
         var payload: [UInt8]?

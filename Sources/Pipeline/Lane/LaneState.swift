@@ -33,6 +33,9 @@ struct LaneState: ~Copyable {
     var oldestTimestamp: Int64?
     /// Records that passed the stage event time since the lane was asked last.
     var spoken = 0
+    /// Event times that the guard refused.
+    var clocks: FigureBook<ClockFigures>
+    let producer: ProducerColumn?
     /// Bytes of ledger entries and dead letters waiting for the seal.
     var ledgerBytes = 0
     /// What conditions said, where it is wanted.
@@ -77,6 +80,8 @@ struct LaneState: ~Copyable {
         }
         hasKeyedSessions = plan.aggregates.contains { $0.window.isSession && $0.isKeyed }
         warmBefore = configuration.warmBefore?.milliseconds ?? .min
+        clocks = FigureBook(tag: StateKey.clocks, of: configuration.plan)
+        producer = plan.source.producer.map { [fields = plan.fields] in ProducerColumn($0, fields: fields) }
         books = Books(outputs: outputCount)
         let fields = configuration.plan.fields
         keepsPayloads = !fields.contains(where: \.isPersonal)
@@ -115,7 +120,7 @@ struct LaneState: ~Copyable {
         let refused =
             hasKeyedSessions && mayBeLate(live)
             ? settleInPieces(columns, batch, rows, live, warm: warm) : settle(columns, batch, rows, live, warm: warm)
-        if warm { books = booksBefore } else { account(batch, rows, refused: refused) }
+        if warm { books = booksBefore } else { account(columns, batch, rows, refused: refused) }
         return rows
     }
 
@@ -126,6 +131,7 @@ struct LaneState: ~Copyable {
         let refused = judgeLateness(columns, live)
         var live = deduplicate(columns, live)
         if warm { return refused }
+        dedup?.pointee.countCopies(columns, scratch, offsets: batch.offsets, since: warmBefore)
         if warmBefore > .min { live = leaveWarm(rows, live) }
         aggregate(columns, batch, live)
         return refused

@@ -4,7 +4,8 @@ import Model
 /// `c` cells: output, window start, group. `k` remembered identities: expiry bucket, chunk. In the merge lane: `p` partials:
 /// output, window start, group, source lane; `r` what was emitted: output, window start, group, of a session the lane too; `s` and
 /// `b` what a roll-up took: its output, the window and group of its source; its own window and group. `o` only goes to the merge:
-/// the last word on a session.
+/// the last word on a session. Of a lane also: behind each chunk, under its key and one byte more, what is noted of its keys; `q` the
+/// sample of keys that are remembered longer, in chunks like `k`; `d` and `f` figures of copies and of bad clocks.
 enum StateKey {
     static let cell = UInt8(ascii: "c")
     static let chunk = UInt8(ascii: "k")
@@ -13,10 +14,14 @@ enum StateKey {
     static let share = UInt8(ascii: "s")
     static let base = UInt8(ascii: "b")
     static let over = UInt8(ascii: "o")
+    static let sample = UInt8(ascii: "q")
+    static let copies = UInt8(ascii: "d")
+    static let clocks = UInt8(ascii: "f")
 
     /// Tag, output, window start: where the group begins.
     static let windowPrefix = 11
     static let chunkLength = 13
+    static let notesLength = 14
 
     @inline(__always)
     static func ordered(_ number: Int64) -> UInt64 { (UInt64(bitPattern: number) ^ (1 << 63)).bigEndian }
@@ -71,8 +76,8 @@ enum StateKey {
         Int32(bigEndian: key.loadUnaligned(fromByteOffset: key.count - 4, as: Int32.self))
     }
 
-    static func writeChunk(_ target: UnsafeMutableRawPointer, bucket: Int64, number: UInt32) {
-        target.storeBytes(of: chunk, as: UInt8.self)
+    static func writeChunk(_ target: UnsafeMutableRawPointer, _ tag: UInt8, bucket: Int64, number: UInt32) {
+        target.storeBytes(of: tag, as: UInt8.self)
         target.storeBytes(of: ordered(bucket), toByteOffset: 1, as: UInt64.self)
         target.storeBytes(of: number.bigEndian, toByteOffset: 9, as: UInt32.self)
     }

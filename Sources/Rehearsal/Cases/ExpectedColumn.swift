@@ -70,7 +70,7 @@ struct ExpectedColumn: Sendable {
 extension ExpectedColumn {
     static let outcomes = [
         "read", "aggregated", "duplicate", "late", "filtered", "rejected", "partly_late", "unidentified",
-        "duplicate_observed", "redelivered",
+        "duplicate_observed", "redelivered", "exact", "retimed", "conflicting",
     ].map { ExpectedColumn(name: $0, kind: .whole(least: 0)) }
 
     static let clocks = ["watermark_lag", "event_lag", "queue_age"].map {

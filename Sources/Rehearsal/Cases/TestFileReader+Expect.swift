@@ -5,8 +5,8 @@ extension TestFileReader {
     private static let subjects = ["rows", "latest", "outcomes", "late", "dead_letters", "watermark", "freshness"]
     /// What each `expect` begins anew.
     static let lists = ["rows", "late", "dead_letters"]
-    /// Kinds of duplicates that comparing their content would tell.
-    private static let plannedOutcomes = ["exact", "retimed", "conflicting"]
+    /// Kinds of copies that only comparing their content tells.
+    private static let comparedOutcomes = ["exact", "retimed", "conflicting"]
 
     mutating func expectation(_ node: Node, _ path: String) -> Expected? {
         guard let keys = keys(node, path, Self.subjects, required: []) else { return nil }
@@ -25,8 +25,8 @@ extension TestFileReader {
             expectation.deadLetters = lines(node, "\(path).dead_letters", plan.map { [ExpectedColumn.deadLetters($0)] } ?? [])
         }
         if let node = keys["outcomes"] {
-            let built = refusePlanned(node, "\(path).outcomes")
-            expectation.outcomes = cells(built, "\(path).outcomes", ExpectedColumn.outcomes)
+            refuseUncompared(node, "\(path).outcomes")
+            expectation.outcomes = cells(node, "\(path).outcomes", ExpectedColumn.outcomes)
         }
         if let node = keys["watermark"] {
             expectation.watermark = expected(node, "\(path).watermark")
@@ -39,19 +39,14 @@ extension TestFileReader {
         return expectation
     }
 
-    /// Tells of outcomes that are not built; gives the rest.
-    private mutating func refusePlanned(_ node: Node, _ path: String) -> Node {
-        guard case .map(let entries) = node.content else { return node }
-        for entry in entries where Self.plannedOutcomes.contains(entry.key) {
+    /// Without `compare` copies are of no kind.
+    private mutating func refuseUncompared(_ node: Node, _ path: String) {
+        guard let plan, plan.deduplicate?.compare == nil, case .map(let entries) = node.content else { return }
+        for entry in entries where Self.comparedOutcomes.contains(entry.key) {
             error(
-                .notBuilt, entry.keyPlace, path, "`\(entry.key)` is not counted yet",
-                next: "leave it out; `duplicate` has them all")
+                .contradiction, entry.keyPlace, path, "this topology does not compare copies, so none is `\(entry.key)`",
+                next: "write `compare: {}` under `deduplicate` there, or expect `duplicate`")
         }
-        let built = entries.filter { !Self.plannedOutcomes.contains($0.key) }
-        guard !built.isEmpty || entries.isEmpty else { return node }
-        var rest = node
-        rest.content = .map(built)
-        return rest
     }
 
     private mutating func freshness(_ node: Node, _ path: String, _ expectation: inout Expected) {

@@ -69,7 +69,10 @@ public struct Description: Sendable {
         if let filter = plan.filter { say("filter", CanonicalText.predicate(filter, plan.fields)) }
         if let dedup = plan.deduplicate {
             let what = dedup.observe ? "counts, but passes, copies" : "drops copies"
-            say("deduplicate", "\(what) by \(names(dedup.key)) within \(span(dedup.within)), in buckets of \(span(dedup.bucket))")
+            let compared = dedup.compare.map { ", compares \(names($0)) at 8 bytes a key" } ?? ""
+            say(
+                "deduplicate",
+                "\(what) by \(names(dedup.key)) within \(span(dedup.within)), in buckets of \(span(dedup.bucket))\(compared)")
         }
         for aggregate in plan.aggregates {
             var text = aggregate.from.map { "rolls \(plan.aggregates[$0].name) up: " } ?? ""

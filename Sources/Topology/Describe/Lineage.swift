@@ -75,7 +75,9 @@ public struct Lineage: Sendable {
         if case .field(column) = plan.eventTime.source { users.append("event_time") }
         if plan.source.keyedBy.contains(plan.fields[column].name) { users.append("keyed_by") }
         if plan.filter?.columns.contains(column) ?? false { users.append("filter") }
+        if plan.source.producer == column { users.append("producer") }
         if plan.deduplicate?.key.contains(column) ?? false { users.append("deduplicate") }
+        if plan.deduplicate?.compare?.contains(column) ?? false { users.append("compare") }
         for aggregate in plan.aggregates {
             if aggregate.admits?.columns.contains(column) ?? false { users.append("\(aggregate.name) where") }
             if aggregate.groupBy.contains(column) { users.append("\(aggregate.name) group_by") }

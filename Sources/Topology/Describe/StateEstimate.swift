@@ -66,7 +66,7 @@ public struct StateEstimate: Equatable, Sendable {
     static func fittingRate(_ plan: Plan) -> Double? {
         let sizes = Sizes(plan: plan, assumed: Assumptions(plan))
         guard let held = sizes.keysHeld else { return nil }
-        return Double(plan.stateBudget.bytes) / EstimateLimits.keyMemory / (Double(held.milliseconds) / 1_000)
+        return Double(plan.stateBudget.bytes) / sizes.keyMemory / (Double(held.milliseconds) / 1_000)
     }
 
     /// Groups of an aggregate whose cells fit there in one partition, and how many windows of each are open at once.
@@ -100,6 +100,9 @@ public enum EstimateLimits {
     public static let factor = 2.0
     /// Memory of a key: a slot has 18 bytes, and of the slots a quarter to three quarters are taken.
     static let keyMemory = 48.0
+    /// Of a word that is noted of each key beside it (`compare`), in a slot's proportion.
+    static let noteMemory = 21.0
+    static let noteDisk = 8.0
     /// Memory of a partition's empty tables.
     static let laneMemory = 116_736.0
     /// A key in state.db, and the share by which pages are longer than what is in them.
@@ -143,14 +146,18 @@ struct Sizes {
         }
     }
 
+    private var notes: Double { plan.deduplicate?.compare == nil ? 0 : 1 }
+    var keyMemory: Double { EstimateLimits.keyMemory + notes * EstimateLimits.noteMemory }
+
     func keys(events: Double) -> [StateEstimate.Part] {
         guard let held = keysHeld else { return [] }
         let count = events * Double(assumed.keysPerMillion) / 1e6
         return [
             StateEstimate.Part(
                 name: "keys", count: Self.whole(count),
-                memory: Self.bytes(count * EstimateLimits.keyMemory + Double(assumed.partitions) * EstimateLimits.laneMemory),
-                disk: Self.bytes(count * EstimateLimits.keyDisk * EstimateLimits.pages), held: held)
+                memory: Self.bytes(count * keyMemory + Double(assumed.partitions) * EstimateLimits.laneMemory),
+                disk: Self.bytes(
+                    count * (EstimateLimits.keyDisk + notes * EstimateLimits.noteDisk) * EstimateLimits.pages), held: held)
         ]
     }
 

@@ -57,6 +57,10 @@ enum Example {
     static let deduplicate = """
         deduplicate: {key: [order_id, ts], within: 24h, bucket: 30m}
         """
+    static let compare = """
+        deduplicate:
+          compare: {ignore: [country]}
+        """
     static let aggregate = """
         aggregates:
           large_orders:

@@ -80,8 +80,8 @@ enum Language {
             Key("max_record", .size(1...(1 << 30)), default: "1MiB", "Larger records are rejected."),
             Key("keyed_by", .list(.text(.reference), of: "fields"), "Fields that the producers promise to use as message key."),
             Key(
-                "producer", .text(.reference), notBuilt: "leave it out; books are told per partition",
-                "A field by which books are told too."),
+                "producer", .text(.reference),
+                "A field that says who made a record: copies and bad clocks are told by it too, of the 20 largest."),
             Key(
                 "format",
                 .words(
@@ -142,7 +142,9 @@ enum Language {
                     Word("partition"), Word("topic", notBuilt: "leave it out and key the producers' messages by the dedup key"),
                 ]),
                 default: "partition", "Where copies meet."),
-            Key("compare", .untyped, notBuilt: "leave it out", "Tells exact, retimed and conflicting copies apart."),
+            Key(
+                "compare", .section(compare), absent: .words("copies are not told apart"),
+                "Tells exact, retimed and conflicting copies apart, at 8 bytes a key."),
             Key(
                 "duplicates",
                 .short(
@@ -150,6 +152,13 @@ enum Language {
                     long: Section([Key("topic", .text(.topic), notBuilt: "duplicates are counted", "A topic for duplicates.")])),
                 default: "count", "What is kept about copies."),
         ], example: Example.deduplicate)
+
+    static let compare = Section(
+        [
+            Key(
+                "ignore", .list(.text(.reference), of: "fields"), absent: .words("no field"),
+                "Fields that may differ, such as the time of sending.")
+        ], example: Example.compare)
 
     static let aggregate = Section(
         [

@@ -32,7 +32,7 @@ struct MemoryDoubts {
             return
         }
         // They are held in slots that are never all full, so this is less than what will be needed.
-        let bytes = Int64(min(known * TopologyLimits.keyBytes, 1e18))
+        let bytes = Int64(min(known * (TopologyLimits.keyBytes + (dedup.compare == nil ? 0 : TopologyLimits.noteBytes)), 1e18))
         guard bytes > plan.stateBudget.bytes else { return }
         problems.warn(
             .memoryShort, at: item.place, item.path,

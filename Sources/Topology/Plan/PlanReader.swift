@@ -19,7 +19,7 @@ struct PlanReader {
         let source = sourcePlan(root["source"], name: name ?? "")
         var filter: Predicate?
         if let item = root["filter"] { filter = condition(item) }
-        let deduplicate = root["deduplicate"].flatMap { deduplicatePlan($0, outOfOrderness: eventTime?.outOfOrderness ?? .zero) }
+        var deduplicate = root["deduplicate"].flatMap { deduplicatePlan($0, outOfOrderness: eventTime?.outOfOrderness ?? .zero) }
         let keyedBy = Set(source?.keyedBy ?? [])
         var aggregates: [AggregatePlan] = []
         var places: [Place] = []
@@ -40,6 +40,9 @@ struct PlanReader {
             problems.error(
                 .ownerMissing, at: start, "", "the topology has no owner",
                 next: "say who is told when something is wrong: `owner: …`")
+        }
+        if let item = root.section("deduplicate")?["compare"], let key = deduplicate?.key {
+            deduplicate?.compare = compared(item, key: key, eventTime: eventTime)
         }
         guard let name, let source, let eventTime, let kafka else { return nil }
         var plan = Plan(
@@ -110,7 +113,9 @@ struct PlanReader {
         } else {
             return nil
         }
-        return SourcePlan(kind: kind, maxRecord: section["max_record"]?.size ?? .mebibytes(1), keyedBy: keyedBy)
+        return SourcePlan(
+            kind: kind, maxRecord: section["max_record"]?.size ?? .mebibytes(1), keyedBy: keyedBy,
+            producer: section["producer"].flatMap(producer))
     }
 
     private mutating func eventTimePlan(_ item: Item?) -> EventTimePlan? {
