@@ -11,6 +11,14 @@ public struct Facts: Equatable, Sendable {
     /// nil: this topology has no broker.
     public var isBrokerUp: Bool?
     public var partitions: [PartitionFacts] = []
+    /// Partitions of the group that this process does not read now.
+    public var elsewhere: [ElsewhereFacts] = []
+    /// After so long a silence a partition may be left out (S6); nil: not known.
+    public var idleAfter: TimeSpan?
+    /// Since when each holder of the combined watermark holds it, as this process saw it.
+    public var heldSince: [PartitionID: WallTime] = [:]
+    /// When this process last saw the combined watermark move; nil: it has not.
+    public var watermarkMovedAt: WallTime?
     /// The combined one (S5); nil: none yet.
     public var watermark: EventTime?
     /// An element per aggregate of the plan, in its order.
@@ -51,6 +59,7 @@ public struct Facts: Equatable, Sendable {
             dedup = DedupFacts(
                 within: deduplicate.within, isObserving: deduplicate.observe, isComparing: deduplicate.compare != nil)
         }
+        idleAfter = plan.eventTime.idleAfter
         producerField = plan.source.producer.map { plan.fields[$0].name }
     }
 
@@ -119,6 +128,8 @@ public struct PartitionFacts: Equatable, Sendable {
     public var idleSince: WallTime?
     /// Everything that the partition holds is read and committed.
     public var isCaughtUp = false
+    /// For how long no record of it passed the stage event time; nil: not known.
+    public var silentFor: TimeSpan?
     /// The record timestamp of the oldest record that is read or waiting but not committed; nil: there is none, or it is not known.
     public var oldestUncommitted: WallTime?
     /// Why this partition stopped; nil: it did not.

@@ -90,8 +90,10 @@ extension Facts {
     private func blamed(lateBy: TimeSpan) -> [Holder]? {
         let holders = holders
         let holding = Set(holders.map(\.partition))
-        let others = partitions.filter { !$0.isIdle && !holding.contains($0.id) }
-        guard let held = holders.first, let next = others.compactMap(\.watermark).min() else { return nil }
+        let others =
+            partitions.filter { !$0.isIdle && !holding.contains($0.id) }.compactMap(\.watermark)
+            + elsewhere.filter { !$0.isIdle && !holding.contains($0.id) }.compactMap(\.watermark)
+        guard let held = holders.first, let next = others.min() else { return nil }
         if holders.contains(where: \.isStopped) { return holders }
         guard let stands = held.watermark ?? watermark else { return holders }
         return next - stands >= lateBy ? holders : nil

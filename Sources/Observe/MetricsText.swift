@@ -8,6 +8,7 @@ public enum MetricsText {
         var text = PrometheusText()
         process(facts, &text)
         clocks(facts, now, &text)
+        holders(facts, &text)
         books(facts, &text)
         partitions(facts, now, &text)
         outputs(facts, now, &text)
@@ -48,6 +49,20 @@ public enum MetricsText {
         text.seconds(clocks.eventLag?.milliseconds)
         text.family("weir_queue_age_seconds", .gauge, "Age of the oldest record that is not committed; 0 when caught up.")
         text.seconds(clocks.queueAge?.milliseconds)
+    }
+
+    private static func holders(_ facts: Facts, _ text: inout PrometheusText) {
+        let holders = facts.holders.prefix(FreshnessLimits.namedHolders)
+        text.family("weir_watermark_held", .gauge, "1 for a partition that holds the combined watermark, and why; the first few.")
+        for holder in holders {
+            for reason in Words.reasons {
+                text.flag(reason == Words.reason(holder.reason), labels(holder.partition) + [("reason", reason)])
+            }
+        }
+        text.family("weir_watermark_held_since_timestamp_seconds", .gauge, "Since when it does, as this process saw it.")
+        for holder in holders { text.seconds(holder.since?.milliseconds, labels(holder.partition)) }
+        text.family("weir_watermark_moved_timestamp_seconds", .gauge, "When the combined watermark moved last.")
+        text.seconds(facts.watermarkMovedAt?.milliseconds)
     }
 
     private static func books(_ facts: Facts, _ text: inout PrometheusText) {

@@ -11,7 +11,7 @@ public enum StatusJSON {
         text.key("clocks")
         clocks(facts.clocks(at: now), &text)
         text.key("watermark")
-        watermark(facts, &text)
+        watermark(facts, now, &text)
         text.key("outputs")
         text.array(facts.outputs.indices) { output(facts, $1, now, &$0) }
         text.key("partitions")
@@ -77,12 +77,13 @@ public enum StatusJSON {
         text.endObject()
     }
 
-    private static func watermark(_ facts: Facts, _ text: inout JSONText) {
+    private static func watermark(_ facts: Facts, _ now: WallTime, _ text: inout JSONText) {
         let holders = facts.holders
         text.beginObject()
         text.member("at", optional: facts.watermark?.milliseconds)
         text.member("newest_event_time", optional: facts.newestEventTime?.milliseconds)
-        text.member("words", Words.watermark(facts))
+        text.member("words", Words.watermark(facts, at: now))
+        text.member("moved_at", optional: facts.watermarkMovedAt?.milliseconds)
         text.member("holder_count", holders.count)
         text.key("held_by")
         text.array(holders.prefix(FreshnessLimits.namedHolders)) { text, holder in
@@ -91,7 +92,11 @@ public enum StatusJSON {
             text.member("partition", holder.partition.number)
             text.member("watermark", optional: holder.watermark?.milliseconds)
             text.member("reason", Words.reason(holder.reason))
-            text.member("words", Words.holder(holder))
+            text.key("never_heard")
+            text.bool(holder.watermark == nil)
+            text.member("silent_ms", optional: holder.silentFor?.milliseconds)
+            text.member("since", optional: holder.since?.milliseconds)
+            text.member("words", Words.holder(holder, idleAfter: facts.idleAfter))
             text.endObject()
         }
         text.endObject()

@@ -5,7 +5,7 @@ public import Model
 public enum StatusText {
     public static func render(_ facts: Facts, at now: WallTime) -> String {
         [
-            head(facts, now), outputs(facts, now), watermark(facts), clocks(facts.clocks(at: now)), partitions(facts, now),
+            head(facts, now), outputs(facts, now), watermark(facts, now), clocks(facts.clocks(at: now)), partitions(facts, now),
             books(facts), CopiesText.copies(facts), CopiesText.badClocks(facts), commits(facts, now),
         ].filter { !$0.isEmpty }.joined(separator: "\n")
     }
@@ -50,8 +50,8 @@ public enum StatusText {
         }
     }
 
-    private static func watermark(_ facts: Facts) -> String {
-        "WATERMARK  \(time(facts.watermark))  \(printable(Words.watermark(facts)))\n"
+    private static func watermark(_ facts: Facts, _ now: WallTime) -> String {
+        "WATERMARK  \(time(facts.watermark))  \(printable(Words.watermark(facts, at: now)))\n"
     }
 
     private static func clocks(_ clocks: Clocks) -> String {

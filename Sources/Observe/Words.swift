@@ -16,26 +16,47 @@ enum Words {
         }
     }
 
-    /// What keeps the watermark where it is, as one sentence without its end.
-    static func watermark(_ facts: Facts) -> String {
+    /// What keeps the watermark where it is, and since when, as one sentence without its end.
+    static func watermark(_ facts: Facts, at now: WallTime) -> String {
         let holders = facts.holders
-        if !holders.isEmpty { return "held by \(self.holders(holders))" }
-        return facts.partitions.isEmpty ? "no partition is read yet" : "every partition is idle"
+        var text: String
+        if !holders.isEmpty {
+            text = "held by \(self.holders(holders, idleAfter: facts.idleAfter, at: now))"
+        } else if facts.partitions.isEmpty {
+            return "no partition is read yet"
+        } else {
+            text = "every partition is idle"
+            if let last = facts.partitions.compactMap(\.idleSince).max() { text += " since \(TimeText.utc(last))" }
+        }
+        if let moved = facts.watermarkMovedAt { text += "; it moved \(TimeText.span(now - moved)) ago" }
+        return text
     }
 
-    static func holders(_ holders: [Holder]) -> String {
-        let named = holders.prefix(FreshnessLimits.namedHolders).map { "\($0.partition) (\(holder($0)))" }.joined(separator: ", ")
+    static func holders(_ holders: [Holder], idleAfter: TimeSpan? = nil, at now: WallTime? = nil) -> String {
+        let named = holders.prefix(FreshnessLimits.namedHolders).map { one in
+            var text = "\(one.partition) (\(holder(one, idleAfter: idleAfter))"
+            if let now, let since = one.since { text += ", for \(TimeText.span(now - since))" }
+            return text + ")"
+        }
         let rest = holders.count - FreshnessLimits.namedHolders
-        return rest > 0 ? "\(named) and \(rest) more" : named
+        return rest > 0 ? "\(named.joined(separator: ", ")) and \(rest) more" : named.joined(separator: ", ")
     }
 
-    static func holder(_ holder: Holder) -> String {
-        let spoken = holder.watermark == nil ? "has not spoken yet, " : ""
+    static func holder(_ holder: Holder, idleAfter: TimeSpan? = nil) -> String {
+        let spoken = holder.watermark == nil ? "never heard from, " : ""
         switch holder.reason {
         case .stopped(let fault): return "\(spoken)stopped: \(fault.what)"
         case .behind(0?), .behind(nil): return "\(spoken)being read"
         case .behind(let lag?): return "\(spoken)\(NumberText.grouped(lag)) records behind"
-        case .silent: return "\(spoken)read to its end"
+        case .restoring: return "\(spoken)its state is being restored"
+        case .unassigned: return "\(spoken)not assigned here: another instance reads it, or none"
+        case .silent:
+            guard let silent = holder.silentFor, let idleAfter else { return "\(spoken)read to its end" }
+            let span = TimeText.span(silent)
+            if silent < idleAfter {
+                return "\(spoken)read to its end, silent for \(span): idle after \(TimeText.span(idleAfter))"
+            }
+            return "\(spoken)silent for \(span), but the broker has not said that this is its end"
         }
     }
 
@@ -44,8 +65,11 @@ enum Words {
         case .stopped: "stopped"
         case .behind: "behind"
         case .silent: "silent"
+        case .restoring: "restoring"
+        case .unassigned: "unassigned"
         }
     }
+    static let reasons = ["stopped", "behind", "silent", "restoring", "unassigned"]
 
     /// A value as a cell of a table shows it; columns of personal fields show dots.
     static func cell(_ value: Value, _ column: OutputColumn?) -> String {

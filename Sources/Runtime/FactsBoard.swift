@@ -52,11 +52,14 @@ final class FactsBoard: Sendable {
     func update(
         reports: [LaneNumber: LaneReport], time: CombinedTime, commit: Commit?, measured: StateMeasurements?, freeDisk: Int64?,
         waiting: [String: Int64]?,
-        sinkFault: Fault?, wall: WallTime, now: MonotonicTime
+        sinkFault: Fault?, elsewhere: [ElsewhereFacts] = [], wall: WallTime, now: MonotonicTime
     ) {
         board.withLock { board in
+            let before = board.facts.watermark
             board.facts.watermark = time.watermark
-            board.facts.partitions = reports.values.map { fact($0, time, wall, &board) }.sorted { $0.id < $1.id }
+            board.facts.partitions = reports.values.map { fact($0, time, wall, now, &board) }.sorted { $0.id < $1.id }
+            board.facts.elsewhere = elsewhere
+            board.facts.noteHolders(before: before, at: wall)
             if var dedup = board.facts.dedup {
                 dedup.keys = reports.values.reduce(0) { $0 + Int64($1.keys) }
                 dedup.bytes = ByteCount(reports.values.reduce(0) { $0 + Int64($1.keyMemory) })
@@ -86,7 +89,9 @@ final class FactsBoard: Sendable {
         }
     }
 
-    private func fact(_ report: LaneReport, _ time: CombinedTime, _ wall: WallTime, _ board: inout Board) -> PartitionFacts {
+    private func fact(
+        _ report: LaneReport, _ time: CombinedTime, _ wall: WallTime, _ now: MonotonicTime, _ board: inout Board
+    ) -> PartitionFacts {
         let sealed = report.answer.sealed
         var fact = PartitionFacts(id: sealed.partition, lane: sealed.lane, books: sealed.books, nextOffset: sealed.nextOffset)
         fact.watermark = sealed.watermark
@@ -109,6 +114,7 @@ final class FactsBoard: Sendable {
         fact.fault = report.fault
         fact.memory = ByteCount(Int64(report.deltaMemory))
         fact.figures = sealed.figures
+        fact.silentFor = now - report.answer.silentSince
         return fact
     }
 

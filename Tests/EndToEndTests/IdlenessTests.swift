@@ -57,6 +57,10 @@ struct IdlenessTests {
             try cluster.produce([event(21)], to: topic, partition: 1)
             try running.until("the other one's silence") { idle($0).contains(1) }
             try running.until("twice as long") { _ in clock.monotonic() - began > .seconds(3) }
+            // What holds the watermark is told: the one in which the transaction is open, and since when.
+            let holders = running.facts.holders
+            #expect(holders.map(\.partition.number) == [0] && holders.map(\.watermark) == [nil])
+            #expect((holders[0].since.map { clock.wall() - $0 } ?? .zero) > .seconds(1))
             #expect(idle(running.facts) == [1])
             #expect(running.facts.outputs[0].rowsEmitted == 0)
             return running

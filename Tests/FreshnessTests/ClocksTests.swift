@@ -117,6 +117,47 @@ private let broken = Fault("offset_out_of_range", "the position is gone", next: 
     }
 }
 
+extension HolderTests {
+    private func elsewhere(_ number: Int32, _ watermark: Int64?, idle: Bool = false, restoring: Bool = false) -> ElsewhereFacts {
+        ElsewhereFacts(
+            id: PartitionID(topic: "t", number: number), watermark: watermark.map(event), isIdle: idle, isRestoring: restoring)
+    }
+
+    /// A group's combined watermark is held by partitions of other instances too, by those that nobody reads, and by ours that are
+    /// not there yet.
+    @Test func whatOthersReadHoldsItToo() {
+        var some = facts([partition(0, watermark: 9), partition(1, watermark: 5)])
+        some.elsewhere = [elsewhere(2, 10), elsewhere(3, 50, idle: true), elsewhere(4, 10, restoring: true)]
+        #expect(some.holders.map(\.partition.number) == [2, 4] && some.holders.map(\.reason) == [.unassigned, .restoring])
+        some.elsewhere.append(elsewhere(5, nil))
+        #expect(some.holders.map(\.partition.number) == [5] && some.holders[0].watermark == nil)
+        some.elsewhere = [elsewhere(2, 7)]
+        #expect(some.holders.map(\.partition.number) == [0])
+    }
+
+    /// Since when: from the look at which it began to hold, through all at which it still did.
+    @Test func aHolderSaysSinceWhen() {
+        func wall(_ at: Int64) -> WallTime { WallTime(milliseconds: at) }
+        var some = facts([partition(0, watermark: 9), partition(1, watermark: 5)])
+        some.noteHolders(before: some.watermark, at: wall(100))
+        #expect(some.holders.map(\.since) == [wall(100)] && some.watermarkMovedAt == nil)
+        some.watermark = event(9)
+        some.noteHolders(before: nil, at: wall(200))
+        #expect(some.holders.map(\.since) == [wall(100)] && some.watermarkMovedAt == wall(200))
+        // The other one is smaller now: the first begins anew when it is again.
+        some.partitions[0].watermark = event(1)
+        some.noteHolders(before: event(9), at: wall(300))
+        #expect(some.holders.map(\.partition.number) == [1] && some.holders.map(\.since) == [wall(300)])
+        some.partitions[1].watermark = event(0)
+        some.noteHolders(before: event(9), at: wall(400))
+        #expect(some.holders.map(\.since) == [wall(400)] && some.watermarkMovedAt == wall(200))
+        some.partitions[0].isIdle = true
+        some.partitions[1].isIdle = true
+        some.noteHolders(before: event(9), at: wall(500))
+        #expect(some.holders.isEmpty && some.heldSince.isEmpty)
+    }
+}
+
 @Suite struct OutputFreshnessTests {
     private func late(_ facts: Facts, complete: Int64? = 300_000, _ change: (inout Facts) -> Void = { _ in }) -> OutputFreshness {
         var facts = facts

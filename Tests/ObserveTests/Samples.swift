@@ -22,6 +22,9 @@ func busyFacts() -> Facts {
     facts.recordsPerSecond = 5_123.4
     facts.watermark = ago(330_000)
     facts.partitions = (0..<4).map(busyPartition)
+    facts.idleAfter = .seconds(30)
+    facts.watermarkMovedAt = WallTime(milliseconds: noon.milliseconds - 61_000)
+    facts.heldSince = [facts.partitions[3].id: WallTime(milliseconds: noon.milliseconds - 200_000)]
     facts.outputs[0].progress = OutputProgress(completeThrough: ago(360_000), finalThrough: ago(960_000))
     facts.outputs[0].rowsEmitted = 48_211
     facts.outputs[0].rowsWaiting = 12

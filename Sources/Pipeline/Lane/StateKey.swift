@@ -5,7 +5,7 @@ import Model
 /// output, window start, group, source lane; `r` what was emitted: output, window start, group, of a session the lane too; `s` and
 /// `b` what a roll-up took: its output, the window and group of its source; its own window and group. `o` only goes to the merge:
 /// the last word on a session. Of a lane also: behind each chunk, under its key and one byte more, what is noted of its keys; `q` the
-/// sample of keys that are remembered longer, in chunks like `k`; `d` and `f` figures of copies and of bad clocks.
+/// sample of keys that are remembered longer, in chunks like `k`; `d` and `w` figures of copies and of bad clocks.
 enum StateKey {
     static let cell = UInt8(ascii: "c")
     static let chunk = UInt8(ascii: "k")
@@ -16,7 +16,7 @@ enum StateKey {
     static let over = UInt8(ascii: "o")
     static let sample = UInt8(ascii: "q")
     static let copies = UInt8(ascii: "d")
-    static let clocks = UInt8(ascii: "f")
+    static let clocks = UInt8(ascii: "w")
 
     /// Tag, output, window start: where the group begins.
     static let windowPrefix = 11

@@ -26,9 +26,22 @@ extension GroupCommitter {
         }
         parts.board.update(
             reports: crew.reports, time: time, commit: commit, measured: measured,
-            freeDisk: isMeasured ? parts.directory.freeBytes : nil, waiting: nil, sinkFault: nil, wall: clock.wall(), now: now)
+            freeDisk: isMeasured ? parts.directory.freeBytes : nil, waiting: nil, sinkFault: nil, elsewhere: elsewhere(state),
+            wall: clock.wall(), now: now)
         let used = crew.reports.values.reduce(Int64(mergeMemory)) { $0 + Int64($1.deltaMemory) }
         try MemoryBound(plan).check(used: used, parts.onEvent)
+    }
+
+    /// The group's partitions that no lane of ours reads.
+    private func elsewhere(_ state: TimeState) -> [ElsewhereFacts] {
+        guard replica.time.isExact else { return [] }
+        return state.lanes.enumerated().compactMap { number, lane in
+            let number = LaneNumber(number)
+            if crew.reports[number] != nil { return nil }
+            return ElsewhereFacts(
+                id: layout.partition(of: number), watermark: lane.watermark, isIdle: lane.standing == .idle,
+                isRestoring: units[number]?.standing == .restoring)
+        }
     }
 
     /// How far the restores have come, for those who wait.
