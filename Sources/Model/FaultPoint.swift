@@ -8,7 +8,7 @@
 ///
 /// Switched on by the environment, read once: `WEIR_CRASH_AT=POINT[:n[:ms]]` kills the process at the n-th hit (1 unless said), or
 /// that many milliseconds after it while the process goes on; `WEIR_STOP_AT` stops it (SIGSTOP) likewise; `WEIR_DELAY_AT=POINT:n:ms`
-/// holds up the n-th hit and every one after it.
+/// holds up the n-th hit and every one after it. `WEIR_DIES_OF=TEXT` ends the process by a record that holds the text.
 public enum FaultPoint: String, CaseIterable, Sendable {
     /// The units have sealed, no transaction is open for this commit.
     case beforeBegin = "before_begin"
@@ -61,6 +61,13 @@ public enum FaultPoint: String, CaseIterable, Sendable {
         #endif
         return false
     }
+
+    /// Ends the process as a fault of its own would if one of these records holds the text of `WEIR_DIES_OF`.
+    @inline(__always) public static func meet(_ batch: RecordBatch, _ count: Int) {
+        #if FAULT_POINTS
+            if let armed { armed.meet(batch, count) }
+        #endif
+    }
 }
 
 #if FAULT_POINTS
@@ -82,6 +89,7 @@ public enum FaultPoint: String, CaseIterable, Sendable {
 
         private let orders: [Order]
         private let redeliverEvery: Int
+        private let deadly: [UInt8]
         private let hits = Mutex<[FaultPoint: Int]>([:])
         private let batches = Atomic<Int>(0)
 
@@ -95,7 +103,8 @@ public enum FaultPoint: String, CaseIterable, Sendable {
             let redelivery = environment("WEIR_REDELIVER")
             redeliverEvery = redelivery.flatMap { Int($0) } ?? 0
             if redelivery != nil, redeliverEvery <= 0 { Self.refuse("WEIR_REDELIVER") }
-            if orders.isEmpty && redeliverEvery == 0 { return nil }
+            deadly = Array((environment("WEIR_DIES_OF") ?? "").utf8)
+            if orders.isEmpty && redeliverEvery == 0 && deadly.isEmpty { return nil }
             self.orders = orders
         }
 
@@ -125,6 +134,15 @@ public enum FaultPoint: String, CaseIterable, Sendable {
 
         func redelivers() -> Bool {
             redeliverEvery > 0 && batches.add(1, ordering: .relaxed).newValue % redeliverEvery == 0
+        }
+
+        func meet(_ batch: RecordBatch, _ count: Int) {
+            guard !deadly.isEmpty else { return }
+            for index in 0..<count {
+                guard let payload = batch.payloads[index] else { continue }
+                let bytes = UnsafeRawBufferPointer(start: payload, count: batch.lengths[index])
+                for from in bytes.indices where bytes[from...].starts(with: deadly) { abort() }
+            }
         }
 
         private static func signal(_ number: Int32, after milliseconds: UInt32?) {

@@ -63,6 +63,10 @@ public enum OperationalEvent: Equatable, Sendable {
     case restoring(units: Int, share: Int64, left: TimeSpan?)
     /// Everything in memory was given up and comes again from what is committed.
     case startedOver(Fault)
+    /// The process died while it computed these records, as often as said: they are taken one at a time now.
+    case diedOf(PartitionID, from: Int64, through: Int64, deaths: Int64)
+    /// A record that ended the process so often is rejected instead of computed.
+    case quarantined(PartitionID, at: Int64, deaths: Int64)
 }
 
 /// A field of a log line.
@@ -112,6 +116,8 @@ extension OperationalEvent {
         case .unitRestored: "unit_restored"
         case .restoring: "restoring"
         case .startedOver: "started_over"
+        case .diedOf: "died_of"
+        case .quarantined: "quarantined"
         }
     }
 
@@ -126,7 +132,7 @@ extension OperationalEvent {
             .info
         case .resumed, .slowCommit, .lateBurst, .rejectedBurst, .expressionError, .stateWiped, .startedOver: .warning
         case .brokerAway, .partitionStopped, .commitFailed, .diskFull, .outboxStuck, .deadLettersFull,
-            .memoryBound,
+            .memoryBound, .diedOf, .quarantined,
             .failed:
             .error
         }
@@ -136,7 +142,7 @@ extension OperationalEvent {
         switch self {
         case .partitionFound(let id, _), .partitionStopped(let id, _), .idle(let id, _), .speaks(let id), .resumed(let id, _, _),
             .lateBurst(let id, _, _), .rejectedBurst(let id, _, _, _), .expressionError(let id, _, _), .stateWiped(let id, _),
-            .unitRestored(let id, _, _):
+            .unitRestored(let id, _, _), .diedOf(let id, _, _, _), .quarantined(let id, _, _):
             id
         default: nil
         }
@@ -195,6 +201,9 @@ extension OperationalEvent {
         case .unitRestored(_, let records, let took): [("records", .number(records)), ("took", .span(took))]
         case .restoring(let units, let share, let left):
             [("units", .number(Int64(units))), ("percent", .number(share))] + (left.map { [("left", .span($0))] } ?? [])
+        case .diedOf(_, let from, let through, let deaths):
+            [("from", .number(from)), ("through", .number(through)), ("deaths", .number(deaths))]
+        case .quarantined(_, let offset, let deaths): [("offset", .number(offset)), ("deaths", .number(deaths))]
         case .brokerAway, .partitionStopped, .speaks, .failed, .startedOver: []
         }
     }
@@ -235,6 +244,8 @@ extension OperationalEvent {
         case .stateWiped: "A local copy of state can't be used; it comes from the changelog."
         case .unitRestored: "A partition's state is here."
         case .restoring: "State comes from the changelog; the other partitions go on."
+        case .diedOf: "The process died while it computed these records; they are taken one at a time now."
+        case .quarantined: "A record that ended the process again and again is rejected; the others go on."
         case .startedOver:
             "A commit came to no certain end: state is taken from what is committed, and nothing is lost or counted twice."
         }

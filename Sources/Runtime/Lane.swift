@@ -16,6 +16,8 @@ actor Lane {
     private let clock: any Clock
     /// Tells the committer that something can't wait for the next tick.
     private let hurry: @Sendable () -> Void
+    /// Where it is written down what is being computed; nil: nowhere.
+    private let inHand: SlotInHand?
     /// A turn is scheduled already; another wake-up adds nothing.
     private nonisolated let isScheduled = Atomic<Bool>(false)
 
@@ -48,7 +50,7 @@ actor Lane {
     init(
         configuration: LaneConfiguration, core: LaneCore, input: any PartitionInput, clock: any Clock, isIdle: Bool,
         bound: Int64?,
-        warmBelow: Int64, watermarkBound: EventTime?, hurry: @escaping @Sendable () -> Void
+        warmBelow: Int64, watermarkBound: EventTime?, inHand: SlotInHand?, hurry: @escaping @Sendable () -> Void
     ) {
         executor = LaneExecutor("weir.lane.\(configuration.partition)")
         number = configuration.lane
@@ -60,6 +62,7 @@ actor Lane {
         self.bound = bound
         self.warmBelow = warmBelow
         self.watermarkBound = watermarkBound
+        self.inHand = inHand
         self.hurry = hurry
         silentSince = clock.monotonic()
     }
@@ -171,6 +174,40 @@ actor Lane {
     }
 
     private func process(_ batch: RecordBatch, _ count: Int) throws(Fault) {
+        guard let inHand, count > 0 else { return try compute(batch, count) }
+        let (first, last) = (batch.offsets[0], batch.offsets[count - 1])
+        if !inHand.isSuspect(first, last) {
+            return try inHand.take(first, last) { () throws(Fault) in try compute(batch, count) }
+        }
+        for index in 0..<count {
+            let offset = batch.offsets[index]
+            if inHand.isGuilty(offset) {
+                try quarantine(batch.slice(index, index + 1))
+                inHand.reject(offset)
+            } else {
+                try inHand.take(offset, offset) { () throws(Fault) in try compute(batch.slice(index, index + 1), 1) }
+            }
+        }
+    }
+
+    /// Its payload may be what it died of, so nobody looks into it: what stands for it is no record of any format.
+    private func quarantine(_ record: RecordBatch) throws(Fault) {
+        let words = Array("quarantined: computing this record ended the process".utf8)
+        // Decoders may read a word beyond the end.
+        let padded = words + [UInt8](repeating: 0, count: 64)
+        var fault: Fault?
+        padded.withUnsafeBytes { bytes in
+            var payload = bytes.baseAddress
+            var length = words.count
+            let stand = RecordBatch(
+                count: 1, payloads: &payload, lengths: &length, offsets: record.offsets, timestamps: record.timestamps)
+            do throws(Fault) { try compute(stand, 1) } catch { fault = error }
+        }
+        if let fault { throw fault }
+    }
+
+    private func compute(_ batch: RecordBatch, _ count: Int) throws(Fault) {
+        FaultPoint.meet(batch, count)
         var warm = 0
         if warmBelow > .min { while warm < count, batch.offsets[warm] < warmBelow { warm += 1 } }
         if warm > 0 { try core.process(batch.slice(0, warm), warm: true) }

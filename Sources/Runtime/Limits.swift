@@ -31,6 +31,10 @@ enum RuntimeLimits {
     static let rowsStuckAfter = TimeSpan.seconds(5)
     /// How long the end of a run waits for rows to be confirmed.
     static let lastPublishWait = TimeSpan.seconds(3)
+    /// A record that has ended the process so often is rejected instead of computed.
+    static let deathsOfARecord: Int64 = 3
+    /// Partitions that can have their marks in one state directory.
+    static let slotsInHand = 1_024
     /// A commit that takes longer than this many times its interval is told.
     static let slowCommit: Int64 = 8
     /// While an instance of a group catches up, its commits take one part in so many of the time, if they needn't be further apart

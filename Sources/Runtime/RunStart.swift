@@ -12,6 +12,7 @@ final class RunStart {
     private let source: any Source
     private let onEvent: @Sendable (OperationalEvent) -> Void
     private let isStopping: () -> Bool
+    private let inHand: RecordsInHand?
     private let replay: ReplayPlan?
     private let storedOutputs: [UInt16]
     private let merge: MergeCore
@@ -19,7 +20,7 @@ final class RunStart {
     private var hasRead = false
 
     init(
-        plan: Plan, options: RunOptions, clock: any Clock, store: StateStore, source: any Source,
+        plan: Plan, options: RunOptions, clock: any Clock, directory: StateDirectory, store: StateStore, source: any Source,
         onEvent: @escaping @Sendable (OperationalEvent) -> Void, isStopping: @escaping () -> Bool
     ) {
         self.isStopping = isStopping
@@ -29,6 +30,7 @@ final class RunStart {
         self.store = store
         self.source = source
         self.onEvent = onEvent
+        inHand = RecordsInHand(directory, onEvent: onEvent)
         replay = options.range.map { ReplayPlan($0, plan: plan) }
         storedOutputs = store.outputIDs.map { UInt16(truncatingIfNeeded: $0) }
         merge = MergeCore(plan: plan, storedOutputs: storedOutputs, bounds: replay?.windows)
@@ -106,7 +108,8 @@ final class RunStart {
             core.jump(to: first)
             let lane = Lane(
                 configuration: configuration, core: core, input: try source.input(id), clock: clock, isIdle: false, bound: nil,
-                warmBelow: .min, watermarkBound: nil, hurry: { [weak committer] in committer?.hurry() })
+                warmBelow: .min, watermarkBound: nil, inHand: inHand?.slot(of: id, next: first),
+                hurry: { [weak committer] in committer?.hurry() })
             committer.add(lane, watermark: nil, newestEventTime: nil, committedOffset: nil, redelivered: 0)
             onEvent(.partitionFound(id, from: first))
             lane.run { $0.open(at: first) }
@@ -157,7 +160,8 @@ final class RunStart {
         let lane = Lane(
             configuration: configuration, core: handed, input: try source.input(id), clock: clock,
             isIdle: committer.cycle.time.idle.contains(number), bound: end, warmBelow: bounds?.counts ?? .min,
-            watermarkBound: replay?.watermarkBound, hurry: { [weak committer] in committer?.hurry() })
+            watermarkBound: replay?.watermarkBound, inHand: inHand?.slot(of: id, next: offset),
+            hurry: { [weak committer] in committer?.hurry() })
         committer.add(
             lane, watermark: restored?.watermark, newestEventTime: restored?.newestEventTime,
             committedOffset: restored?.nextOffset, redelivered: restored?.books.redelivered ?? 0)

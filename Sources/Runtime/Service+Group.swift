@@ -70,6 +70,7 @@ extension Service {
                 restores: UnitRestore.Context(
                     layout: layout, store: store, log: log, queries: source.queries, clock: clock,
                     partitions: layout.units, deleteRetention: try internals.deleteRetention(source.queries)),
+                inHand: RecordsInHand(directory, onEvent: onEvent),
                 sender: plan.delivery == .atLeastOnce || Mutant.rowsOutsideTransaction.isOn
                     ? try GroupSender(
                         settings, isStopping: { [self] in isStopping.load(ordering: .acquiring) },

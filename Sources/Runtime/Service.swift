@@ -131,7 +131,7 @@ public final class Service: Sendable {
             let publisher =
                 RowPublisher.isNeeded(plan) ? try RowPublisher(plan, store: store, clock: clock, onEvent: onEvent) : nil
             let start = RunStart(
-                plan: plan, options: options, clock: clock, store: store, source: source, onEvent: onEvent,
+                plan: plan, options: options, clock: clock, directory: directory, store: store, source: source, onEvent: onEvent,
                 isStopping: { [self] in isStopping.load(ordering: .acquiring) })
             do throws(Fault) {
                 let committer = try start.committer(

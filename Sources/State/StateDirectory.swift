@@ -70,6 +70,7 @@ public final class StateDirectory: @unchecked Sendable {
         Glibc.close(lock)
     }
 
+    var isInMemory: Bool { lock < 0 }
     var stateFile: String { "\(path)/state.db" }
     var resultsFile: String { "\(path)/results.db" }
 

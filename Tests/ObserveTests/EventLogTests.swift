@@ -37,6 +37,7 @@ private let everyEvent: [OperationalEvent] = [
     .outboxBack(output: "usage"), .outputAdded(name: "usage", since: EventTime(milliseconds: 1_767_225_600_000)),
     .deadLettersFull(.mebibytes(1_024), limit: .mebibytes(1_024)), .failed(away),
     .kafkaLibrary(version: "2.8.0", queues: .mebibytes(128), queueBackoff: .milliseconds(5), canScram: true),
+    .diedOf(partition, from: 100, through: 4_099, deaths: 1), .quarantined(partition, at: 1_234, deaths: 3),
     .ended(read: 2_000_000), .stopped(commits: 40, after: .milliseconds(1_250)),
 ]
 

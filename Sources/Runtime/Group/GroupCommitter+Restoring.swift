@@ -261,6 +261,7 @@ extension GroupCommitter {
         let worker = Lane(
             configuration: configuration, core: handed, input: try parts.source.input(partition), clock: clock,
             isIdle: head?.isIdle ?? false, bound: parts.bounds?[partition], warmBelow: .min, watermarkBound: nil,
+            inHand: parts.inHand?.slot(of: partition, next: offset),
             hurry: { [bell] in bell.hurry() })
         units[lane]?.keyed = keyed.isEmpty ? nil : keyed
         crew.add(worker)

@@ -25,6 +25,7 @@ final class GroupCommitter: @unchecked Sendable {
         var source: KafkaSource
         var store: GroupStore
         var restores: UnitRestore.Context
+        var inHand: RecordsInHand?
         var sender: GroupSender?
         /// nil: no output is a table.
         var feed: ResultsFeed?
