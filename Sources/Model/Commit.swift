@@ -92,11 +92,13 @@ public struct SealedLane: Sendable {
     public var memory: Int64
     /// Totals since the beginning, for who tells them; committed among the changes.
     public var figures = LaneFigures()
+    /// Which of the lane's seals this is, since it was made: 1, 2, …
+    public var seal: Int64
     public init(
         lane: LaneNumber, partition: PartitionID, changes: StateLog, partials: StateLog, books: Books, watermark: EventTime?,
         newestEventTime: EventTime?, nextOffset: Int64, lastRecord: RecordFingerprint?, late: [LateEntry],
         deadLetters: [DeadLetter], lastOpenClose: EventTime?, memory: Int64, largestClose: EventTime? = nil,
-        hold: EventTime? = nil
+        hold: EventTime? = nil, seal: Int64 = 0
     ) {
         self.lane = lane
         self.partition = partition
@@ -113,6 +115,7 @@ public struct SealedLane: Sendable {
         self.memory = memory
         self.largestClose = largestClose
         self.hold = hold
+        self.seal = seal
     }
 }
 

@@ -80,7 +80,7 @@ final class Committer: @unchecked Sendable {
     // MARK: The run
 
     func add(_ lane: Lane, watermark: EventTime?, newestEventTime: EventTime?, committedOffset: Int64?, redelivered: Int64) {
-        crew.add(lane)
+        crew.add(lane, ceiling: MemoryBound(plan).firstCeiling)
         cycle.add(
             lane: lane.number, watermark: watermark, newestEventTime: newestEventTime, nextOffset: committedOffset,
             silentSince: clock.monotonic(), redelivered: redelivered)
@@ -141,8 +141,10 @@ final class Committer: @unchecked Sendable {
             leave: { takesIdleDecisions ? crew.leave($0, $1) : [] },
             // An idle lane that did not answer can't be asked for its windows: the watermark must not pass them without it.
             holding: { crew.granted.union(before.idle.intersection(crew.outstanding)) }, ship: { crew.ship($0, $1) })
+        if let fault = crew.broken { throw fault }
         if let commit {
             try makeDurable(commit)
+            crew.settle(commit.lanes)
             tellDecisions(commit, before)
             rowsEmitted += Int64(commit.rows.count)
             rowErrors.note(commit.rows)
@@ -189,7 +191,7 @@ final class Committer: @unchecked Sendable {
             freeDisk: isMeasured ? directory.freeBytes : nil,
             waiting: isMeasured && publisher != nil ? try store.topicRowsWaiting() : nil, sinkFault: publisher?.fault,
             wall: clock.wall(), now: now)
-        try MemoryBound(plan).check(used: reports.values.reduce(cycle.mergeMemory) { $0 + Int64($1.deltaMemory) }, onEvent)
+        try crew.keep(MemoryBound(plan), merge: cycle.mergeMemory, onEvent)
     }
 
     /// Late and rejected records are counted one by one; that they are many is told.

@@ -45,6 +45,10 @@ actor Lane {
     private var retryAt: MonotonicTime?
     private var turnWaits = Histogram()
     private var stalled = false
+    /// Bytes of state above which it takes nothing.
+    private var ceiling = Int.max
+    /// It waits until something has left its memory.
+    private var isFull = false
     private var firstTakenAt: MonotonicTime?
 
     init(
@@ -126,6 +130,14 @@ actor Lane {
             // Further ahead than a commit should be: goes on when it was sealed.
             stalled = true
             hurry()
+            return
+        }
+        if ceiling < .max, core.usedMemory > ceiling {
+            // What may go is known when what was sealed is committed.
+            if !isFull {
+                isFull = true
+                hurry()
+            }
             return
         }
         switch input.take(limit: RuntimeLimits.batch) {
@@ -265,7 +277,19 @@ actor Lane {
             confirmedEnd: isPaused || phase != .running ? nil : input.caughtUpOffset,
             isFinished: phase == .finished, fault: fault, oldest: oldest, keys: core.keys, keyMemory: core.keyMemory,
             oldestKey: core.oldestKey, wantsTurn: wantsTurn,
-            turnWaits: turnWaits, deltaMemory: core.memory, firstTakenAt: firstTakenAt)
+            turnWaits: turnWaits, deltaMemory: core.memory, use: .init(used: core.usedMemory, fixed: core.fixedMemory),
+            isFull: isFull, coldReads: core.coldReads, broken: core.coldFault, firstTakenAt: firstTakenAt)
+    }
+
+    /// What was sealed up to `settled` is in committed state; what is beyond the share goes there.
+    func keep(_ share: MemoryBound.Share, settled: Int64) {
+        core.settle(through: settled)
+        if let target = share.target { core.spill(to: target) }
+        ceiling = share.ceiling
+        if isFull, core.usedMemory <= ceiling {
+            isFull = false
+            wake()
+        }
     }
 
     /// Whether the lane has taken nothing that counts since `since`, and would be left out now.
@@ -312,6 +336,12 @@ struct LaneReport: Sendable {
     var wantsTurn: Bool
     var turnWaits: Histogram
     var deltaMemory: Int
+    var use: MemoryBound.Use
+    /// It takes nothing until something has left its memory.
+    var isFull: Bool
+    var coldReads: Int64
+    /// What left its memory can't be read back: nothing of this report is of any use.
+    var broken: Fault?
     /// When the lane took its first record.
     var firstTakenAt: MonotonicTime?
 }

@@ -1,6 +1,7 @@
 import Dispatch
 import Freshness
 import Model
+import Observe
 import Pipeline
 import Synchronization
 
@@ -21,6 +22,15 @@ final class LaneCrew: @unchecked Sendable {
     /// Idle lanes that may take records.
     private(set) var granted: Set<LaneNumber> = []
     private(set) var isPaused = false
+    /// Why a lane's answer can't be used: the run is over, and what was not committed is forgotten.
+    private(set) var broken: Fault?
+    /// The most bytes of state in memory after a commit.
+    private(set) var mostState: Int64 = 0
+    /// By lane: the last of its seals that is in committed state, and what it was told about memory.
+    private var settled: [LaneNumber: Int64] = [:]
+    private var shares: [LaneNumber: MemoryBound.Share] = [:]
+    /// Lanes that wait for memory, what they took when they began or last got smaller, and for how many looks nothing left it.
+    private var fullFor: [LaneNumber: (used: Int, looks: Int)] = [:]
     private var nextNudge: MonotonicTime?
 
     init(source: any Source, idleAfter: TimeSpan, clock: any Clock) {
@@ -30,7 +40,14 @@ final class LaneCrew: @unchecked Sendable {
         watch = EndWatch(source)
     }
 
-    func add(_ lane: Lane) { lanes[lane.number] = lane }
+    /// `ceiling`: bytes of state above which it takes nothing, until it is told otherwise.
+    func add(_ lane: Lane, ceiling: Int = .max) {
+        lanes[lane.number] = lane
+        settled[lane.number] = 0
+        let share = MemoryBound.Share(target: nil, ceiling: ceiling)
+        shares[lane.number] = share
+        lane.run { $0.keep(share, settled: 0) }
+    }
 
     /// Ends a lane: what it has not handed over is forgotten.
     func remove(_ number: LaneNumber) {
@@ -40,6 +57,9 @@ final class LaneCrew: @unchecked Sendable {
         reports[number] = nil
         outstanding.remove(number)
         granted.remove(number)
+        settled[number] = nil
+        shares[number] = nil
+        fullFor[number] = nil
         watch.forget(number)
     }
 
@@ -78,10 +98,12 @@ final class LaneCrew: @unchecked Sendable {
             let limit = wait ? RuntimeLimits.lastSealWait : RuntimeLimits.sealWait
             _ = group.wait(timeout: .now() + .milliseconds(Int(limit.milliseconds)))
         }
-        let arrived = mailbox.withLock { box in
+        let answered = mailbox.withLock { box in
             defer { box = [] }
             return box
         }
+        broken = broken ?? answered.compactMap(\.broken).first
+        let arrived = answered.filter { $0.broken == nil }
         var silent: [(lane: LaneNumber, partition: PartitionID, silence: MonotonicTime)] = []
         let now = clock.monotonic()
         for report in arrived {
@@ -125,6 +147,10 @@ final class LaneCrew: @unchecked Sendable {
     func ship(_ number: LaneNumber, _ request: SealRequest) -> CommitCycle.LaneAnswer? {
         guard let lane = lanes[number], !outstanding.contains(number) else { return nil }
         let report = ask(lane) { $0.seal(request) }
+        if let fault = report.broken {
+            broken = broken ?? fault
+            return nil
+        }
         reports[number]?.answer = report.answer
         return report.answer
     }
@@ -138,6 +164,36 @@ final class LaneCrew: @unchecked Sendable {
         granted.insert(number)
         reports[number]?.wantsTurn = false
         lane.run { $0.grant(watermark) }
+    }
+
+    // MARK: Memory
+
+    /// These deltas are in committed state.
+    func settle(_ sealed: [SealedLane]) {
+        for lane in sealed where settled[lane.lane] != nil { settled[lane.lane] = max(settled[lane.lane] ?? 0, lane.seal) }
+    }
+
+    /// Shares out what state may take among the lanes, and stops where what must stay in memory does not fit. `merge`: what waits to be
+    /// merged.
+    func keep(_ bound: MemoryBound, merge: Int64, _ onEvent: (OperationalEvent) -> Void) throws(Fault) {
+        let uses = reports.mapValues(\.use)
+        mostState = max(mostState, uses.values.reduce(merge) { $0 + Int64($1.used) })
+        for (number, report) in reports {
+            let before = fullFor[number]
+            let isStill = report.isFull && report.use.used >= before?.used ?? 0
+            fullFor[number] = isStill ? (report.use.used, (before?.looks ?? 0) + 1) : nil
+        }
+        let isStuck = fullFor.values.contains { $0.looks > RuntimeLimits.looksWhenFull }
+        let fixed = uses.values.reduce(0) { $0 + Int64(isStuck ? $1.used : $1.fixed) }
+        try bound.check([("keys and windows", fixed), ("what waits to be merged", merge)], isStuck: isStuck, onEvent)
+        for (number, share) in bound.shares(uses, other: merge) {
+            guard let lane = lanes[number], let before = shares[number] else { continue }
+            let isFar = abs(share.ceiling - before.ceiling) > before.ceiling / 8
+            guard share.target != nil || isFar || reports[number]?.isFull == true else { continue }
+            shares[number] = share
+            let settled = settled[number] ?? 0
+            lane.run { $0.keep(share, settled: settled) }
+        }
     }
 
     // MARK: All at once
@@ -174,6 +230,7 @@ final class LaneCrew: @unchecked Sendable {
     func books(_ plan: Plan) -> Books {
         reports.values.reduce(Books(outputs: plan.aggregates.count)) { $0 + $1.answer.sealed.books }
     }
+    var coldReads: Int64 { reports.values.reduce(0) { $0 + $1.coldReads } }
     var turnWaits: Histogram { reports.values.reduce(into: Histogram()) { $0.merge($1.turnWaits) } }
     var stopped: [PartitionID: Fault] {
         Dictionary(uniqueKeysWithValues: reports.values.compactMap { r in r.fault.map { (r.answer.sealed.partition, $0) } })

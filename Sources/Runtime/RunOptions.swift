@@ -64,9 +64,13 @@ public struct RunSummary: Equatable, Sendable {
     public var firstRecordAt: MonotonicTime?
     /// When the last commit was durable and its rows in their tables; nil: there was none.
     public var lastCommitAt: MonotonicTime?
+    /// What lanes asked back that had left their memory, and the most bytes of state that they had in it after a commit.
+    public var coldReads: Int64
+    public var mostState: Int64
     public init(
         books: Books, read: Int64, commits: Int64, rows: Int64, stopped: [PartitionID: Fault], turnMedian: Int64,
-        turnWorst: Int64, firstRecordAt: MonotonicTime? = nil, lastCommitAt: MonotonicTime? = nil
+        turnWorst: Int64, firstRecordAt: MonotonicTime? = nil, lastCommitAt: MonotonicTime? = nil,
+        coldReads: Int64 = 0, mostState: Int64 = 0
     ) {
         self.books = books
         self.read = read
@@ -77,5 +81,7 @@ public struct RunSummary: Equatable, Sendable {
         self.turnWorst = turnWorst
         self.firstRecordAt = firstRecordAt
         self.lastCommitAt = lastCommitAt
+        self.coldReads = coldReads
+        self.mostState = mostState
     }
 }

@@ -9,6 +9,7 @@ final class RunStart {
     private let options: RunOptions
     private let clock: any Clock
     private let store: StateStore
+    private let directory: StateDirectory
     private let source: any Source
     private let onEvent: @Sendable (OperationalEvent) -> Void
     private let isStopping: () -> Bool
@@ -28,6 +29,7 @@ final class RunStart {
         self.options = options
         self.clock = clock
         self.store = store
+        self.directory = directory
         self.source = source
         self.onEvent = onEvent
         inHand = RecordsInHand(directory, onEvent: onEvent)
@@ -80,7 +82,8 @@ final class RunStart {
             // A signal during a long restore: nothing was opened, so nothing is to be drained.
             if isStopping() { return }
             let made = try make(
-                id, number: numbers[id]!, restored: known[id], end: bounds?[id].flatMap(\.end) ?? ends?[id], bounds: bounds?[id],
+                id, number: numbers[id]!, restored: known[id], lanes: ids.count, end: bounds?[id].flatMap(\.end) ?? ends?[id],
+                bounds: bounds?[id],
                 committer: committer)
             keys += made.keys
             opening.append((made.lane, made.offset, made.fault))
@@ -105,6 +108,7 @@ final class RunStart {
             merge.add(lane: number, order: order(id, number))
             let configuration = configuration(id, number)
             let core = try LaneCore(configuration)
+            core.attach(ColdReader(directory, lane: number))
             core.jump(to: first)
             let lane = Lane(
                 configuration: configuration, core: core, input: try source.input(id), clock: clock, isIdle: false, bound: nil,
@@ -127,11 +131,13 @@ final class RunStart {
     // MARK: One lane
 
     private func make(
-        _ id: PartitionID, number: LaneNumber, restored: RestoredLane?, end: Int64?, bounds: ReplayPlan.Bounds?,
+        _ id: PartitionID, number: LaneNumber, restored: RestoredLane?, lanes: Int, end: Int64?, bounds: ReplayPlan.Bounds?,
         committer: Committer
     ) throws(Fault) -> (lane: Lane, offset: Int64, keys: Int, fault: Fault?) {
         let configuration = configuration(id, number, warmBefore: bounds?.countsFrom)
         let core = try LaneCore(configuration)
+        core.attach(ColdReader(directory, lane: number))
+        core.restore(within: MemoryBound(plan).restored(lanes: lanes))
         var fault: Fault?
         var offset: Int64
         if let known = bounds?.open ?? restored?.nextOffset {

@@ -103,7 +103,8 @@ public final class Service: Sendable {
             books: committer.books, read: committer.books.read - readBefore, commits: committer.commits,
             rows: committer.rowsEmitted,
             stopped: committer.stopped, turnMedian: waits.quantile(0.5) ?? 0, turnWorst: waits.quantile(0.99) ?? 0,
-            firstRecordAt: committer.firstRecordAt, lastCommitAt: committer.lastCommitAt)
+            firstRecordAt: committer.firstRecordAt, lastCommitAt: committer.lastCommitAt, coldReads: committer.crew.coldReads,
+            mostState: committer.crew.mostState)
         onEvent(.stopped(commits: summary.commits, after: clock.monotonic() - began))
         return summary
     }

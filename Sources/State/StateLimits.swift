@@ -6,6 +6,8 @@ public enum StateLimits {
     /// KiB of page cache for state.db and for results.db.
     static let stateCache = 32_768
     static let resultsCache = 8_192
+    /// KiB of page cache for a lane that reads what left its memory.
+    static let readerCache = 4_096
     /// Milliseconds that a statement waits for another connection's lock.
     static let busyWait: Int32 = 2_000
     /// Pages in the write-ahead log after which the writer moves them into the file: 32 MiB.

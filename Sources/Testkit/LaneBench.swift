@@ -41,6 +41,9 @@ public final class LaneBench {
     public var fullyRead: Set<LaneNumber>
     /// Lanes that do not answer in time.
     public var late: Set<LaneNumber> = []
+    /// Bytes that each lane is told to keep within after each commit; nil: everything stays in memory.
+    private let spillsTo: Int?
+    public private(set) var coldReads: Int64 = 0
     /// Everything that was ever fed, by partition: a crash reads it again from the last commit on.
     public private(set) var log: [[BenchRecord]]
     private var delivered: [Int]
@@ -51,8 +54,9 @@ public final class LaneBench {
     private var spoken: [Int]
     private let stored: [UInt16]
 
-    public init(_ plan: Plan, partitions: Int) throws(Fault) {
+    public init(_ plan: Plan, partitions: Int, spillsTo: Int? = nil) throws(Fault) {
         self.plan = plan
+        self.spillsTo = spillsTo
         stored = plan.aggregates.indices.map { UInt16($0 + 1) }
         log = Array(repeating: [], count: partitions)
         delivered = Array(repeating: 0, count: partitions)
@@ -90,6 +94,7 @@ public final class LaneBench {
 
     private func process(_ records: [BenchRecord], _ partition: Int) throws(Fault) {
         let core = cores[partition]
+        let before = core.coldReads
         if cycle.time.idle.contains(LaneNumber(partition)), let watermark = cycle.time.watermark { core.raise(to: watermark) }
         let bytes = records.flatMap { $0.payload ?? [] }
         let lengths = records.map { $0.payload?.count ?? 0 }
@@ -109,6 +114,7 @@ public final class LaneBench {
             do throws(Fault) { try core.process(batch(payloads, lengths, offsets, timestamps)) } catch { fault = error }
         }
         if let fault { throw fault }
+        coldReads += core.coldReads - before
         if core.spoken > spoken[partition] { silentSince[partition] = now }
     }
 
@@ -155,6 +161,12 @@ public final class LaneBench {
             durable.late[lane.lane, default: []] += lane.late
             durable.deadLetters[lane.lane, default: []] += lane.deadLetters
         }
+        if let spillsTo {
+            for lane in commit.lanes {
+                cores[Int(lane.lane)].settle(through: lane.seal)
+                cores[Int(lane.lane)].spill(to: spillsTo)
+            }
+        }
         durable.states[mergeLane, default: KeyedState()].apply(commit.merge)
         durable.rows += commit.rows
         durable.decisions += commit.decisions
@@ -180,6 +192,10 @@ public final class LaneBench {
                     plan: plan, lane: lane, partition: PartitionID(topic: "t", number: Int32(at)), partitionOrder: Int64(at),
                     storedOutputs: stored))
             merge.add(lane: lane, order: Int64(at))
+            if let spillsTo {
+                core.attach(BenchState { [unowned self] in durable.states[lane] ?? KeyedState() })
+                core.restore(within: spillsTo)
+            }
             let was = durable.lanes[lane]
             if let was {
                 core.restore(
@@ -212,4 +228,43 @@ public final class LaneBench {
     public var combined: CombinedTime { cycle.time }
     public var nextDecision: MonotonicTime? { cycle.nextDecision }
     public var keys: [Int] { cores.map(\.keys) }
+}
+
+/// The committed state of one lane, as a lane reads it.
+private final class BenchState: ColdState {
+    private let state: () -> KeyedState
+    private var found: [(key: [UInt8], value: [UInt8])] = []
+    private var at = 0
+    private let bytes = UnsafeMutableRawBufferPointer.allocate(byteCount: 1 << 20, alignment: 8)
+
+    init(_ state: @escaping () -> KeyedState) { self.state = state }
+
+    deinit { bytes.deallocate() }
+
+    func begin() {}
+    func end() {}
+
+    func value(of key: UnsafeRawBufferPointer) -> UnsafeRawBufferPointer? {
+        guard let value = state().entries[Array(key)] else { return nil }
+        return copy(value, at: 0)
+    }
+
+    func scan(from: UnsafeRawBufferPointer, to: UnsafeRawBufferPointer) {
+        let (from, to) = (Array(from), Array(to))
+        found = state().entries.filter { !$0.key.lexicographicallyPrecedes(from) && $0.key.lexicographicallyPrecedes(to) }
+            .sorted { $0.key.lexicographicallyPrecedes($1.key) }.map { ($0.key, $0.value) }
+        at = 0
+    }
+
+    func next() -> (key: UnsafeRawBufferPointer, value: UnsafeRawBufferPointer)? {
+        guard at < found.count else { return nil }
+        defer { at += 1 }
+        return (copy(found[at].key, at: 0), copy(found[at].value, at: found[at].key.count))
+    }
+
+    private func copy(_ source: [UInt8], at offset: Int) -> UnsafeRawBufferPointer {
+        let target = UnsafeMutableRawBufferPointer(rebasing: bytes[offset..<(offset + source.count)])
+        target.copyBytes(from: source)
+        return UnsafeRawBufferPointer(target)
+    }
 }

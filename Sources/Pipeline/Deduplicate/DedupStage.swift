@@ -2,20 +2,22 @@ import Model
 
 /// Recognises copies (S7–S9): two passes over the rows, so that the table's memory is on its way when it is looked at.
 struct DedupStage: ~Copyable {
-    private var table: DedupTable
+    var table: DedupTable
     private var identities: IdentityColumn
-    private var fresh: FreshKeys
-    private var blindSpot: BlindSpot
-    private var copies: CopyLog
+    var fresh: FreshKeys
+    var blindSpot: BlindSpot
+    var copies: CopyLog
     /// nil: copies are not compared.
     private let prints: ContentPrint?
-    private let form: KeyNotes.Form
+    let form: KeyNotes.Form
     private let compared: [Int]
-    private let within: Int64
-    private let bucket: Int64
-    private let observe: Bool
+    let within: Int64
+    let bucket: Int64
+    let observe: Bool
     /// The chunk that was restored last: what is noted of its keys comes next.
     private var restoredChunk: (bucket: Int64, number: UInt32, keys: [Identity])?
+    /// What left the table for committed state; nil: nothing has.
+    var cold: ColdKeys?
     /// How many rows ahead of its probe a slot is asked for: far enough for memory to answer, near enough to stay in the
     /// first cache until it is used.
     private static let ahead = 32
@@ -35,7 +37,7 @@ struct DedupStage: ~Copyable {
         identities = IdentityColumn(plan.key, fields: topology.fields, topology: topology.name)
     }
 
-    var bytes: Int { table.bytes + fresh.bytes + blindSpot.bytes + copies.bytes }
+    var bytes: Int { table.bytes + fresh.bytes + blindSpot.bytes + copies.bytes + (cold?.bytes ?? 0) }
     /// Remembered keys; those of buckets that expired since the last seal count still.
     var keys: Int { fresh.rememberedKeys + fresh.count }
     /// The earliest moment that the oldest remembered key can be of.
@@ -51,6 +53,7 @@ struct DedupStage: ~Copyable {
         copies.begin()
         let isNoted = form.words > 0
         if isNoted { compare(columns, scratch, live) }
+        if let cold { return run(cold, scratch, live: live, counts: &counts) }
         for at in 0..<min(live, Self.ahead) { table.prefetch(scratch.identities[Int(scratch.live[at])]) }
         var kept = 0
         // The watermark seldom crosses a bucket: its bucket is kept until it does.
@@ -118,14 +121,14 @@ struct DedupStage: ~Copyable {
     }
 
     @inline(never)
-    private mutating func note(_ row: Int, _ key: Identity) {
+    mutating func note(_ row: Int, _ key: Identity) {
         guard let print = prints?.prints[row] else { return }
         table.set(note: print, 0, of: key)
         fresh.append(note: print)
     }
 
     @inline(never)
-    private mutating func meet(_ row: Int, _ key: Identity) {
+    mutating func meet(_ row: Int, _ key: Identity) {
         let horizon = Horizon(expiry: table.expiry(of: key), bucket: bucket, within: within)
         var copy = CopyLog.Met(row: Int32(truncatingIfNeeded: row), isMissed: false, horizon: horizon)
         if form.hasPrint { copy.print = table.note(0, of: key) }
@@ -133,7 +136,7 @@ struct DedupStage: ~Copyable {
     }
 
     @inline(never)
-    private mutating func sample(_ row: Int, _ key: Identity, moment: Int64, now: Int64) {
+    mutating func sample(_ row: Int, _ key: Identity, moment: Int64, now: Int64) {
         guard let horizon = blindSpot.remember(key, moment: moment, now: now) else { return }
         copies.meet(CopyLog.Met(row: Int32(truncatingIfNeeded: row), isMissed: true, horizon: horizon))
     }
@@ -153,9 +156,10 @@ struct DedupStage: ~Copyable {
 
     // MARK: State
 
-    mutating func seal(into log: StateLog, watermark: Int64) {
+    mutating func seal(into log: StateLog, watermark: Int64, _ access: ColdAccess) {
         let now = nowBucket(watermark)
         fresh.seal(into: log, now: now)
+        if cold != nil { sealCold(into: log, watermark: watermark, access) }
         blindSpot.seal(into: log, now: now)
         copies.seal(into: log, compared: compared)
     }
@@ -193,6 +197,7 @@ struct DedupStage: ~Copyable {
 
     /// A chunk of remembered identities from state; those that expired by `watermark` are skipped.
     private mutating func restore(bucket number: Int64, chunk: UInt32, keys: UnsafeRawBufferPointer, watermark: Int64) {
+        if chunk >= ColdKeys.firstSorted { return restoreCold(bucket: number, keys: keys, watermark: watermark) }
         fresh.restored(bucket: number, number: chunk, keys: keys)
         let now = nowBucket(watermark)
         if form.words > 0 { restoredChunk = (number, chunk, []) }
@@ -207,7 +212,7 @@ struct DedupStage: ~Copyable {
         }
     }
 
-    private func nowBucket(_ watermark: Int64) -> Int64 {
+    func nowBucket(_ watermark: Int64) -> Int64 {
         watermark == noWatermark ? noWatermark : floorDivide(watermark, bucket)
     }
 }

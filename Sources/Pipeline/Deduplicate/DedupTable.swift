@@ -11,7 +11,7 @@ struct DedupTable: ~Copyable {
     /// `noteWords` a slot; nothing is read of slots whose notes were not set since their key came.
     private var notes: UnsafeMutablePointer<UInt64>
     private let noteWords: Int
-    private var capacity: Int
+    private(set) var capacity: Int
     private var shift: UInt64
     private var used = 0
     private var limit: Int
@@ -52,8 +52,11 @@ struct DedupTable: ~Copyable {
     @inline(__always)
     private static func position(_ key: Identity, _ shift: UInt64) -> Int {
         // Version and variant bits of a UUID are constant, and some producers count upwards: mix before it is a position.
-        Int(truncatingIfNeeded: ((key.high ^ (key.low &* 0x9E37_79B9_7F4A_7C15)) &* 0xD6E8_FEB8_6659_FD93) &>> shift)
+        Int(truncatingIfNeeded: mixed(key) &>> shift)
     }
+
+    @inline(__always)
+    static func mixed(_ key: Identity) -> UInt64 { (key.high ^ (key.low &* 0x9E37_79B9_7F4A_7C15)) &* 0xD6E8_FEB8_6659_FD93 }
 
     @inline(__always)
     func prefetch(_ key: Identity) {
@@ -166,9 +169,33 @@ struct DedupTable: ~Copyable {
     /// Puts a key back that a restore found; its bucket is alive.
     mutating func restore(_ key: Identity, bucket: Int64, now: Int64) { _ = insert(key, bucket: bucket, now: now) }
 
+    /// The identities that are remembered until `bucket`, which is within the reach of the tags.
+    func identities(in bucket: Int64) -> [Identity] {
+        let tag = bucket - base + 1
+        guard isBased, tag >= 1, tag <= Self.lastTag else { return [] }
+        var found: [Identity] = []
+        for at in 0..<capacity where Int64(tags[at]) == tag { found.append(keys[at]) }
+        return found
+    }
+
+    /// Forgets the identities of these buckets, which are known elsewhere from now on; the table is as long then as what is left asks
+    /// for.
+    mutating func drop(_ buckets: Set<Int64>, now: Int64) {
+        var leaves = [Bool](repeating: false, count: Int(Self.farTag) + 1)
+        for bucket in buckets where bucket - base + 1 >= 1 && bucket - base + 1 <= Self.lastTag {
+            leaves[Int(bucket - base + 1)] = true
+        }
+        // Far, and no bucket to be far in: expired.
+        for at in 0..<capacity where leaves[Int(tags[at])] { tags[at] = Self.farTag }
+        rebuild(now: now, base: base, isTight: true)
+    }
+
+    /// What the table would take beside itself if it had to grow soon.
+    var growth: Int { used * 8 > capacity * 5 ? bytes : 0 }
+
     /// Sweeps out what has expired, and doubles the table if it is still more than half full.
     @inline(never)
-    private mutating func rebuild(now: Int64, base newBase: Int64) {
+    private mutating func rebuild(now: Int64, base newBase: Int64, isTight: Bool = false) {
         let oldKeys = keys
         let oldTags = tags
         let oldNotes = notes
@@ -178,7 +205,7 @@ struct DedupTable: ~Copyable {
         var alive = 0
         for at in 0..<oldCapacity where oldTags[at] != 0 && isAlive(oldKeys[at], oldTags[at], now) { alive += 1 }
         while alive * 2 > capacity { capacity *= 2 }
-        while capacity > Self.initialCapacity, alive * 8 < capacity { capacity /= 2 }
+        while capacity > Self.initialCapacity, alive * (isTight ? 4 : 8) < capacity { capacity /= 2 }
         base = newBase
         far = [:]
         keys = .allocate(capacity: capacity)

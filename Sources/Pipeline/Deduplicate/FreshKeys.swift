@@ -180,7 +180,13 @@ struct FreshKeys: ~Copyable {
         stored.removeFirst(gone)
     }
 
-    private mutating func remember(_ bucket: Int64, keys: Int) {
+    /// What of a bucket is in committed state has left for sorted chunks: none of its chunks is open any more.
+    mutating func sorted(_ bucket: Int64) { open[bucket] = nil }
+
+    /// How many keys each bucket has in state, lowest first.
+    var sealedBuckets: [(bucket: Int64, keys: Int)] { stored.map { ($0.bucket, $0.keys) } }
+
+    mutating func remember(_ bucket: Int64, keys: Int) {
         var low = 0
         var high = stored.count
         while low < high {

@@ -56,7 +56,9 @@ final class MergeOutput: MergedOutput {
             let group = UnsafeRawBufferPointer(rebasing: key[StateKey.windowPrefix..<(key.count - 4)])
             let window = window(start)
             window.isStored = true
-            _ = window.replace(window.entry(GroupKey(group)), lane: lane, order: order(lane), cell: value)
+            let entry = window.entry(GroupKey(group))
+            window.entries[entry].isStored = true
+            _ = window.replace(entry, lane: lane, order: order(lane), cell: value)
         case StateKey.emitted:
             guard value.count == 9 else { return false }
             let window = window(start)
@@ -80,6 +82,7 @@ final class MergeOutput: MergedOutput {
             for (window, entry) in arrived where window.entries[entry].isPending {
                 let own = plan.isKeyed ? ownWatermark(window.entries[entry], moment.laneWatermarks) : watermark
                 emitRow(window, entry, into: &rows, watermark: own, asOf: moment.asOf)
+                if plan.isKeyed, grid.close(of: window.start) <= own { forget(window, entry, changes) }
             }
         }
         for window in windows.values.sorted(by: { $0.start < $1.start }) where window.pendingCount > 0 {
@@ -97,6 +100,19 @@ final class MergeOutput: MergedOutput {
             }
             windows[window.start] = nil
         }
+    }
+
+    /// Its own partition has closed it, and nobody else speaks of it: it need not wait for the combined watermark.
+    private func forget(_ window: MergeWindow, _ at: Int, _ changes: StateLog) {
+        let entry = window.entries[at]
+        if entry.isStored {
+            for partial in entry.partials {
+                StateKey.ofGroup(
+                    StateKey.partial, output: stored, start: window.start, entry.group, lane: partial.lane, changes.delete)
+            }
+            StateKey.ofGroup(StateKey.emitted, output: stored, start: window.start, entry.group, lane: nil, changes.delete)
+        }
+        window.forget(at)
     }
 
     private func ownWatermark(_ entry: MergeEntry, _ laneWatermarks: [LaneNumber: Int64]?) -> Int64 {
@@ -125,7 +141,8 @@ final class MergeOutput: MergedOutput {
 
     /// Writes the partials that came and what was emitted of them, for windows that stay open.
     private func store(_ arrived: [(window: MergeWindow, entry: Int)], _ changes: StateLog, _ watermark: Int64) {
-        for (window, at) in arrived where grid.close(of: window.start) > watermark {
+        for (window, at) in arrived where grid.close(of: window.start) > watermark && !window.entries[at].isGone {
+            window.entries[at].isStored = true
             let entry = window.entries[at]
             for partial in entry.partials where partial.isFresh {
                 put(changes, StateKey.partial, window.start, entry.group, lane: partial.lane, value: partial.cell)
@@ -171,6 +188,9 @@ final class MergeWindow {
     /// Entries whose revision or pending mark changed since they were stored.
     var changed: Set<Int> = []
     private var places: [GroupKey: Int] = [:]
+    /// Entries that were forgotten.
+    private var free: [Int] = []
+    private static let nobody = GroupKey(UnsafeRawBufferPointer(start: nil, count: 0))
     /// What entries and partials take in memory, about.
     private(set) var bytes = 0
     /// An entry's and a partial's own part: their places in arrays and dictionaries, and the headers of their bytes.
@@ -181,10 +201,26 @@ final class MergeWindow {
 
     func entry(_ group: GroupKey) -> Int {
         if let there = places[group] { return there }
-        entries.append(MergeEntry(group: group))
         bytes += group.bytes.count + Self.entryOverhead
-        places[group] = entries.count - 1
-        return entries.count - 1
+        guard let at = free.popLast() else {
+            entries.append(MergeEntry(group: group))
+            places[group] = entries.count - 1
+            return entries.count - 1
+        }
+        entries[at] = MergeEntry(group: group)
+        places[group] = at
+        return at
+    }
+
+    /// Its place is free for another.
+    func forget(_ at: Int) {
+        clearPending(at)
+        changed.remove(at)
+        places[entries[at].group] = nil
+        bytes -= entries[at].group.bytes.count + Self.entryOverhead
+        for partial in entries[at].partials { bytes -= partial.cell.count + Self.partialOverhead }
+        entries[at] = MergeEntry(group: Self.nobody, isGone: true)
+        free.append(at)
     }
 
     func replace(_ at: Int, lane: LaneNumber, order: Int64, cell: UnsafeRawBufferPointer) -> Bool {
@@ -216,6 +252,15 @@ struct MergeEntry {
     var revision: Int64 = 0
     /// It took an event since its last row.
     var isPending = false
+    /// Something of it is in committed state.
+    var isStored = false
+    /// Nothing stands here any more.
+    var isGone = false
+
+    init(group: GroupKey, isGone: Bool = false) {
+        self.group = group
+        self.isGone = isGone
+    }
 
     /// The later partial of a source replaces the earlier one; kept in partition order (S17). False: it says the same.
     mutating func replace(lane: LaneNumber, order: Int64, cell: UnsafeRawBufferPointer) -> Bool {

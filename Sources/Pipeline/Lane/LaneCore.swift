@@ -74,6 +74,7 @@ public final class LaneCore {
                     place: "\(state.partition)@\(state.nextOffset)",
                     next: "Give the process more memory, or lower source.max_record.", exit: .state)
             }
+            if let fault = state.cold.fault { throw fault }
             done += taken
         }
     }
@@ -129,6 +130,12 @@ extension LaneState {
             guard key.count >= StateKey.windowPrefix else { return false }
             let stored = UInt16(bigEndian: key.loadUnaligned(fromByteOffset: 1, as: UInt16.self))
             for index in 0..<outputCount where outputs[index].stored == stored {
+                restored += 1
+                if restored & 255 == 0 { isFull = usedBytes > room }
+                if isFull {
+                    let group = UnsafeRawBufferPointer(rebasing: key[StateKey.windowPrefix...])
+                    if (outputs + index).pointee.restoreCold(start: StateKey.number(key, at: 3), group: group) { return true }
+                }
                 return (outputs + index).pointee.restore(
                     start: StateKey.number(key, at: 3), group: UnsafeRawBufferPointer(rebasing: key[StateKey.windowPrefix...]),
                     value: value)
@@ -137,6 +144,8 @@ extension LaneState {
         case StateKey.chunk, StateKey.sample, StateKey.copies:
             // What was counted of copies stays in state where nothing is deduplicated any more, and is not looked at.
             guard let dedup else { return key.first == StateKey.copies }
+            let isSorted = key.count == StateKey.chunkLength && key[0] == StateKey.chunk && ColdKeys.isSorted(key)
+            if isSorted, dedup.pointee.cold == nil { dedup.pointee.cold = ColdKeys(cold) }
             return dedup.pointee.restore(key, value, watermark: watermark)
         case StateKey.clocks: return clocks.restore(key, value)
         default: return false

@@ -25,14 +25,15 @@ extension LaneState {
         if let floor = request.floor, !request.closesAll { effective = max(effective, floor.milliseconds) }
         var lastOpenClose: Int64?
         var hold: Int64?
+        cold.seals += 1
         for index in 0..<outputCount {
             if let close = (outputs + index).pointee.lastOpenClose { largestClose = max(largestClose ?? close, close) }
             if let close = (outputs + index).pointee.lastRollUpClose { largestClose = max(largestClose ?? close, close) }
-            (outputs + index).pointee.seal(changes, partials, watermark: effective, due: request.due[index])
+            (outputs + index).pointee.seal(changes, partials, watermark: effective, due: request.due[index], cold)
             if let close = (outputs + index).pointee.lastOpenClose { lastOpenClose = max(lastOpenClose ?? close, close) }
             if let edge = (outputs + index).pointee.hold { hold = min(hold ?? edge, edge) }
         }
-        dedup?.pointee.seal(into: changes, watermark: watermark)
+        dedup?.pointee.seal(into: changes, watermark: watermark, cold)
         clocks.seal(into: changes)
         var sealed = SealedLane(
             lane: lane, partition: partition, changes: changes, partials: partials, books: books,
@@ -41,7 +42,7 @@ extension LaneState {
             lastRecord: lastRecord,
             late: late, deadLetters: deadLetters, lastOpenClose: lastOpenClose.map(EventTime.init(milliseconds:)),
             memory: Int64(memory), largestClose: largestClose.map(EventTime.init(milliseconds:)),
-            hold: hold.map(EventTime.init(milliseconds:)))
+            hold: hold.map(EventTime.init(milliseconds:)), seal: cold.seals)
         sealed.figures = figures
         late = []
         deadLetters = []
@@ -53,7 +54,7 @@ extension LaneState {
     var memory: Int {
         var bytes = dedup?.pointee.bytes ?? 0
         for index in 0..<outputCount {
-            bytes += (outputs + index).pointee.windows.bytes
+            bytes += (outputs + index).pointee.windows.bytes + (outputs + index).pointee.coldBytes
             if let sessions = (outputs + index).pointee.sessions { bytes += sessions.pointee.bytes }
         }
         return bytes + ledgerBytes
@@ -119,12 +120,13 @@ extension OutputState {
         return (0..<windows.count).compactMap { grid.edge(of: windows.windows[$0].start, after: watermark) }.min()
     }
 
-    mutating func seal(_ changes: StateLog, _ partials: StateLog, watermark: Int64, due: Bool) {
+    mutating func seal(_ changes: StateLog, _ partials: StateLog, watermark: Int64, due: Bool, _ access: ColdAccess) {
         if let sessions {
             SessionSeal(plan: plan, stored: stored, codec: codec, changes: changes, partials: partials, watermark: watermark).run(
                 &sessions.pointee, due: due)
             return
         }
+        let stamp = CellWord.stamp(access.seals)
         for at in 0..<dirtyCount {
             let cell = dirty[at]
             let start = Int64(bitPattern: cell[CellWord.start])
@@ -135,7 +137,7 @@ extension OutputState {
             } else {
                 windows.noteUnsent(start: start)
             }
-            cell[CellWord.link] &= ~CellWord.dirty
+            cell[CellWord.link] = cell[CellWord.link] & ~(CellWord.dirty | CellWord.sealMask) | stamp
         }
         dirtyCount = 0
         for place in 0..<windows.count {
@@ -147,6 +149,7 @@ extension OutputState {
                 next = UInt32(truncatingIfNeeded: cell[CellWord.link] & CellWord.nextMask)
                 if cell[CellWord.link] & CellWord.unsent != 0 { ship(cell, window.start, partials) }
             }
+            if !cold.isEmpty { shipCold(start: window.start, partials, access) }
             windows.windows[place].hasUnsent = false
         }
         closeWindows(changes, watermark)
@@ -165,7 +168,7 @@ extension OutputState {
         return true
     }
 
-    private var isEarly: Bool {
+    var isEarly: Bool {
         switch plan.emit {
         case .every, .everyCommit: true
         case .final, .onTime: false
@@ -194,8 +197,13 @@ extension OutputState {
     private mutating func closeWindows(_ changes: StateLog, _ watermark: Int64) {
         let grid = grid
         let stored = stored
+        var gone: [Int64] = []
         windows.close(
             where: { grid.close(of: $0.start) <= watermark },
-            visit: { _, window in StateKey.deleteWindow(changes, StateKey.cell, output: stored, start: window.start) })
+            visit: { _, window in
+                StateKey.deleteWindow(changes, StateKey.cell, output: stored, start: window.start)
+                gone.append(window.start)
+            })
+        if !cold.isEmpty { for start in gone { cold[start] = nil } }
     }
 }

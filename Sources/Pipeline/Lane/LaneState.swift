@@ -10,6 +10,11 @@ struct LaneState: ~Copyable {
     let accumulate: AccumulateStage
     let decoder: RecordDecoder
     let scratch = BatchScratch()
+    let cold = ColdAccess()
+    /// Bytes above which a restore leaves cells where they are.
+    var room = Int.max
+    var isFull = false
+    var restored = 0
     let compute: ComputeStage?
     let errorPlaces: ErrorPlaces?
     /// By output and measure, into `Books.expressionErrors`.
@@ -345,6 +350,9 @@ struct LaneState: ~Copyable {
             if outputs[index].isRollUp { continue }
             if reach != nil { noteMeasures(index, live) }
             if compute != nil { noteMeasureErrors(index, live) }
+            if !outputs[index].cold.isEmpty {
+                (outputs + index).pointee.warm(columns, rows: scratch.live, count: live, cold)
+            }
             (outputs + index).pointee.aggregate(
                 columns, rows: scratch.live, count: live, scratch: scratch, accumulate: accumulate, times: scratch.times,
                 offsets: batch.offsets)

@@ -32,6 +32,8 @@ struct OutputState: ~Copyable {
     var dirty: UnsafeMutablePointer<CellPointer>
     var dirtyCount = 0
     var dirtyCapacity = 256
+    /// By window: the groups whose cells are in committed state alone; empty where everything fits.
+    var cold: [Int64: ColdGroups] = [:]
     /// By measure: records with a text too long for it, since the lane last took them over.
     let longTexts: UnsafeMutablePointer<Int>
 

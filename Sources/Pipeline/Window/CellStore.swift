@@ -23,6 +23,18 @@ enum CellWord {
     /// Some partial of it was sent before.
     static let sent: UInt64 = 1 << 34
     static let nextMask: UInt64 = 0xFFFF_FFFF
+    /// The highest 24 bits: the seal that last handed the cell out, modulo what they hold.
+    static let sealShift: UInt64 = 40
+    static let sealMask: UInt64 = 0xFF_FFFF << sealShift
+
+    /// How many seals ago a cell was changed last; one of very long ago may seem to be newer, never the other way.
+    @inline(__always)
+    static func age(_ link: UInt64, at seal: Int64) -> UInt64 {
+        (UInt64(bitPattern: seal) &- (link &>> sealShift)) & (sealMask &>> sealShift)
+    }
+
+    @inline(__always)
+    static func stamp(_ seal: Int64) -> UInt64 { UInt64(bitPattern: seal) &<< sealShift }
 }
 
 typealias CellPointer = UnsafeMutablePointer<UInt64>
@@ -64,6 +76,15 @@ struct CellStore: ~Copyable {
     }
 
     var bytes: Int { blockCount * Self.blockCells * stride * 8 + longGroupBytes + variableBytes }
+    /// Without the places that are free for new cells.
+    var usedBytes: Int { live * stride * 8 + longGroupBytes + variableBytes }
+
+    /// What one cell takes.
+    func bytes(of cell: CellPointer) -> Int {
+        let group = Int(truncatingIfNeeded: cell[CellWord.groupLength])
+        return stride * 8 + (group > CellWord.inlineBytes ? group : 0)
+            + (layout.variable.isEmpty ? 0 : Int(truncatingIfNeeded: cell[stride - 1]))
+    }
 
     /// Counts anew what the cell's texts and sketches take; called when it is sealed or restored, not with every record.
     mutating func noteVariable(_ cell: CellPointer) {

@@ -41,6 +41,7 @@ struct WindowStore: ~Copyable {
     }
 
     var bytes: Int { cells.bytes + tableBytes + capacity * MemoryLayout<Window>.stride }
+    var usedBytes: Int { cells.usedBytes + tableBytes + capacity * MemoryLayout<Window>.stride }
 
     /// The cell of `group` in the window at `start`, made if there is none. Cost: one probe; only a new cell, or a growing
     /// table, takes memory.
@@ -60,6 +61,62 @@ struct WindowStore: ~Copyable {
                 if cell[CellWord.hash] == hash, sameBytes(CellStore.group(cell), group) { return cell }
             }
             at = (at &+ 1) & mask
+        }
+    }
+
+    /// The cell of `group` in the window at `start` if it is in memory; no window is made.
+    func known(start: Int64, hash: UInt64, group: UnsafeRawBufferPointer) -> CellPointer? {
+        var place = lastPlace
+        if start != lastStart {
+            var at = Self.slot(start, placeMask)
+            while places[at] != 0, windows[Int(places[at]) - 1].start != start { at = (at + 1) & placeMask }
+            if places[at] == 0 { return nil }
+            place = Int(places[at]) - 1
+        }
+        let window = windows[place]
+        var at = Int(truncatingIfNeeded: hash) & window.mask
+        while window.table[at] != 0 {
+            let cell = cells[UInt32(truncatingIfNeeded: window.table[at]) &- 1]
+            if cell[CellWord.hash] == hash, sameBytes(CellStore.group(cell), group) { return cell }
+            at = (at + 1) & window.mask
+        }
+        return nil
+    }
+
+    /// Lets the cells of one window go for which `leaves` holds; its table is as long then as what is left asks for.
+    mutating func release(at place: Int, where leaves: (borrowing CellStore, CellPointer) -> Bool) {
+        let window = windows + place
+        var next = window.pointee.head
+        window.pointee.head = 0
+        window.pointee.count = 0
+        while next != 0 {
+            let index = next - 1
+            let cell = cells[index]
+            next = UInt32(truncatingIfNeeded: cell[CellWord.link] & CellWord.nextMask)
+            if leaves(cells, cell) {
+                cells.release(index)
+                continue
+            }
+            cell[CellWord.link] = cell[CellWord.link] & ~CellWord.nextMask | UInt64(window.pointee.head)
+            window.pointee.head = index + 1
+            window.pointee.count += 1
+        }
+        tableBytes -= (window.pointee.mask + 1) * 8
+        window.pointee.table.deallocate()
+        var slots = Self.firstTable
+        while (window.pointee.count + 1) * 4 > slots * 3 { slots *= 2 }
+        let table = UnsafeMutablePointer<UInt64>.allocate(capacity: slots)
+        table.initialize(repeating: 0, count: slots)
+        window.pointee.table = table
+        window.pointee.mask = slots - 1
+        tableBytes += slots * 8
+        next = window.pointee.head
+        while next != 0 {
+            let hash = cells[next - 1][CellWord.hash]
+            var at = Int(truncatingIfNeeded: hash) & window.pointee.mask
+            while table[at] != 0 { at = (at + 1) & window.pointee.mask }
+            table[at] = (hash & 0xFFFF_FFFF_0000_0000) | UInt64(next)
+            next = UInt32(truncatingIfNeeded: cells[next - 1][CellWord.link] & CellWord.nextMask)
         }
     }
 

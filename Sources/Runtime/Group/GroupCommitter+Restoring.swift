@@ -240,6 +240,9 @@ extension GroupCommitter {
         let configuration = LaneConfiguration(
             plan: plan, lane: lane, partition: partition, partitionOrder: Int64(lane), storedOutputs: stored)
         let core = try LaneCore(configuration)
+        let bound = MemoryBound(plan)
+        core.attach(ColdReader(parts.directory, lane: lane))
+        core.restore(within: bound.restored(lanes: units.keys.count { !layout.isMerge($0) }))
         let offset = head?.nextOffset ?? facts.first
         if let head {
             core.restore(
@@ -264,7 +267,7 @@ extension GroupCommitter {
             inHand: parts.inHand?.slot(of: partition, next: offset),
             hurry: { [bell] in bell.hurry() })
         units[lane]?.keyed = keyed.isEmpty ? nil : keyed
-        crew.add(worker)
+        crew.add(worker, ceiling: bound.firstCeiling)
         cycle.add(lane: lane, isIdle: head?.isIdle ?? false)
         if readBefore[lane] == nil { readBefore[lane] = head?.books.read ?? 0 }
         let start = Mutant.offsetBeforeWork.isOn ? offset + Int64(RuntimeLimits.batch) : offset

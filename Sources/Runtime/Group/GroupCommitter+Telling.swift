@@ -28,8 +28,7 @@ extension GroupCommitter {
             reports: crew.reports, time: time, commit: commit, measured: measured,
             freeDisk: isMeasured ? parts.directory.freeBytes : nil, waiting: nil, sinkFault: nil, elsewhere: elsewhere(state),
             wall: clock.wall(), now: now)
-        let used = crew.reports.values.reduce(Int64(mergeMemory)) { $0 + Int64($1.deltaMemory) }
-        try MemoryBound(plan).check(used: used, parts.onEvent)
+        try crew.keep(MemoryBound(plan), merge: Int64(mergeMemory), parts.onEvent)
     }
 
     /// The group's partitions that no lane of ours reads.

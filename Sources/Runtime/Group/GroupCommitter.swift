@@ -201,6 +201,7 @@ final class GroupCommitter: @unchecked Sendable {
             return
         }
         let formed = try form(last: last, now: now)
+        if let fault = crew.broken { throw fault }
         if let formed {
             number += 1
             try untilCured { () throws(Fault) in try store.refuseIfFull(formed.content.units, at: clock.wall()) }
@@ -210,6 +211,7 @@ final class GroupCommitter: @unchecked Sendable {
                 formed.content, as: Mutant.metadataAtCommit.isOn ? GroupIdentity(nobodyIn: identity.group) ?? identity : identity)
             FaultPoint.hit(.afterCommitBeforeState)
             try follow(formed, ends)
+            crew.settle(formed.sealed)
             parts.feed?.bury(formed.tombstones)
             if producer.isDoubtful { try renewProducer() }
             note(formed, took: clock.monotonic() - began)
@@ -300,7 +302,7 @@ final class GroupCommitter: @unchecked Sendable {
             read: crew.books(plan).read - crew.lanes.keys.reduce(0) { $0 + (readBefore[$1] ?? 0) },
             commits: commits, rows: rowsEmitted,
             stopped: crew.stopped, turnMedian: waits.quantile(0.5) ?? 0, turnWorst: waits.quantile(0.99) ?? 0,
-            firstRecordAt: crew.firstRecordAt, lastCommitAt: lastCommitAt)
+            firstRecordAt: crew.firstRecordAt, lastCommitAt: lastCommitAt, coldReads: crew.coldReads, mostState: crew.mostState)
     }
 
     func close() {

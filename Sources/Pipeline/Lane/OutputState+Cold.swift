@@ -1,0 +1,172 @@
+import Model
+
+/// Cells that are in committed state alone, and how they leave memory and come back.
+extension OutputState {
+    /// What cells take, and what is left in memory of those that left.
+    var usedBytes: Int { windows.usedBytes + coldBytes }
+
+    var coldBytes: Int { cold.values.reduce(0) { $0 + $1.bytes } }
+
+    /// Bytes that can't leave memory, about: sessions, and what is kept of cold cells.
+    var fixedBytes: Int { coldBytes + (sessions?.pointee.bytes ?? 0) }
+
+    var coldCells: Int { cold.values.reduce(0) { $0 + $1.count } }
+
+    // MARK: Back
+
+    /// Reads the cold cells that these rows fall into, before they are looked for. Cost: two probes a row and window, and one read
+    /// of `state` for each that is cold.
+    mutating func warm(_ columns: borrowing Columns, rows: UnsafePointer<Int32>, count: Int, _ access: ColdAccess) {
+        guard let state = access.begin() else { return }
+        let every = lateness.grid.every
+        var lastStart = Int64.min
+        var groups: ColdGroups?
+        for at in 0..<count {
+            let row = Int(rows[at])
+            if admissions[row] != Admission.taken && admissions[row] != Admission.partly { continue }
+            let bytes = group.write(columns, row)
+            let hash = groupHash(bytes)
+            var start = firsts[row]
+            let last = lasts[row]
+            while start <= last {
+                if start != lastStart {
+                    groups = cold[start]
+                    lastStart = start
+                }
+                if let groups, groups.contains(hash), windows.known(start: start, hash: hash, group: bytes) == nil {
+                    read(start, hash, bytes, groups, state, access)
+                }
+                start &+= every
+            }
+        }
+        access.end()
+    }
+
+    private mutating func read(
+        _ start: Int64, _ hash: UInt64, _ group: UnsafeRawBufferPointer, _ groups: ColdGroups, _ state: any ColdState,
+        _ access: ColdAccess
+    ) {
+        var value: UnsafeRawBufferPointer?
+        StateKey.ofGroup(StateKey.cell, output: stored, start: start, group) { value = access.value(of: $0, state) }
+        // Another group of the same hash is cold, and this one is new.
+        guard let value else { return }
+        let cell = windows.cell(start: start, hash: hash, group: group)
+        guard codec.decode(value, into: cell + CellWord.measures) else { return access.damaged("A cell") }
+        windows.cells.noteVariable(cell)
+        var flags = CellWord.stamp(access.seals)
+        // Where early rows are shown, each cell is sent with its first seal.
+        if isEarly { flags |= CellWord.sent }
+        if groups.holdsUnsent {
+            flags |= CellWord.unsent
+            windows.noteUnsent(start: start)
+        }
+        cell[CellWord.link] |= flags
+        groups.remove(hash)
+    }
+
+    // MARK: Away
+
+    /// Lets cells go that did not change since a seal that is in committed state, those first that changed longest ago, until
+    /// `bytes` are free. Returns how many are. Cost: two passes over the cells.
+    mutating func spill(_ bytes: Int, _ access: ColdAccess) -> Int {
+        if isRollUp || sessions != nil { return 0 }
+        // By the length of its age in bits.
+        var classes = [Int](repeating: 0, count: 25)
+        for place in 0..<windows.count {
+            var next = windows.windows[place].head
+            while next != 0 {
+                let cell = windows.cells[next - 1]
+                next = UInt32(truncatingIfNeeded: cell[CellWord.link] & CellWord.nextMask)
+                if let age = Self.spillAge(cell, access) { classes[age] += windows.cells.bytes(of: cell) }
+            }
+        }
+        var youngest = classes.count
+        var found = 0
+        while youngest > 0, found < bytes {
+            youngest -= 1
+            found += classes[youngest]
+        }
+        if found == 0 { return 0 }
+        // Of the youngest of these classes no more than is asked for.
+        var most = max(classes[youngest] - max(found - bytes, 0), 0)
+        var freed = 0
+        for place in 0..<windows.count {
+            let start = windows.windows[place].start
+            let groups = cold[start] ?? ColdGroups()
+            let before = groups.count
+            let holdsUnsent = groups.holdsUnsent
+            var isUnsent = false
+            windows.release(at: place) { cells, cell in
+                guard let age = Self.spillAge(cell, access), age >= youngest, age > youngest || most > 0,
+                    groups.insert(cell[CellWord.hash])
+                else { return false }
+                let size = cells.bytes(of: cell)
+                if age == youngest { most -= size }
+                freed += size
+                isUnsent = isUnsent || cell[CellWord.link] & CellWord.unsent != 0
+                return true
+            }
+            groups.holdsUnsent = holdsUnsent || isUnsent
+            if groups.count > before { cold[start] = groups }
+        }
+        return freed
+    }
+
+    /// nil: it has to stay.
+    private static func spillAge(_ cell: CellPointer, _ access: ColdAccess) -> Int? {
+        let link = cell[CellWord.link]
+        if link & CellWord.dirty != 0 { return nil }
+        let age = CellWord.age(link, at: access.seals)
+        if Int64(age) < access.seals - access.settled { return nil }
+        return UInt64.bitWidth - age.leadingZeroBitCount
+    }
+
+    // MARK: Shipped and restored
+
+    /// Ships what is cold of a window that is due: the merge must know of it, and which of its cells it knows already is not kept.
+    mutating func shipCold(start: Int64, _ partials: StateLog, _ access: ColdAccess) {
+        guard let groups = cold[start], groups.holdsUnsent else { return }
+        groups.holdsUnsent = false
+        guard let state = access.begin() else { return }
+        defer { access.end() }
+        let prefix = StateKey.windowPrefix
+        do throws(Fault) {
+            var bounds = [UInt8](repeating: 0, count: prefix * 2)
+            bounds.withUnsafeMutableBytes {
+                StateKey.writeWindow($0.baseAddress!, StateKey.cell, output: stored, start: start)
+                StateKey.writeWindow($0.baseAddress! + prefix, StateKey.cell, output: stored, start: start + 1)
+            }
+            let (from, to) = (Array(bounds[..<prefix]), Array(bounds[prefix...]))
+            try Self.scan(state, from, to)
+            while let (key, value) = try state.next() {
+                let group = UnsafeRawBufferPointer(rebasing: key[prefix...])
+                if windows.known(start: start, hash: groupHash(group), group: group) != nil { continue }
+                StateKey.ofGroup(StateKey.partial, output: stored, start: start, group) { partials.put($0, value) }
+            }
+        } catch {
+            access.fail(error)
+        }
+    }
+
+    private static func scan(_ state: any ColdState, _ from: [UInt8], _ to: [UInt8]) throws(Fault) {
+        var fault: Fault?
+        from.withUnsafeBytes { from in
+            to.withUnsafeBytes { to in
+                do throws(Fault) { try state.scan(from: from, to: to) } catch { fault = error }
+            }
+        }
+        if let fault { throw fault }
+    }
+
+    /// A cell that a restore found, and for which there is no room in memory. False: it has to be there all the same.
+    mutating func restoreCold(start: Int64, group: UnsafeRawBufferPointer) -> Bool {
+        if sessions != nil || isRollUp { return false }
+        let groups = cold[start] ?? ColdGroups()
+        guard groups.insert(groupHash(group)) else { return false }
+        // As with those in memory: it is not known whether it was sent.
+        groups.holdsUnsent = true
+        cold[start] = groups
+        windows.noteUnsent(start: start)
+        return true
+    }
+}
