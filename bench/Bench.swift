@@ -23,7 +23,7 @@ enum Bench {
             case "sketches": exit(try Sketches.run(BenchOptions(Array(arguments.dropFirst()))) ? 0 : 1)
             default:
                 let options = try BenchOptions(arguments)
-                let comparison = try Comparison(options)
+                let comparison = Comparison(options)
                 exit(try comparison.run() ? 0 : 1)
             }
         } catch {

@@ -31,6 +31,8 @@ struct BenchOptions {
     static let start = EventTime(milliseconds: 1_767_225_600_000)
     static let partitions: Int32 = 8
     static let manyPartitions: Int32 = 64
+    /// Runs before those that count.
+    static let warmUps = 3
 
     init(_ arguments: [String]) throws(Fault) {
         var rest = arguments[...]

@@ -6,16 +6,13 @@ import Testkit
 /// change of the machine's load strikes all of them.
 struct Comparison {
     private let options: BenchOptions
-    private let directory: String
+    private let scratch = Scratch()
+    private var directory: String { scratch.path }
 
-    init(_ options: BenchOptions) throws(Fault) {
-        self.options = options
-        directory = try Scratch.make()
-    }
+    init(_ options: BenchOptions) { self.options = options }
 
     /// True if every answer was right and every gate held.
     func run() throws(Fault) -> Bool {
-        defer { Scratch.remove(directory) }
         guard let bootstrap = options.bootstrap else {
             let cluster = try KafkaCluster.exclusive(heap: "1g")
             defer { cluster.stop() }
@@ -46,7 +43,10 @@ struct Comparison {
         }
         let style = try fasterDrain(bootstrap, topic)
         // A broker that has just started compiles what writing runs through, on the cores that are measured.
-        _ = try pipeline(["group", bootstrap, topic, "\(topic)-first"], "first, not counted", truth, &report, ["end"])
+        for number in 1...BenchOptions.warmUps {
+            _ = try pipeline(
+                ["group", bootstrap, topic, "\(topic)-warm-\(number)"], "not counted, \(number)", truth, &report, ["end"])
+        }
         for number in 1...options.runs {
             report.drains.append(try drain(bootstrap, topic, style))
             let before = broker?.cpu ?? 0
@@ -117,7 +117,7 @@ struct Comparison {
     /// CPU seconds for a million events.
     private func manyPartitions(_ bootstrap: String, _ topic: String, _ number: Int) throws(Fault) -> Double {
         let state = "\(directory)/many-\(number)"
-        defer { Scratch.remove(state) }
+        defer { removeTree(state) }
         let figures = try Figures.of(["child", "group", bootstrap, topic, "\(topic)-\(number)", state, "end"])
         let run = Run(figures, events: options.events)
         say("group, \(BenchOptions.manyPartitions) partitions: \(run.line)")
@@ -128,7 +128,7 @@ struct Comparison {
         _ input: [String], _ name: String, _ truth: Truth, _ report: inout Report, _ more: [String] = [], core: Int? = nil
     ) throws(Fault) -> Run {
         let state = "\(directory)/\(name)"
-        defer { Scratch.remove(state) }
+        defer { removeTree(state) }
         let pinned = core.map { ["taskset", "-c", "\($0)"] } ?? []
         let figures = try Figures.running(pinned + [Figures.ownProgram, "child"] + input + [state] + more)
         let run = Run(figures, events: options.events)
@@ -137,30 +137,5 @@ struct Comparison {
         for problem in problems.prefix(5) { say("  WRONG \(problem)") }
         if let first = problems.first { report.problems.append("\(name): \(problems.count) differences, such as \(first)") }
         return run
-    }
-}
-
-/// Folders of the bench's own.
-enum Scratch {
-    static func make() throws(Fault) -> String {
-        let parent = getenv("TMPDIR").map { String(cString: $0) } ?? "/tmp"
-        var template = Array("\(parent)/weir-bench-XXXXXX".utf8CString)
-        guard let made = mkdtemp(&template) else { throw failure("No temporary directory.", place: parent) }
-        return String(cString: made)
-    }
-
-    /// With everything in it; links are not followed.
-    static func remove(_ path: String) {
-        if Glibc.unlink(path) == 0 { return }
-        if let folder = opendir(path) {
-            while let entry = readdir(folder) {
-                let name = withUnsafePointer(to: &entry.pointee.d_name) { start in
-                    start.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
-                }
-                if name != "." && name != ".." { remove("\(path)/\(name)") }
-            }
-            closedir(folder)
-        }
-        rmdir(path)
     }
 }

@@ -1,6 +1,7 @@
 import Glibc
 import Inputs
 import Model
+import Testkit
 
 /// What one more event costs on the file source, counted and not timed: the difference between a longer and a shorter run
 /// under callgrind, so that start and end cancel out. Event time goes fast, so that both runs end with nearly the same rows: what
@@ -32,8 +33,8 @@ enum Counts {
 
     /// True if every count is within its gate.
     static func run() throws(Fault) -> Bool {
-        let directory = try Scratch.make()
-        defer { Scratch.remove(directory) }
+        let scratch = Scratch()
+        let directory = scratch.path
         // Debian 12's valgrind gives up on the newer debug format in the binary; names of functions are enough.
         _ = try Figures.running(["strip", "--strip-debug", "-o", "\(directory)/bench", Figures.ownProgram])
         let plain = try perEvent(BenchOptions.topology, in: directory)
@@ -65,7 +66,7 @@ enum Counts {
         let name = "\(directory)/\(events)"
         _ = try workload.write(events: events, to: "\(name)-events.ndjson", perPartition: true)
         let out = "\(name).callgrind"
-        defer { Scratch.remove("\(name)-state") }
+        defer { removeTree("\(name)-state") }
         let figures = try Figures.running([
             "valgrind", "--quiet", "--tool=callgrind", "--callgrind-out-file=\(out)", "\(directory)/bench", "child", "files-once",
             "\(name)-events-*.ndjson", "\(name)-state", topology,

@@ -3,6 +3,7 @@ import Glibc
 import Kafka
 import Model
 import Runtime
+import Testkit
 
 /// What only a group has: a changelog, restores, restarts under the eyes of others, partitions that move.
 struct GroupScenes {
@@ -81,11 +82,11 @@ struct GroupScenes {
     func restore(into report: inout GroupReport) throws(Fault) {
         let group = "\(topic)-restore"
         let state = "\(directory)/restore"
-        defer { Scratch.remove(state) }
+        defer { removeTree(state) }
         _ = try Figures.of(["child", "group", bootstrap, topic, group, state, "now"])
         let entries = try Self.entries(in: "\(state)/state.db")
         let changelog = try changelog(of: group)
-        Scratch.remove(state)
+        removeTree(state)
         let figures = try Figures.of(["child", "group", bootstrap, topic, group, state, "end"])
         let problems = try Answer.problems(in: state, figures: figures, truth: truth)
         if let first = problems.first { report.problems.append("restore: \(problems.count) differences, such as \(first)") }
@@ -125,7 +126,7 @@ struct GroupScenes {
         _ = try queries.partitions(of: [input, rows], within: .seconds(30))
         let place = "\(directory)/live"
         guard mkdir(place, 0o755) == 0 else { throw failure("No folder.", place: place) }
-        defer { Scratch.remove(place) }
+        defer { removeTree(place) }
         let first = ["group-live", bootstrap, input, "\(input)-group", rows, "\(place)/a"]
         var one = try LiveChild(first, log: "\(place)/a.log")
         defer { one.kill() }

@@ -19,8 +19,8 @@ enum ManyPartitions {
     }
 
     private static func run(_ options: BenchOptions, _ bootstrap: String) throws(Fault) -> Bool {
-        let directory = try Scratch.make()
-        defer { Scratch.remove(directory) }
+        let scratch = Scratch()
+        let directory = scratch.path
         say("librdkafka \(GroupReport.library), \(options.events) events, seed \(options.seed)")
         var topics: [(name: String, partitions: Int32, truth: Truth)] = []
         for count in counts {
@@ -34,7 +34,7 @@ enum ManyPartitions {
                 var cpu: [Double] = []
                 for (name, partitions, truth) in topics {
                     let state = "\(directory)/\(kind)-\(name)-\(number)"
-                    defer { Scratch.remove(state) }
+                    defer { removeTree(state) }
                     let words = kind == "group" ? ["\(name)-\(number)", state, "end"] : [state]
                     let figures = try Figures.of(["child", kind, bootstrap, name] + words)
                     let run = Run(figures, events: options.events)

@@ -4,6 +4,7 @@ import Model
 import Pipeline
 import Runtime
 import State
+import Testkit
 
 /// What a unit of a group costs on the reference workload: bytes of changelog for a unique event, and how fast the changelog
 /// becomes SQLite and then memory again. Without a broker: what is measured is everything behind the reading.
@@ -19,8 +20,8 @@ enum Restore {
 
     /// True if both figures are within their gates.
     static func run() throws(Fault) -> Bool {
-        let directory = try Scratch.make()
-        defer { Scratch.remove(directory) }
+        let scratch = Scratch()
+        let directory = scratch.path
         let plan = try PipelineRun.readPlan(BenchOptions.topology)
         let partition = PartitionID(topic: "events", number: 0)
         let layout = GroupLayout(plan: plan, group: "bench", inputs: [partition])

@@ -1,6 +1,7 @@
 import Glibc
 import Inputs
 import Model
+import Testkit
 
 /// What sessions cost: their throughput beside the plain job's on the same files, and the memory of a million that are open.
 enum Sessions {
@@ -11,8 +12,8 @@ enum Sessions {
 
     /// True if both figures are within their gates.
     static func run(_ options: BenchOptions) throws(Fault) -> Bool {
-        let directory = try Scratch.make()
-        defer { Scratch.remove(directory) }
+        let scratch = Scratch()
+        let directory = scratch.path
         var workload = ReferenceWorkload(
             seed: options.seed, rate: options.rate, partitions: BenchOptions.partitions, start: BenchOptions.start)
         _ = try workload.write(events: options.events, to: "\(directory)/events.ndjson", perPartition: true)
@@ -38,7 +39,7 @@ enum Sessions {
     }
 
     private static func child(_ mode: String, _ files: String, _ state: String, _ events: Int64) throws(Fault) -> Run {
-        defer { Scratch.remove(state) }
+        defer { removeTree(state) }
         let figures = try Figures.running([Figures.ownProgram, "child", mode, files, state])
         guard Int64(figures["read"]) == events else { throw failure("The run read \(Int64(figures["read"])) events.") }
         return Run(figures, events: events)

@@ -1,5 +1,6 @@
 import Inputs
 import Model
+import Testkit
 
 /// What sketches cost: the reference job from files with `approx_distinct` and `quantile` beside its measures, and without them, in
 /// turn, so that a change of the machine's load strikes both.
@@ -9,8 +10,8 @@ enum Sketches {
 
     /// True if every answer was right and the gate held.
     static func run(_ options: BenchOptions) throws(Fault) -> Bool {
-        let directory = try Scratch.make()
-        defer { Scratch.remove(directory) }
+        let scratch = Scratch()
+        let directory = scratch.path
         let files = try Traffic.write(into: directory, options)
         let truth = try truth(options)
         var rates: [String: [Run]] = [:]
@@ -18,7 +19,7 @@ enum Sketches {
         for number in 1...options.runs {
             for job in ["files", "files-sketches"] {
                 let state = "\(directory)/\(job)-\(number)"
-                defer { Scratch.remove(state) }
+                defer { removeTree(state) }
                 let figures = try Figures.of(["child", job, files, state])
                 let run = Run(figures, events: options.events)
                 say("\(job)-\(number): \(run.line)")
