@@ -1,3 +1,5 @@
+internal import Model
+
 /// Counts of durations in fixed, log-spaced buckets: eight for each power of two, so that a quantile is at most an eighth too
 /// high. Bounds are inclusive above; 2^31 ms (24 days) is the last one, what is longer counts as that.
 ///
@@ -11,15 +13,14 @@ public struct Histogram: Equatable, Sendable {
     /// Milliseconds; 0 where nothing was recorded.
     public private(set) var largest: Int64 = 0
 
-    private static let subBits: Int64 = 3
     private static let topBit: Int64 = 31
-    private static let bucketCount = Int((topBit - subBits + 1) << subBits)
+    private static let bucketCount = OctaveBuckets.count(topBit: topBit)
 
     public init() { counts = Array(repeating: 0, count: Histogram.bucketCount) }
 
     public mutating func record(_ milliseconds: Int64, times: Int64 = 1) {
         let value = min(max(milliseconds, 0), 1 << Histogram.topBit)
-        counts[Histogram.bucket(value)] &+= times
+        counts[OctaveBuckets.bucket(value)] &+= times
         count &+= times
         sum &+= value &* times
         largest = max(largest, value)
@@ -40,7 +41,7 @@ public struct Histogram: Equatable, Sendable {
         var seen: Int64 = 0
         for index in counts.indices {
             seen += counts[index]
-            if seen >= rank { return min(Histogram.upperBound(index), largest) }
+            if seen >= rank { return min(OctaveBuckets.upperBound(index), largest) }
         }
         return largest
     }
@@ -51,26 +52,9 @@ public struct Histogram: Equatable, Sendable {
         var seen: Int64 = 0
         for index in counts.indices {
             seen += counts[index]
-            let bound = Histogram.upperBound(index)
+            let bound = OctaveBuckets.upperBound(index)
             if bound & (bound - 1) == 0 { rows.append((bound, seen)) }
         }
         return rows
-    }
-
-    /// Buckets are laid out over `value - 1`, which makes their upper bounds inclusive.
-    static func bucket(_ value: Int64) -> Int {
-        let shifted = max(value - 1, 0)
-        if shifted < 1 << subBits { return Int(shifted) }
-        let octave = Int64(63 - shifted.leadingZeroBitCount)
-        let sub = (shifted >> (octave - subBits)) & ((1 << subBits) - 1)
-        return Int(((octave - subBits + 1) << subBits) + sub)
-    }
-
-    static func upperBound(_ bucket: Int) -> Int64 {
-        let index = Int64(bucket)
-        if index < 1 << subBits { return index + 1 }
-        let octave = (index >> subBits) + subBits - 1
-        let sub = index & ((1 << subBits) - 1)
-        return (1 << octave) + ((sub + 1) << (octave - subBits))
     }
 }

@@ -10,10 +10,9 @@ public struct AgeHistogram: Equatable, Sendable {
     public private(set) var sum: Int64 = 0
     public private(set) var largest: Int64 = 0
 
-    private static let subBits: Int64 = 3
     private static let topBit: Int64 = 45
     /// Buckets that there can be.
-    public static let most = Int((topBit - subBits + 1) << subBits)
+    public static let most = OctaveBuckets.count(topBit: topBit)
 
     public init() {}
 
@@ -31,7 +30,7 @@ public struct AgeHistogram: Equatable, Sendable {
     /// What is below zero counts as zero.
     public mutating func record(_ milliseconds: Int64) {
         let value = min(max(milliseconds, 0), 1 << Self.topBit)
-        let bucket = Self.bucket(value)
+        let bucket = OctaveBuckets.bucket(value)
         while counts.count <= bucket { counts.append(0) }
         counts[bucket] &+= 1
         count &+= 1
@@ -52,7 +51,7 @@ public struct AgeHistogram: Equatable, Sendable {
         var rest = max(1, Int64((share * Double(count)).rounded(.up)))
         for (bucket, count) in counts.enumerated() {
             rest -= count
-            if rest <= 0 { return min(Self.upperBound(bucket), largest) }
+            if rest <= 0 { return min(OctaveBuckets.upperBound(bucket), largest) }
         }
         return nil
     }
@@ -63,25 +62,9 @@ public struct AgeHistogram: Equatable, Sendable {
         var seen: Int64 = 0
         for bucket in 0..<Self.most {
             if bucket < counts.count { seen += counts[bucket] }
-            let bound = Self.upperBound(bucket)
+            let bound = OctaveBuckets.upperBound(bucket)
             if bound & (bound - 1) == 0, (1 << 8...1 << 36).contains(bound) { rows.append((bound, seen)) }
         }
         return rows
-    }
-
-    /// Buckets are laid out over `value - 1`, which makes their upper bounds inclusive.
-    static func bucket(_ value: Int64) -> Int {
-        let shifted = max(value - 1, 0)
-        if shifted < 1 << subBits { return Int(shifted) }
-        let octave = Int64(63 - shifted.leadingZeroBitCount)
-        let sub = (shifted >> (octave - subBits)) & ((1 << subBits) - 1)
-        return Int(((octave - subBits + 1) << subBits) + sub)
-    }
-
-    public static func upperBound(_ bucket: Int) -> Int64 {
-        let index = Int64(bucket)
-        if index < 1 << subBits { return index + 1 }
-        let octave = (index >> subBits) + subBits - 1
-        return (1 << octave) + (((index & ((1 << subBits) - 1)) + 1) << (octave - subBits))
     }
 }

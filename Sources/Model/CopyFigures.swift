@@ -57,7 +57,7 @@ public struct CopyFigures: ProducedFigures {
             if bucket < missedAges.counts.count { rest -= missedAges.counts[bucket] * Self.sampledOf }
             if rest <= 0 {
                 // A key is forgotten when the watermark has moved by all of its horizon.
-                return .milliseconds(min(AgeHistogram.upperBound(bucket), max(ages.largest, missedAges.largest)) + 1)
+                return .milliseconds(min(OctaveBuckets.upperBound(bucket), max(ages.largest, missedAges.largest)) + 1)
             }
         }
         return nil

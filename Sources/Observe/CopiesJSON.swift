@@ -82,7 +82,7 @@ enum CopiesJSON {
     private static func ages(_ ages: AgeHistogram, _ text: inout JSONText) {
         text.array(ages.counts.enumerated().filter { $0.element > 0 }) { text, bucket in
             text.beginObject()
-            text.member("at_most_ms", AgeHistogram.upperBound(bucket.offset))
+            text.member("at_most_ms", OctaveBuckets.upperBound(bucket.offset))
             text.member("copies", bucket.element)
             text.endObject()
         }

@@ -1,3 +1,4 @@
+import Model
 import Testing
 
 @testable import Freshness
@@ -6,8 +7,8 @@ import Testing
     @Test func everyValueLiesInItsBucketAndNoBoundIsMoreThanAnEighthTooHigh() {
         var lower: Int64 = 0
         for bucket in 0..<232 {
-            let upper = Histogram.upperBound(bucket)
-            #expect(Histogram.bucket(lower + 1) == bucket && Histogram.bucket(upper) == bucket)
+            let upper = OctaveBuckets.upperBound(bucket)
+            #expect(OctaveBuckets.bucket(lower + 1) == bucket && OctaveBuckets.bucket(upper) == bucket)
             #expect(Double(upper) <= Double(lower + 1) * 1.125)
             lower = upper
         }

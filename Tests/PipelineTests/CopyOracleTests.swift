@@ -101,7 +101,7 @@ private struct SlowFigures {
             let raw = moment + horizon
             return (raw / bucket + (raw % bucket > 0 ? 1 : 0)) * bucket
         }
-        func bucketOf(_ age: Int64) -> Int { (0..<AgeHistogram.most).first { AgeHistogram.upperBound($0) >= max(age, 1) }! }
+        func bucketOf(_ age: Int64) -> Int { (0..<AgeHistogram.most).first { OctaveBuckets.upperBound($0) >= max(age, 1) }! }
         /// What can be told of an age: the key was remembered in the bucket before `end - horizon`.
         func told(_ moment: Int64, _ horizon: Int64, _ time: Int64) -> Int64 {
             let last = end(moment, horizon) - horizon

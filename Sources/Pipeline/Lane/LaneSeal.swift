@@ -68,7 +68,7 @@ extension LaneState {
             let each = output.pointee.codec.layout.words * 8 + 48
             if let sessions = output.pointee.sessions {
                 let variable = sessions.pointee.cells.variableBytes / max(sessions.pointee.cells.live, 1)
-                bytes += sessions.pointee.dirtyCount * (each + variable)
+                bytes += sessions.pointee.dirty.count * (each + variable)
                 continue
             }
             let cells = max(output.pointee.windows.cells.live, 1)

@@ -16,16 +16,16 @@ struct SessionSeal {
     func run(_ store: inout SessionStore, due: Bool) {
         // What is over goes first: another session may have come to the same start since. One that came and went since the last seal
         // has nothing to wake it yet.
-        for at in 0..<store.dirtyCount {
-            let index = store.dirty[at]
+        for at in 0..<store.dirty.count {
+            let index = store.dirty.base[at]
             let cell = store.cells[index]
             if cell[CellWord.link] & SessionWord.absorbed == 0, store.close(cell) <= watermark {
                 store.wake(index, at: next(cell, store))
             }
         }
         wake(&store)
-        for at in 0..<store.dirtyCount {
-            let index = store.dirty[at]
+        for at in 0..<store.dirty.count {
+            let index = store.dirty.base[at]
             let cell = store.cells[index]
             // It went with what was over.
             guard cell[CellWord.link] & CellWord.dirty != 0, cell[CellWord.link] & SessionWord.live != 0 else { continue }

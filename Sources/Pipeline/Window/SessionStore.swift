@@ -34,9 +34,7 @@ struct SessionStore: ~Copyable {
     private var mask = Self.firstTable - 1
     private var groups = 0
     /// Cells that changed since the last seal, absorbed ones among them.
-    private(set) var dirty: UnsafeMutablePointer<UInt32>
-    private(set) var dirtyCount = 0
-    private var dirtyCapacity = 256
+    private(set) var dirty = GrowingBuffer<UInt32>(capacity: 256)
     private var largestEnd = Int64.min
 
     init(_ plan: AggregatePlan, gap: TimeSpan, layout: CellLayout) {
@@ -45,15 +43,13 @@ struct SessionStore: ~Copyable {
         cells = CellStore(layout)
         table = .allocate(capacity: mask + 1)
         table.initialize(repeating: 0, count: mask + 1)
-        dirty = .allocate(capacity: dirtyCapacity)
     }
 
     deinit {
         table.deallocate()
-        dirty.deallocate()
     }
 
-    var bytes: Int { cells.bytes + timers.bytes + (mask + 1) * 8 + dirtyCapacity * 4 }
+    var bytes: Int { cells.bytes + timers.bytes + (mask + 1) * 8 + dirty.bytes }
 
     // MARK: One session
 
@@ -170,23 +166,12 @@ struct SessionStore: ~Copyable {
     @inline(__always)
     mutating func note(_ cell: CellPointer) {
         if cell[CellWord.link] & CellWord.dirty == 0 {
-            if dirtyCount == dirtyCapacity { growDirty() }
-            dirty[dirtyCount] = index(cell)
-            dirtyCount &+= 1
+            dirty.append(index(cell))
         }
         cell[CellWord.link] |= CellWord.dirty | CellWord.unsent
     }
 
-    @inline(never)
-    private mutating func growDirty() {
-        let bigger = UnsafeMutablePointer<UInt32>.allocate(capacity: dirtyCapacity * 2)
-        bigger.moveInitialize(from: dirty, count: dirtyCount)
-        dirty.deallocate()
-        dirty = bigger
-        dirtyCapacity *= 2
-    }
-
-    mutating func forgetDirty() { dirtyCount = 0 }
+    mutating func forgetDirty() { dirty.removeAll() }
 
     // MARK: Groups
 

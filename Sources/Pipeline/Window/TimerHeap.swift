@@ -6,38 +6,34 @@ struct TimerHeap: ~Copyable {
         var cell: UInt32
     }
 
-    private var entries: UnsafeMutablePointer<Entry>
-    private(set) var count = 0
-    private var capacity = 64
+    private var buffer = GrowingBuffer<Entry>(capacity: 64)
 
-    init() { entries = .allocate(capacity: capacity) }
-
-    deinit { entries.deallocate() }
-
-    var bytes: Int { capacity * MemoryLayout<Entry>.stride }
+    var count: Int { buffer.count }
+    var bytes: Int { buffer.bytes }
 
     /// The earliest time; nil: there is no entry.
-    var first: Int64? { count == 0 ? nil : entries[0].time }
+    var first: Int64? { count == 0 ? nil : buffer.base[0].time }
 
     mutating func push(_ time: Int64, _ cell: UInt32) {
-        if count == capacity { grow() }
         var at = count
-        count += 1
+        let entry = Entry(time: time, cell: cell)
+        buffer.append(entry)
+        let entries = buffer.base
         while at > 0 {
             let above = (at - 1) / 2
             if entries[above].time <= time { break }
             entries[at] = entries[above]
             at = above
         }
-        entries[at] = Entry(time: time, cell: cell)
+        entries[at] = entry
     }
 
     /// The earliest entry, if its time is not past `limit`.
     mutating func pop(through limit: Int64) -> Entry? {
+        let entries = buffer.base
         guard count > 0, entries[0].time <= limit else { return nil }
         let found = entries[0]
-        count -= 1
-        let last = entries[count]
+        let last = buffer.removeLast()
         var at = 0
         while true {
             var below = at * 2 + 1
@@ -49,13 +45,5 @@ struct TimerHeap: ~Copyable {
         }
         entries[at] = last
         return found
-    }
-
-    private mutating func grow() {
-        let bigger = UnsafeMutablePointer<Entry>.allocate(capacity: capacity * 2)
-        bigger.moveInitialize(from: entries, count: count)
-        entries.deallocate()
-        entries = bigger
-        capacity *= 2
     }
 }

@@ -101,20 +101,17 @@ private enum SecondArgument {
                 )
             }
             measure.share = number
-        case .limit(let range):
+        case .limit(let range), .length(let range):
             guard let number = Int(text), range.contains(number) else {
-                return (
-                    "the limit of `\(name)` is a whole number from \(range.lowerBound) to \(range.upperBound)",
-                    "say how many different values a group of a window has at most, or use `approx_distinct(field)`"
-                )
-            }
-            measure.limit = number
-        case .length(let range):
-            guard let number = Int(text), range.contains(number) else {
-                return (
-                    "`\(name)` lists a whole number of values from \(range.lowerBound) to \(range.upperBound)",
-                    "write `\(name)(field, \(example))`"
-                )
+                let bounds = "from \(range.lowerBound) to \(range.upperBound)"
+                return switch self {
+                case .limit:
+                    (
+                        "the limit of `\(name)` is a whole number \(bounds)",
+                        "say how many different values a group of a window has at most, or use `approx_distinct(field)`"
+                    )
+                default: ("`\(name)` lists a whole number of values \(bounds)", "write `\(name)(field, \(example))`")
+                }
             }
             measure.limit = number
         }
