@@ -94,6 +94,8 @@ public struct SealedLane: Sendable {
     public var figures = LaneFigures()
     /// Which of the lane's seals this is, since it was made: 1, 2, …
     public var seal: Int64
+    /// Copies that were recognised; empty where they are only counted.
+    public var duplicates: [CopyEntry] = []
     public init(
         lane: LaneNumber, partition: PartitionID, changes: StateLog, partials: StateLog, books: Books, watermark: EventTime?,
         newestEventTime: EventTime?, nextOffset: Int64, lastRecord: RecordFingerprint?, late: [LateEntry],

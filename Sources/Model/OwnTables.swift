@@ -2,7 +2,8 @@
 public enum OwnTables {
     /// In state.db.
     public static let state = [
-        "meta", "head", "parts", "outputs", "lanes", "state", "books", "late_refusals", "late", "dead_letters", "decisions",
+        "meta", "head", "parts", "outputs", "lanes", "state", "books", "late_refusals", "late", "dead_letters", "duplicates",
+        "decisions",
         "table_outbox", "topic_outbox", "dead_letter_outbox",
     ]
     /// In state.db of an instance of a group, beside these.

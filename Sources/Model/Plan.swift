@@ -227,12 +227,18 @@ public struct DeduplicatePlan: Equatable, Sendable {
     public var observe: Bool
     /// The columns by which copies are told apart, in declared order (S9); nil: they are not.
     public var compare: [Int]?
-    public init(key: [Int], within: TimeSpan, bucket: TimeSpan? = nil, observe: Bool = false, compare: [Int]? = nil) {
+    /// What is kept about copies one by one.
+    public var duplicates: DuplicatesPlan
+    public init(
+        key: [Int], within: TimeSpan, bucket: TimeSpan? = nil, observe: Bool = false, compare: [Int]? = nil,
+        duplicates: DuplicatesPlan = .count
+    ) {
         self.key = key
         self.within = within
         self.bucket = bucket ?? TimeSpan(milliseconds: max(within.milliseconds / 16, 1_000))
         self.observe = observe
         self.compare = compare
+        self.duplicates = duplicates
     }
 }
 

@@ -68,6 +68,8 @@ public struct UnitCommit: Sendable {
     public var changes: StateLog
     /// For the late ledger; empty where only counts are kept or a topic takes them.
     public var late: [LateEntry]
+    /// For the ledger of duplicates; empty where they are only counted or a topic takes them.
+    public var duplicates: [CopyEntry] = []
     /// For the table of dead letters; empty where a topic takes them.
     public var deadLetters: [DeadLetter]
     public var decisions: [Decision]

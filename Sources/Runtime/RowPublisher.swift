@@ -41,6 +41,7 @@ final class RowPublisher {
     private static func topics(_ plan: Plan) -> [String] {
         var topics: Set<String> = []
         if case .topic(let name) = plan.deadLetters { topics.insert(name) }
+        if case .topic(let name)? = plan.deduplicate?.duplicates { topics.insert(name) }
         for aggregate in plan.aggregates { for case .kafka(let name) in aggregate.targets { topics.insert(name) } }
         return topics.sorted()
     }

@@ -67,6 +67,7 @@ struct CommitWriter {
                 for entry in lane.late { try ledgers.write(entry, lane.partition, sequence: takeSequence()) }
             }
             try writeDeadLetters(lane, ledgers)
+            outbox.bytes += try Self.write(duplicates: lane, commit, store) { takeSequence() }
         }
         for decision in commit.decisions {
             try ledgers.write(decision, commit: commit.number, sequence: takeSequence())

@@ -177,6 +177,7 @@ struct Ledgers {
     func forget() throws(Fault) {
         if case .ledger(let keep) = plan.late { try forget("late", keep) }
         if case .table(let keep, _) = plan.deadLetters { try forget("dead_letters", keep) }
+        if case .ledger(let keep)? = plan.deduplicate?.duplicates { try forget(CopyLedger.table, keep) }
         let decisions = try database.statement(
             """
             DELETE FROM decisions WHERE sequence IN (

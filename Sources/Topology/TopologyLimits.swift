@@ -43,7 +43,7 @@ enum TopologyLimits {
     static let tightGroups = 1_000.0
     /// Bytes of a slot of the dedup table.
     static let keyBytes = 18.0
-    /// Bytes more, where copies are compared.
+    /// Bytes more, where copies are compared; and where the places of kept events are.
     static let noteBytes = 8.0
     /// Events per second of the generator.
     static let rate = 10_000_000.0

@@ -131,7 +131,7 @@ struct GroupContent: Equatable {
             owed[lane] = try store.owed(of: lane)
             nextEntries[lane] = store.units[lane]?.nextEntry
         }
-        for table in ["books", "late_refusals", "late", "dead_letters", "decisions", "topic_outbox"] {
+        for table in ["books", "late_refusals", "late", "dead_letters", "decisions", "duplicates", "topic_outbox"] {
             tables[table] = try lines("SELECT * FROM \(table) ORDER BY 1, 2", store.database)
         }
         tables["topology"] = try lines("SELECT lane, topology FROM units WHERE topology NOT NULL", store.database)
@@ -228,6 +228,13 @@ struct RandomUnits {
                     DeadLetter(
                         offset: 7, reason: .badTime, field: has ? 1 : nil, timestamp: has ? -5 : nil, size: 9,
                         payload: has ? text() : nil))
+            }
+            for kind in CopyEntry.Kind.allCases where Bool.random(using: &random) {
+                let has = Bool.random(using: &random)
+                unit.duplicates.append(
+                    CopyEntry(
+                        offset: 8, eventTime: at(1), age: .milliseconds(3), kind: kind, field: has ? "k" : nil,
+                        keptOffset: has ? 4 : nil, identity: Identity(high: random.next(), low: random.next())))
             }
             if Bool.random(using: &random) { unit.decisions.append(.resumed(lane: lane, from: 1, to: wall)) }
         }

@@ -10,7 +10,12 @@ struct CopyLog: ~Copyable {
         var horizon: Horizon
         /// Of the kept event; `ContentPrint.none`: not known.
         var print: UInt64 = ContentPrint.none
+        /// One above the offset of the kept event; 0: not known.
+        var place: UInt64 = 0
     }
+    /// For the ledger or the topic of duplicates; taken at each seal.
+    private(set) var entries: [CopyEntry] = []
+    private let keepsEntries: Bool
     private(set) var met: [Met] = []
     private var book: FigureBook<CopyFigures>
     /// By compared field; the last is of copies in which several differ.
@@ -28,6 +33,7 @@ struct CopyLog: ~Copyable {
 
     init(_ plan: DeduplicatePlan, plan topology: Plan) {
         producer = topology.source.producer.map { ProducerColumn($0, fields: topology.fields) }
+        keepsEntries = plan.duplicates != .count
         book = FigureBook(tag: StateKey.copies, of: topology)
         fields = topology.fields
         showsValues = !topology.fields.contains(where: \.isPersonal)
@@ -57,9 +63,11 @@ struct CopyLog: ~Copyable {
                 figures.copies = 1
                 figures.ages.record(age)
                 if age >= copy.horizon.within / 4 * 3 { figures.oldestQuarter = 1 }
+                var field: String?
                 if copy.print != ContentPrint.none {
-                    classify(copy, age, columns, offset: offsets[row], time: time, prints, &figures)
+                    field = classify(copy, age, columns, offset: offsets[row], time: time, prints, &figures)
                 }
+                if keepsEntries { enter(copy, age, figures, field, scratch, offset: offsets[row]) }
             }
             book.note(figures, of: producer?.hash(columns, row)) { producer?.name(columns, row) }
         }
@@ -68,8 +76,8 @@ struct CopyLog: ~Copyable {
     private mutating func classify(
         _ copy: Met, _ age: Int64, _ columns: Columns, offset: Int64, time: Int64, _ prints: ContentPrint?,
         _ figures: inout CopyFigures
-    ) {
-        guard let prints else { return }
+    ) -> String? {
+        guard let prints else { return nil }
         let row = Int(copy.row)
         switch prints.verdict(kept: copy.print, copy: prints.prints[row]) {
         case .exact: figures.exact = 1
@@ -85,8 +93,30 @@ struct CopyLog: ~Copyable {
                     field: column.map { fields[$0].name },
                     value: showsValues ? column.flatMap { columns.text($0, ColumnKind(fields[$0].type), row) } : nil))
             if samples.count > CopyLimits.samples { samples.removeFirst() }
+            return column.map { fields[$0].name }
         }
+        return nil
     }
+
+    private mutating func enter(
+        _ copy: Met, _ age: Int64, _ figures: CopyFigures, _ field: String?, _ scratch: borrowing BatchScratch, offset: Int64
+    ) {
+        let row = Int(copy.row)
+        let kind: CopyEntry.Kind =
+            figures.exact > 0 ? .exact : figures.retimed > 0 ? .retimed : figures.conflicting > 0 ? .conflicting : .uncompared
+        entries.append(
+            CopyEntry(
+                offset: offset, eventTime: EventTime(milliseconds: scratch.times[row]), age: .milliseconds(age), kind: kind,
+                field: field, keptOffset: copy.place == 0 ? nil : Int64(bitPattern: copy.place) - 1,
+                identity: scratch.identities[row]))
+    }
+
+    /// What a seal takes over, and what it would write.
+    mutating func takeEntries() -> [CopyEntry] {
+        defer { entries = [] }
+        return entries
+    }
+    var entryBytes: Int { entries.count * 112 }
 
     /// `compared`: the columns by which conflicts are counted.
     func tell(_ figures: inout LaneFigures, compared: [Int]) {

@@ -94,7 +94,8 @@ extension DedupStage {
 
     /// As `run` does it, for a lane some of whose identities are cold.
     mutating func run(
-        _ cold: ColdKeys, _ scratch: borrowing BatchScratch, live: Int, counts: inout (unidentified: Int, observed: Int)
+        _ cold: ColdKeys, _ scratch: borrowing BatchScratch, live: Int, offsets: UnsafePointer<Int64>,
+        counts: inout (unidentified: Int, observed: Int)
     ) -> Int {
         cold.finishRestore()
         cold.look(scratch.live, count: live, scratch)
@@ -103,7 +104,7 @@ extension DedupStage {
             let row = Int(scratch.live[at])
             if !scratch.identified[row] {
                 counts.unidentified &+= 1
-            } else if isKnown(row, cold.until[row], scratch) {
+            } else if isKnown(row, cold.until[row], scratch, offsets) {
                 if !observe {
                     scratch.verdicts[row] = RowVerdict.duplicate
                     continue
@@ -117,7 +118,9 @@ extension DedupStage {
     }
 
     /// Remembers a row's identity if it is new, and the row not late.
-    private mutating func isKnown(_ row: Int, _ until: Int64, _ scratch: borrowing BatchScratch) -> Bool {
+    private mutating func isKnown(
+        _ row: Int, _ until: Int64, _ scratch: borrowing BatchScratch, _ offsets: UnsafePointer<Int64>
+    ) -> Bool {
         let watermark = scratch.before[row]
         let key = scratch.identities[row]
         let now = nowBucket(watermark)
@@ -138,7 +141,7 @@ extension DedupStage {
             return true
         }
         fresh.append(key, bucket: expiry)
-        if form.words > 0 { note(row, key) }
+        if form.words > 0 { note(row, key, offsets[row]) }
         if BlindSpot.isSampled(key) { sample(row, key, moment: moment, now: now) }
         return false
     }

@@ -28,7 +28,8 @@ struct DedupStage: ~Copyable {
         observe = plan.observe
         compared = plan.compare ?? []
         form = KeyNotes.Form(
-            hasPrint: plan.compare != nil, hasPlace: false, schema: ContentPrint.schema(compared, fields: topology.fields))
+            hasPrint: plan.compare != nil, hasPlace: plan.duplicates.keepsPlaces,
+            schema: ContentPrint.schema(compared, fields: topology.fields))
         prints = plan.compare.map { ContentPrint($0, fields: topology.fields) }
         fresh = FreshKeys(notes: form)
         blindSpot = BlindSpot(within: within, bucket: bucket)
@@ -37,7 +38,9 @@ struct DedupStage: ~Copyable {
         identities = IdentityColumn(plan.key, fields: topology.fields, topology: topology.name)
     }
 
-    var bytes: Int { table.bytes + fresh.bytes + blindSpot.bytes + copies.bytes + (cold?.bytes ?? 0) }
+    var bytes: Int {
+        table.bytes + fresh.bytes + blindSpot.bytes + copies.bytes + copies.entryBytes + (cold?.bytes ?? 0)
+    }
     /// Remembered keys; those of buckets that expired since the last seal count still.
     var keys: Int { fresh.rememberedKeys + fresh.count }
     /// The earliest moment that the oldest remembered key can be of.
@@ -46,14 +49,14 @@ struct DedupStage: ~Copyable {
 
     /// Ends the way of copies and returns how many rows go on; `scratch.live` is compacted.
     mutating func run(
-        _ columns: borrowing Columns, _ scratch: borrowing BatchScratch, live: Int,
+        _ columns: borrowing Columns, _ scratch: borrowing BatchScratch, live: Int, offsets: UnsafePointer<Int64>,
         counts: inout (unidentified: Int, observed: Int)
     ) -> Int {
         identities.compute(columns, rows: scratch.live, count: live, into: scratch.identities, known: scratch.identified)
         copies.begin()
         let isNoted = form.words > 0
-        if isNoted { compare(columns, scratch, live) }
-        if let cold { return run(cold, scratch, live: live, counts: &counts) }
+        if form.hasPrint { compare(columns, scratch, live) }
+        if let cold { return run(cold, scratch, live: live, offsets: offsets, counts: &counts) }
         for at in 0..<min(live, Self.ahead) { table.prefetch(scratch.identities[Int(scratch.live[at])]) }
         var kept = 0
         // The watermark seldom crosses a bucket: its bucket is kept until it does.
@@ -95,7 +98,7 @@ struct DedupStage: ~Copyable {
                     }
                     if table.insert(key, bucket: expiry, now: now) {
                         fresh.append(key, bucket: expiry)
-                        if isNoted { note(row, key) }
+                        if isNoted { note(row, key, offsets[row]) }
                         if BlindSpot.isSampled(key) { sample(row, key, moment: moment &- within, now: now) }
                     } else {
                         meet(row, key)
@@ -121,10 +124,16 @@ struct DedupStage: ~Copyable {
     }
 
     @inline(never)
-    mutating func note(_ row: Int, _ key: Identity) {
-        guard let print = prints?.prints[row] else { return }
-        table.set(note: print, 0, of: key)
-        fresh.append(note: print)
+    mutating func note(_ row: Int, _ key: Identity, _ offset: Int64) {
+        if let print = prints?.prints[row] {
+            table.set(note: print, 0, of: key)
+            fresh.append(note: print)
+        }
+        if form.hasPlace {
+            let place = UInt64(bitPattern: offset &+ 1)
+            table.set(note: place, form.place, of: key)
+            fresh.append(note: place)
+        }
     }
 
     @inline(never)
@@ -132,6 +141,7 @@ struct DedupStage: ~Copyable {
         let horizon = Horizon(expiry: table.expiry(of: key), bucket: bucket, within: within)
         var copy = CopyLog.Met(row: Int32(truncatingIfNeeded: row), isMissed: false, horizon: horizon)
         if form.hasPrint { copy.print = table.note(0, of: key) }
+        if form.hasPlace { copy.place = table.note(form.place, of: key) }
         copies.meet(copy)
     }
 
@@ -148,6 +158,9 @@ struct DedupStage: ~Copyable {
         if copies.met.isEmpty { return }
         copies.count(columns, scratch, offsets: offsets, since: since, prints: prints)
     }
+
+    mutating func takeEntries() -> [CopyEntry] { copies.takeEntries() }
+    var entryBytes: Int { copies.entryBytes }
 
     func tell(_ figures: inout LaneFigures) {
         copies.tell(&figures, compared: compared)

@@ -44,6 +44,7 @@ extension LaneState {
             memory: Int64(memory), largestClose: largestClose.map(EventTime.init(milliseconds:)),
             hold: hold.map(EventTime.init(milliseconds:)), seal: cold.seals)
         sealed.figures = figures
+        sealed.duplicates = dedup?.pointee.takeEntries() ?? []
         late = []
         deadLetters = []
         ledgerBytes = 0
@@ -62,7 +63,7 @@ extension LaneState {
 
     /// An estimate of what a seal now would write.
     var deltaBytes: Int {
-        var bytes = ledgerBytes + (dedup?.pointee.freshCount ?? 0) * 16
+        var bytes = ledgerBytes + (dedup?.pointee.freshCount ?? 0) * 16 + (dedup?.pointee.entryBytes ?? 0)
         for index in 0..<outputCount {
             let output = outputs + index
             let each = output.pointee.codec.layout.words * 8 + 48

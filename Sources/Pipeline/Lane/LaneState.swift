@@ -134,7 +134,7 @@ struct LaneState: ~Copyable {
         _ columns: borrowing Columns, _ batch: RecordBatch, _ rows: Int, _ live: Int, warm: Bool
     ) -> Bool {
         let refused = judgeLateness(columns, live)
-        var live = deduplicate(columns, live)
+        var live = deduplicate(columns, batch, live)
         if warm { return refused }
         dedup?.pointee.countCopies(columns, scratch, offsets: batch.offsets, since: warmBefore)
         if warmBefore > .min { live = leaveWarm(rows, live) }
@@ -336,10 +336,10 @@ struct LaneState: ~Copyable {
         return anyRefused
     }
 
-    private mutating func deduplicate(_ columns: borrowing Columns, _ live: Int) -> Int {
+    private mutating func deduplicate(_ columns: borrowing Columns, _ batch: RecordBatch, _ live: Int) -> Int {
         guard let dedup else { return live }
         var counts = (unidentified: 0, observed: 0)
-        let kept = dedup.pointee.run(columns, scratch, live: live, counts: &counts)
+        let kept = dedup.pointee.run(columns, scratch, live: live, offsets: batch.offsets, counts: &counts)
         books.unidentified += Int64(counts.unidentified)
         books.duplicateObserved += Int64(counts.observed)
         return kept

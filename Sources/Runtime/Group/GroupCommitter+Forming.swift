@@ -117,6 +117,11 @@ extension GroupCommitter {
         case .table: commit.deadLetters = sealed.deadLetters
         case .topic(let topic): formed.content.records += rows.letters(sealed, to: topic)
         }
+        switch plan.deduplicate?.duplicates ?? .count {
+        case .count: break
+        case .ledger: commit.duplicates = sealed.duplicates
+        case .topic(let topic): formed.content.records += rows.duplicates(sealed, to: topic)
+        }
         if leaving.contains(sealed.lane) { commit.decisions.append(.idle(lane: sealed.lane)) }
         emit(emitted, of: &commit, to: &formed)
         formed.sealed.append(sealed)

@@ -43,6 +43,14 @@ struct GroupRows {
         return OutgoingRecord(topic: id.topic, partition: id.number, key: key, value: nil)
     }
 
+    /// The copies of one unit, for their topic.
+    func duplicates(_ sealed: SealedLane, to topic: String) -> [OutgoingRecord] {
+        sealed.duplicates.map { entry in
+            let (key, value) = entry.json(of: sealed.partition)
+            return GroupSender.record(OwedRow(topic: topic, output: "duplicates", key: key, value: value))
+        }
+    }
+
     func letters(_ sealed: SealedLane, to topic: String) -> [OutgoingRecord] {
         sealed.deadLetters.map { letter in
             var headers: [OutgoingRecord.Header] = [

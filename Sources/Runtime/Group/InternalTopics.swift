@@ -24,6 +24,7 @@ struct InternalTopics {
             for aggregate in plan.aggregates { for case .kafka(let topic) in aggregate.targets { names.insert(topic) } }
         }
         if case .topic(let topic) = plan.deadLetters { names.insert(topic) }
+        if case .topic(let topic)? = plan.deduplicate?.duplicates { names.insert(topic) }
         return names.sorted()
     }
 

@@ -11,6 +11,7 @@ enum ChangelogKey: Equatable {
     case late(Int64)
     case deadLetter(Int64)
     case decision(Int64)
+    case copy(Int64)
     /// A row that is owed to a topic, by its place among those of the last commit (S21).
     case owed(UInt32)
 
@@ -26,6 +27,7 @@ enum ChangelogKey: Equatable {
         case UInt8(ascii: "L"): self = .late(try ChangelogKey.entry(key))
         case UInt8(ascii: "D"): self = .deadLetter(try ChangelogKey.entry(key))
         case UInt8(ascii: "S"): self = .decision(try ChangelogKey.entry(key))
+        case UInt8(ascii: "C"): self = .copy(try ChangelogKey.entry(key))
         case UInt8(ascii: "O") where key.count == 5:
             self = .owed(UInt32(bigEndian: key.loadUnaligned(fromByteOffset: 1, as: UInt32.self)))
         default: throw .damaged
@@ -51,6 +53,7 @@ enum ChangelogKey: Equatable {
         case .late(let number): return entry("L", number)
         case .deadLetter(let number): return entry("D", number)
         case .decision(let number): return entry("S", number)
+        case .copy(let number): return entry("C", number)
         case .owed(let place): return [UInt8(ascii: "O")] + withUnsafeBytes(of: place.bigEndian, Array.init)
         }
     }

@@ -59,7 +59,7 @@ extension GroupStore {
                 }
                 let row = try decode(lane, record) { () throws(RecordDamage) in try EntryCodec.owed(value(record)) }
                 try writeOwed(row, Int(place), of: lane)
-            case .late, .deadLetter, .decision: try applyEntry(key, record, lane)
+            case .late, .deadLetter, .decision, .copy: try applyEntry(key, record, lane)
             }
             try beforeStep?(.record)
         }
@@ -94,6 +94,11 @@ extension GroupStore {
         case .decision(let number):
             let row = try decode(lane, record) { () throws(RecordDamage) in try EntryCodec.decision(value(record)) }
             try ledgers.write(row, sequence: UnitEntries.sequence(lane, number))
+        case .copy(let number):
+            let row = try decode(lane, record) { () throws(RecordDamage) in
+                try EntryCodec.copy(value(record), of: partition)
+            }
+            try CopyLedger(database: database).write(row, sequence: UnitEntries.sequence(lane, number))
         default: return
         }
     }
@@ -179,7 +184,7 @@ extension GroupStore {
             return try state.deleteSome(of: lane, limit: StateLimits.wipedKeys)
         }) {}
         try database.transaction { () throws(Fault) in
-            for table in ["late", "dead_letters", "decisions", "topic_outbox"] {
+            for table in ["late", "dead_letters", "decisions", CopyLedger.table, "topic_outbox"] {
                 let delete = try database.statement("DELETE FROM \(table) WHERE sequence >= ? AND sequence < ?")
                 delete.bind(1, range.lowerBound)
                 delete.bind(2, range.upperBound)

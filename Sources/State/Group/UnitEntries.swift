@@ -19,8 +19,11 @@ struct UnitEntryWriter {
     private var takesLate: Bool { if case .ledger = store.plan.late { true } else { false } }
     private var takesDeadLetters: Bool { if case .table = store.plan.deadLetters { true } else { false } }
 
+    private var takesCopies: Bool { if case .ledger? = store.plan.deduplicate?.duplicates { true } else { false } }
+
     private var count: Int {
-        (takesLate ? unit.late.count : 0) + (takesDeadLetters ? unit.deadLetters.count : 0) + unit.decisions.count
+        (takesCopies ? unit.duplicates.count : 0) + (takesLate ? unit.late.count : 0)
+            + (takesDeadLetters ? unit.deadLetters.count : 0) + unit.decisions.count
     }
 
     /// The number of the unit's next entry after this commit.
@@ -30,7 +33,8 @@ struct UnitEntryWriter {
         try rows(
             late: { number, row throws(Fault) in try body(.late(number), EntryCodec.encode(row)) },
             deadLetter: { number, row throws(Fault) in try body(.deadLetter(number), EntryCodec.encode(row)) },
-            decision: { number, row throws(Fault) in try body(.decision(number), EntryCodec.encode(row)) })
+            decision: { number, row throws(Fault) in try body(.decision(number), EntryCodec.encode(row)) },
+            copy: { number, row throws(Fault) in try body(.copy(number), EntryCodec.encode(row)) })
     }
 
     /// Deletes what is past its time and writes what came.
@@ -43,12 +47,15 @@ struct UnitEntryWriter {
             deadLetter: { number, row throws(Fault) in
                 try ledgers.write(row, sequence: UnitEntries.sequence(lane, number))
                 try ledgers.add(deadLetterBytes: row.bytes)
-            }, decision: { number, row throws(Fault) in try ledgers.write(row, sequence: UnitEntries.sequence(lane, number)) })
+            }, decision: { number, row throws(Fault) in try ledgers.write(row, sequence: UnitEntries.sequence(lane, number)) },
+            copy: { number, row throws(Fault) in
+                try CopyLedger(database: store.database).write(row, sequence: UnitEntries.sequence(lane, number))
+            })
     }
 
     private func rows(
         late: (Int64, LateRow) throws(Fault) -> Void, deadLetter: (Int64, DeadLetterRow) throws(Fault) -> Void,
-        decision: (Int64, DecisionRow) throws(Fault) -> Void
+        decision: (Int64, DecisionRow) throws(Fault) -> Void, copy: (Int64, CopyRow) throws(Fault) -> Void
     ) throws(Fault) {
         let head = unit.head
         var number = first
@@ -61,6 +68,12 @@ struct UnitEntryWriter {
         if takesDeadLetters {
             for letter in unit.deadLetters {
                 try deadLetter(number, DeadLetterRow(letter, of: head.partition, at: head.at, plan: store.plan))
+                number += 1
+            }
+        }
+        if takesCopies {
+            for entry in unit.duplicates {
+                try copy(number, CopyRow(at: head.at, partition: head.partition, entry: entry))
                 number += 1
             }
         }
@@ -77,6 +90,7 @@ struct UnitEntryWriter {
         case .late(let entry): (table, number) = ("late", entry)
         case .deadLetter(let entry): (table, number) = ("dead_letters", entry)
         case .decision(let entry): (table, number) = ("decisions", entry)
+        case .copy(let entry): (table, number) = (CopyLedger.table, entry)
         default: return
         }
         let delete = try database.statement("DELETE FROM \(table) WHERE sequence = ?")
@@ -93,6 +107,9 @@ struct UnitEntryWriter {
         }
         if case .table(let keep, _) = store.plan.deadLetters {
             keys += try oldest("dead_letters", store, unit, keep: keep).map(ChangelogKey.deadLetter)
+        }
+        if case .ledger(let keep)? = store.plan.deduplicate?.duplicates {
+            keys += try oldest(CopyLedger.table, store, unit, keep: keep).map(ChangelogKey.copy)
         }
         // Looked for only when some come, so that a quiet commit does not count them.
         if !unit.decisions.isEmpty { keys += try surplusDecisions(store, unit).map(ChangelogKey.decision) }

@@ -70,9 +70,16 @@ public struct Description: Sendable {
         if let dedup = plan.deduplicate {
             let what = dedup.observe ? "counts, but passes, copies" : "drops copies"
             let compared = dedup.compare.map { ", compares \(names($0)) at 8 bytes a key" } ?? ""
+            let kept =
+                switch dedup.duplicates {
+                case .count: ""
+                case .ledger(let keep): ", keeps an entry each for \(span(keep)), and places at 8 bytes a key"
+                case .topic(let topic): ", tells \(topic) of each, and keeps places at 8 bytes a key"
+                }
             say(
                 "deduplicate",
-                "\(what) by \(names(dedup.key)) within \(span(dedup.within)), in buckets of \(span(dedup.bucket))\(compared)")
+                "\(what) by \(names(dedup.key)) within \(span(dedup.within)), in buckets of \(span(dedup.bucket))\(compared)\(kept)"
+            )
         }
         for aggregate in plan.aggregates {
             var text = aggregate.from.map { "rolls \(plan.aggregates[$0].name) up: " } ?? ""

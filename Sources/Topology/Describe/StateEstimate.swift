@@ -100,7 +100,7 @@ public enum EstimateLimits {
     public static let factor = 2.0
     /// Memory of a key: a slot has 18 bytes, and of the slots a quarter to three quarters are taken.
     static let keyMemory = 48.0
-    /// Of a word that is noted of each key beside it (`compare`), in a slot's proportion.
+    /// Of a word that is noted of each key beside it (`compare`, `duplicates`), in a slot's proportion.
     static let noteMemory = 21.0
     static let noteDisk = 8.0
     /// Memory of a partition's empty tables.
@@ -146,7 +146,9 @@ struct Sizes {
         }
     }
 
-    private var notes: Double { plan.deduplicate?.compare == nil ? 0 : 1 }
+    private var notes: Double {
+        (plan.deduplicate?.compare == nil ? 0 : 1) + (plan.deduplicate?.duplicates.keepsPlaces ?? false ? 1 : 0)
+    }
     var keyMemory: Double { EstimateLimits.keyMemory + notes * EstimateLimits.noteMemory }
 
     func keys(events: Double) -> [StateEstimate.Part] {

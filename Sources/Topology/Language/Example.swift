@@ -61,6 +61,12 @@ enum Example {
         deduplicate:
           compare: {ignore: [country]}
         """
+    static let duplicates = """
+        deduplicate: {duplicates: {topic: shop.copies}}
+        """
+    static let copyLedger = """
+        deduplicate: {duplicates: {ledger: {keep: 7d}}}
+        """
     static let aggregate = """
         aggregates:
           large_orders:

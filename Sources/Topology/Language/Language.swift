@@ -147,10 +147,8 @@ enum Language {
                 "Tells exact, retimed and conflicting copies apart, at 8 bytes a key."),
             Key(
                 "duplicates",
-                .short(
-                    .words([Word("count"), Word("ledger", notBuilt: "duplicates are counted")]),
-                    long: Section([Key("topic", .text(.topic), notBuilt: "duplicates are counted", "A topic for duplicates.")])),
-                default: "count", "What is kept about copies."),
+                .short(.words([Word("count"), Word("ledger")]), long: duplicatesLong),
+                default: "count", "What is kept about copies one by one; other than `count` at 8 bytes a key."),
         ], example: Example.deduplicate)
 
     static let compare = Section(
@@ -159,6 +157,14 @@ enum Language {
                 "ignore", .list(.text(.reference), of: "fields"), absent: .words("no field"),
                 "Fields that may differ, such as the time of sending.")
         ], example: Example.compare)
+
+    static let duplicatesLong = Section(
+        [
+            Key("ledger", .section(copyLedger), "An entry for each copy, with the places of the copy and of the kept event."),
+            Key("topic", .text(.topic), "A topic for the same as JSON objects."),
+        ], oneOf: ["ledger", "topic"], example: Example.duplicates)
+    static let copyLedger = Section(
+        [Key("keep", someSpan, default: "1d", "Older entries are deleted.")], example: Example.copyLedger)
 
     static let aggregate = Section(
         [

@@ -31,8 +31,9 @@ struct MemoryDoubts {
                 isNote: true)
             return
         }
+        let notes = (dedup.compare == nil ? 0.0 : 1) + (dedup.duplicates.keepsPlaces ? 1 : 0)
         // They are held in slots that are never all full, so this is less than what will be needed.
-        let bytes = Int64(min(known * (TopologyLimits.keyBytes + (dedup.compare == nil ? 0 : TopologyLimits.noteBytes)), 1e18))
+        let bytes = Int64(min(known * (TopologyLimits.keyBytes + notes * TopologyLimits.noteBytes), 1e18))
         guard bytes > plan.stateBudget.bytes else { return }
         problems.warn(
             .memoryShort, at: item.place, item.path,

@@ -17,7 +17,7 @@ struct PlanCheck {
     // MARK: - Where rows go
 
     /// Tables that Weir keeps itself.
-    private static let ownTables: Set<String> = ["books", "late", "dead_letters", "decisions"]
+    private static let ownTables: Set<String> = ["books", "late", "dead_letters", "decisions", "duplicates"]
 
     private func checkTargets(_ plan: Plan) {
         var tables: [String: String] = [:]
@@ -44,12 +44,19 @@ struct PlanCheck {
                 }
             }
         }
-        guard let item = root.section("dead_letters")?["topic"], let topic = item.text else { return }
-        refuseLoop(topic, item, inputs)
-        if let output = outputs[topic] {
-            problems.error(
-                .nameTaken, at: item.place, item.path, "the rows of `\(output)` go to the topic `\(topic)` too",
-                next: "give dead letters a topic of their own")
+        let own: [(Item?, String)] = [
+            (root.section("dead_letters")?["topic"], "dead letters"),
+            (root.section("deduplicate")?["duplicates"]?.section?["topic"], "duplicates"),
+        ]
+        for case (let item?, let what) in own {
+            guard let topic = item.text else { continue }
+            refuseLoop(topic, item, inputs)
+            if let output = outputs[topic] {
+                problems.error(
+                    .nameTaken, at: item.place, item.path, "the rows of `\(output)` go to the topic `\(topic)` too",
+                    next: "give \(what) a topic of their own")
+            }
+            outputs[topic] = what
         }
     }
 

@@ -172,6 +172,7 @@ struct PlanDoubts {
             }
         }
         if let topic = root.section("dead_letters")?["topic"] { items.append((topic, nil)) }
+        if let topic = root.section("deduplicate")?["duplicates"]?.section?["topic"] { items.append((topic, nil)) }
         var writers: [String: String] = [:]
         for (item, output) in items {
             guard let topic = item.text else { continue }

@@ -35,6 +35,13 @@ extension PlanReader {
         return left
     }
 
+    func duplicates(_ item: Item?) -> DuplicatesPlan {
+        if item?.text == "ledger" { return .ledger(keep: DuplicatesPlan.keep) }
+        guard let section = item?.section else { return .count }
+        if let topic = section["topic"]?.text { return .topic(topic) }
+        return .ledger(keep: section.section("ledger")?["keep"]?.span ?? DuplicatesPlan.keep)
+    }
+
     /// The column whose values are shown as names of producers.
     func producer(_ item: Item) -> Int? {
         guard let column = reference(item) else { return nil }

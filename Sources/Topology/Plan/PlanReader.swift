@@ -153,7 +153,8 @@ struct PlanReader {
         guard let section = item.section, let keyItem = section["key"], let within = section["within"]?.span else { return nil }
         let key = columns(keyItem, "a key")
         let plan = DeduplicatePlan(
-            key: key, within: within, bucket: section["bucket"]?.span, observe: section["observe"]?.flag ?? false)
+            key: key, within: within, bucket: section["bucket"]?.span, observe: section["observe"]?.flag ?? false,
+            duplicates: duplicates(section["duplicates"]))
         let reach = within.milliseconds + outOfOrderness.milliseconds
         let buckets = (reach + plan.bucket.milliseconds - 1) / plan.bucket.milliseconds
         if buckets > TopologyLimits.dedupBuckets {
