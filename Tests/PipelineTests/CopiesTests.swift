@@ -153,6 +153,36 @@ struct CopiesTests {
         #expect(figures.copies.total.exact == 2 && figures.copies.total.uncompared == 5)
     }
 
+    /// Each copy with its place and that of the kept event, through crashes; nothing where copies are only counted.
+    @Test(arguments: [false, true]) func copiesNameThePlaceOfWhatWasKept(comparing: Bool) throws {
+        var plan = copiesPlan(within: 16_000, compare: comparing ? [2] : nil)
+        plan.deduplicate?.duplicates = .ledger(keep: .days(1))
+        let bench = try LaneBench(plan, partitions: 1)
+        let events: [(id: UInt64, at: Int64, g: String)] = [
+            (1, 0, "DE"), (2, 0, "DE"), (1, 0, "DE"), (2, 1, "FR"), (1, 5, "DE"), (3, 30_000, "DE"), (1, 0, "DE"), (1, 0, "DE"),
+        ]
+        var told: [String] = []
+        for (offset, event) in events.enumerated() {
+            try bench.feed([copyRecord(Int64(offset), at: event.at, id: event.id, g: event.g)], to: 0)
+            bench.commit()
+            told += (bench.durable.lanes[0]?.duplicates ?? []).map {
+                "\($0.offset) of \($0.keptOffset ?? -1) \($0.kind.rawValue) \($0.field ?? "-") \($0.identity.low)"
+            }
+            try bench.crash()
+        }
+        #expect(
+            told == [
+                "2 of 0 \(comparing ? "exact" : "uncompared") - 1", "3 of 1 \(comparing ? "conflicting g" : "uncompared -") 2",
+                "4 of 0 \(comparing ? "retimed" : "uncompared") - 1",
+                "7 of 6 \(comparing ? "exact" : "uncompared") - 1",
+            ])
+        plan.deduplicate?.duplicates = .count
+        let counting = try LaneBench(plan, partitions: 1)
+        try counting.feed([copyRecord(0, at: 0, id: 1), copyRecord(1, at: 0, id: 1)], to: 0)
+        counting.commit()
+        #expect(counting.durable.lanes[0]?.duplicates == [] && counting.figures.copies.total.copies == 1)
+    }
+
     /// A producer that came among many small ones is told; what the others had is with them.
     @Test func theLargestProducersStayAndAllAddsUp() throws {
         let bench = try LaneBench(copiesPlan(compare: nil), partitions: 1)

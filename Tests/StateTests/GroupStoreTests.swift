@@ -5,8 +5,11 @@ import Testkit
 @testable import State
 
 struct GroupStoreTests {
-    static let short = plan(
-        late: .ledger(keep: .seconds(900)), deadLetters: .table(keep: .seconds(600), limit: .mebibytes(9)))
+    static let short: Plan = {
+        var short = plan(late: .ledger(keep: .seconds(900)), deadLetters: .table(keep: .seconds(600), limit: .mebibytes(9)))
+        short.deduplicate = DeduplicatePlan(key: [0], within: .seconds(1), duplicates: .ledger(keep: .seconds(300)))
+        return short
+    }()
 
     private func ready(_ store: GroupStore) throws {
         for lane in GroupContent.lanes { try store.finishRestore(of: lane) }

@@ -36,6 +36,59 @@ struct LedgerTests {
         #expect(line("decisions") == "3|1|1000|speaks|0|3||\n")
     }
 
+    private func copies(_ kinds: [CopyEntry.Kind]) -> SealedLane {
+        var sealed = lane()
+        sealed.duplicates = kinds.enumerated().map { at, kind in
+            CopyEntry(
+                offset: Int64(at) + 10, eventTime: StateTests.at(7), age: .milliseconds(3), kind: kind,
+                field: kind == .conflicting ? "size" : nil, keptOffset: at == 0 ? nil : Int64(at),
+                identity: Identity(high: 1, low: 2))
+        }
+        return sealed
+    }
+
+    private func deduplicating(_ duplicates: DuplicatesPlan) -> Plan {
+        var some = plan()
+        some.deduplicate = DeduplicatePlan(key: [0], within: .seconds(1), duplicates: duplicates)
+        return some
+    }
+
+    @Test func copiesStandWithTheirPlacesAsLongAsTheyAreKept() throws {
+        let scratch = Scratch()
+        let (_, store) = try open(scratch, deduplicating(.ledger(keep: .seconds(5))))
+        try store.commit(commit(1, [copies([.exact, .retimed, .conflicting, .uncompared])]))
+        let columns =
+            "sequence, recorded_at, topic, partition, \"offset\", kept_offset, event_time, age, kind, field, hex(identity)"
+        let lines = shell("sqlite3 -readonly '\(scratch.path)/state.db' 'SELECT \(columns) FROM duplicates'").split(
+            separator: "\n")
+        let identity = "00000000000000010000000000000002"
+        #expect(
+            lines == [
+                "1|1000|events|0|10||7|3|exact||\(identity)", "2|1000|events|0|11|1|7|3|retimed||\(identity)",
+                "3|1000|events|0|12|2|7|3|conflicting|size|\(identity)", "4|1000|events|0|13|3|7|3|uncompared||\(identity)",
+            ])
+        try store.commit(commit(2, [copies([.exact])], at: 6_000))
+        #expect(try count(store, "duplicates") == 5)
+        try store.commit(commit(3, at: 6_001))
+        #expect(try count(store, "duplicates") == 1)
+    }
+
+    @Test func copiesForATopicWaitWithItsRows() throws {
+        let (_, store) = try open(Scratch(), deduplicating(.topic("copies")))
+        try store.commit(commit(1, [copies([.exact, .conflicting])]))
+        let waiting = try store.pendingTopicRows(after: 0, limit: 10)
+        #expect(waiting.map(\.topic) == ["copies", "copies"] && waiting.map(\.output) == ["duplicates", "duplicates"])
+        #expect(String(decoding: waiting[1].key, as: UTF8.self) == #"{"topic":"events","partition":0,"offset":11}"#)
+        #expect(
+            String(decoding: waiting[1].value, as: UTF8.self)
+                == #"{"topic":"events","partition":0,"offset":11,"kept_offset":1,"event_time":7,"age_ms":3,"kind":"conflicting","field":"size"}"#
+        )
+        #expect(try count(store, "duplicates") == 0)
+        store.topicRowsDelivered(through: waiting[1].sequence)
+        try store.commit(commit(2))
+        #expect(try store.pendingTopicRows(after: 0, limit: 10).isEmpty)
+    }
+
     @Test func countingOnlyKeepsNoEntries() throws {
         let scratch = Scratch()
         let (_, store) = try open(scratch, plan(late: .count))
