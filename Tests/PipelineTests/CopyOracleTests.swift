@@ -197,6 +197,31 @@ struct CopyOracleTests {
         #expect(Int(stream.observe ? books.duplicateObserved : books.duplicate) == slow.all.copies)
     }
 
+    /// The same where keys left memory: what a copy was can't be told of them, but all else is.
+    @Test(arguments: 0..<40 as Range<UInt64>)
+    func figuresOfKeysOnDiskAreThoseOfASlowCount(seed: UInt64) throws {
+        let stream = CopyStream(seed: seed)
+        var slow = SlowFigures(stream)
+        slow.all.kinds = [:]
+        for sdk in slow.bySDK.keys { slow.bySDK[sdk]?.kinds = [:] }
+        var plan = stream.plan
+        plan.deduplicate?.compare = nil
+        var random = SplitMix(seed: seed &+ 2_000)
+        let bench = try LaneBench(plan, partitions: 1, spillsTo: 1)
+        bench.append(stream.records, to: 0)
+        while bench.hasMore {
+            try bench.deliver(0, limit: 1 + random.below(30))
+            if random.below(2) == 0 { bench.commit() }
+            if random.below(9) == 0 { try bench.crash() }
+        }
+        bench.commit()
+        let told = bench.figures
+        #expect(SlowFigures.Figures(told.copies.total) == slow.all)
+        let producers = Dictionary(
+            uniqueKeysWithValues: told.copies.producers.map { ($0.name ?? "", SlowFigures.Figures($0.figures)) })
+        #expect(producers == slow.bySDK)
+    }
+
     /// The streams together have what they are meant to have.
     @Test func theStreamsHaveCopiesOfEveryKind() {
         var sum = SlowFigures.Figures()
