@@ -8,6 +8,7 @@ enum AccessList {
         for target in plan.aggregates.flatMap(\.targets) { if case .kafka(let topic) = target { outputs.insert(topic) } }
         if case .topic(let topic) = plan.deadLetters { outputs.insert(topic) }
         if case .topic(let topic)? = plan.deduplicate?.duplicates { outputs.insert(topic) }
+        if case .topic(let topic) = plan.late { outputs.insert(topic) }
         guard case .kafka(let inputs, let group, _) = plan.source.kind else {
             return outputs.sorted().map { KafkaRight(.write, .topic, $0, why: "write rows or dead letters") }
         }

@@ -38,4 +38,7 @@ enum CommandsLimits {
     static let shownBlob = 24
     /// Folders inside one another in which test files are looked for.
     static let folders = 32
+    /// Late entries that a list shows unless told otherwise, and numbers of them in a line.
+    static let lateListed = 100
+    static let lateShown = 20
 }

@@ -19,9 +19,8 @@ enum HelpText {
     }
 
     static let exitCodes = """
-        exit codes: 0 done, 1 the answer is no, 2 usage or unreadable file, 3 topology
-          wrong, 4 broker or rights, 5 state refused, 6 disk, 7 fenced by another
-          process, 8 a partition needs a choice (run --resume)
+        exit codes: 0 done, 1 the answer is no, 2 usage or file, 3 topology wrong,
+          4 broker or rights, 5 state refused, 6 disk, 7 fenced, 8 choice (run --resume)
         """
 
     static func of(_ verb: Verb) -> String {

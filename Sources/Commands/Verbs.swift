@@ -2,13 +2,15 @@ internal import Model
 
 /// The commands, in the order of `weir --help`.
 enum Verbs {
-    static let all: [Verb] = [demo, `init`, check, test, describe, schema, run, status, inspect, generate, bench, help, version]
+    static let all: [Verb] = [
+        demo, `init`, check, test, describe, schema, run, status, inspect, late, generate, bench, help, version,
+    ]
 
     /// What the product will have, by name, and what it will do.
     static let planned: [String: String] = [
         "backfill": "a range again, beside the live run", "diff": "a backfill against what is live",
         "promote": "a backfill takes over", "discard": "a backfill is thrown away", "why": "why an output is not fresh",
-        "doctor": "what is wrong with this machine, broker and rights", "late": "the late ledger", "dead": "the dead letters",
+        "doctor": "what is wrong with this machine, broker and rights", "dead": "the dead letters",
     ]
 
     private static let help = Verb(

@@ -43,6 +43,8 @@ public enum KafkaLimits {
     static let producedBytes = 64 << 20
     static let lingerMilliseconds = 5
     public static let headers = 16
+    /// Records that are read past to the next one wanted, before its place is asked for anew.
+    static let skippedRecords: Int64 = 5_000
 
     /// The broker aborts a transaction that is open for longer; also the longest that readers of what it wrote can be held up.
     public static let transactionTimeout = TimeSpan.seconds(30)

@@ -17,9 +17,11 @@ public struct LateEntry: Equatable, Sendable {
     public var lateBy: TimeSpan
     /// The dedup identity (S9); nil where there is none.
     public var identity: Identity?
+    /// What goes to a topic for late records; nil: they have none.
+    public var record: LateRecord?
     public init(
         output: Int, offset: Int64, eventTime: EventTime, windowStart: EventTime, windowEnd: EventTime, watermark: EventTime,
-        lateBy: TimeSpan, identity: Identity?
+        lateBy: TimeSpan, identity: Identity?, record: LateRecord? = nil
     ) {
         self.output = output
         self.offset = offset
@@ -29,6 +31,22 @@ public struct LateEntry: Equatable, Sendable {
         self.watermark = watermark
         self.lateBy = lateBy
         self.identity = identity
+        self.record = record
+    }
+}
+
+/// A late record as it was read.
+public struct LateRecord: Equatable, Sendable {
+    /// The record's own timestamp; nil if it had none.
+    public var timestamp: Int64?
+    /// The size of the payload in bytes.
+    public var size: Int64
+    /// At most 64 KiB of the original bytes; nil where they must not leave (personal fields).
+    public var payload: [UInt8]?
+    public init(timestamp: Int64?, size: Int64, payload: [UInt8]?) {
+        self.timestamp = timestamp
+        self.size = size
+        self.payload = payload
     }
 }
 
@@ -142,6 +160,8 @@ public enum Decision: Equatable, Sendable {
     case advanced(to: EventTime)
     /// A position was lost and an operator chose where to go on (`--resume`); `[from, to)` was not read.
     case resumed(lane: LaneNumber, from: Int64, to: Int64)
+    /// An operator told the service something (docs/operations.md): the command's word, its line, and what it did, as JSON.
+    case commanded(word: String, asked: String, result: String)
     /// The bounded input is over; every window closed.
     case ended
 }
@@ -170,12 +190,18 @@ public struct Row: Equatable, Sendable {
     public var asOf: EventTime?
     /// A longer session stands in its place: this row is to be forgotten.
     public var retracted: Bool
+    /// Why it came; nil: its window took events in time.
+    public var reason: Reason?
+    public enum Reason: String, Sendable {
+        /// Late events were applied again (S13).
+        case reapplied
+    }
     /// Measures whose value can't be told: a sum beyond the range of doubles, more different values than the limit. They stand as
     /// null, and are counted.
     public var errors: [Int]
     public init(
         output: Int, windowStart: EventTime, windowEnd: EventTime, group: [Value], measures: [Value], revision: Int64,
-        final: Bool, asOf: EventTime?, retracted: Bool = false, errors: [Int] = []
+        final: Bool, asOf: EventTime?, retracted: Bool = false, errors: [Int] = [], reason: Reason? = nil
     ) {
         self.output = output
         self.windowStart = windowStart
@@ -187,6 +213,7 @@ public struct Row: Equatable, Sendable {
         self.asOf = asOf
         self.retracted = retracted
         self.errors = errors
+        self.reason = reason
     }
 }
 
@@ -203,9 +230,13 @@ public struct Commit: Sendable {
     public var time: CombinedTime
     /// Per aggregate, S25.
     public var progress: [OutputProgress]
+    /// The cells of closed windows.
+    public var closed: ClosedChanges
+    /// Entries of the late ledger that were applied again.
+    public var reapplied: [ReappliedEntry]
     public init(
         number: Int64, at: WallTime, lanes: [SealedLane], merge: StateLog, rows: [Row], decisions: [Decision], time: CombinedTime,
-        progress: [OutputProgress]
+        progress: [OutputProgress], closed: ClosedChanges = ClosedChanges(), reapplied: [ReappliedEntry] = []
     ) {
         self.number = number
         self.at = at
@@ -215,6 +246,8 @@ public struct Commit: Sendable {
         self.decisions = decisions
         self.time = time
         self.progress = progress
+        self.closed = closed
+        self.reapplied = reapplied
     }
 }
 

@@ -49,6 +49,8 @@ public struct Books: Equatable, Sendable {
     public var partlyLate: Int64 = 0
     /// Copies that `observe: true` let pass (S9).
     public var duplicateObserved: Int64 = 0
+    /// Entries of the late ledger that were applied again; kept beside the books, so a lane knows nothing of it.
+    public var reapplied: Int64 = 0
     /// Entries of the late ledger by output index (S13).
     public var lateRefusals: [Int64]
     /// Records for which an expression met an error, by `ExpressionPlaces.names`; empty: none did. Counted since the process
@@ -72,6 +74,7 @@ public struct Books: Equatable, Sendable {
         sum.redelivered += b.redelivered
         sum.unidentified += b.unidentified
         sum.partlyLate += b.partlyLate
+        sum.reapplied += b.reapplied
         sum.duplicateObserved += b.duplicateObserved
         for i in b.lateRefusals.indices where i < sum.lateRefusals.count { sum.lateRefusals[i] += b.lateRefusals[i] }
         let missing = b.expressionErrors.count - sum.expressionErrors.count

@@ -3,8 +3,7 @@ public enum OwnTables {
     /// In state.db.
     public static let state = [
         "meta", "head", "parts", "outputs", "lanes", "state", "books", "late_refusals", "late", "dead_letters", "duplicates",
-        "decisions",
-        "table_outbox", "topic_outbox", "dead_letter_outbox",
+        "decisions", "table_outbox", "topic_outbox", "dead_letter_outbox", "late_outbox", "reapplied",
     ]
     /// In state.db of an instance of a group, beside these.
     public static let group = ["units"]

@@ -333,6 +333,7 @@ public struct MeasurePlan: Equatable, Sendable {
 public enum LatePlan: Equatable, Sendable {
     case count
     case ledger(keep: TimeSpan)
+    case topic(String)
 }
 
 public enum DeadLetterPlan: Equatable, Sendable {
@@ -358,13 +359,17 @@ public struct StatePlan: Equatable, Sendable {
         case all
     }
     public var tables: TableRows
+    /// How long, by event time, what closed windows held is kept for late events that are applied again; zero: not at all.
+    public var keepClosed: TimeSpan
     public init(
-        directory: String = "./state", memory: ByteCount = .mebibytes(512), instance: String? = nil, tables: TableRows = .own
+        directory: String = "./state", memory: ByteCount = .mebibytes(512), instance: String? = nil, tables: TableRows = .own,
+        keepClosed: TimeSpan = .days(1)
     ) {
         self.directory = directory
         self.memory = memory
         self.instance = instance
         self.tables = tables
+        self.keepClosed = keepClosed
     }
 }
 

@@ -88,6 +88,7 @@ public enum MetricsText {
                 \.redelivered
             ),
             ("weir_records_unidentified_total", "Records without an identity, which can't be duplicates.", \.unidentified),
+            ("weir_late_reapplied_total", "Entries of the late ledger that were applied again.", \.reapplied),
             ("weir_records_partly_late_total", "Aggregated records that missed some of their windows.", \.partlyLate),
             ("weir_records_duplicate_observed_total", "Copies that were let pass.", \.duplicateObserved),
         ]

@@ -32,6 +32,8 @@ public enum OperationalEvent: Equatable, Sendable {
     case idle(PartitionID, silentFor: TimeSpan)
     case speaks(PartitionID)
     case resumed(PartitionID, from: Int64, to: Int64)
+    /// An operator's command took effect: its word and its line.
+    case commanded(String, asked: String, commit: Int64)
     case committed(number: Int64, rows: Int, took: TimeSpan, bytes: ByteCount)
     case slowCommit(number: Int64, took: TimeSpan, expected: TimeSpan)
     case commitFailed(number: Int64, Fault)
@@ -94,6 +96,7 @@ extension OperationalEvent {
         case .idle: "idle"
         case .speaks: "speaks"
         case .resumed: "resumed"
+        case .commanded: "commanded"
         case .committed: "committed"
         case .slowCommit: "slow_commit"
         case .commitFailed: "commit_failed"
@@ -130,7 +133,7 @@ extension OperationalEvent {
             .outputAdded, .assigned, .revoked, .unitRestored, .restoring,
             .listening:
             .info
-        case .resumed, .slowCommit, .lateBurst, .rejectedBurst, .expressionError, .stateWiped, .startedOver: .warning
+        case .resumed, .commanded, .slowCommit, .lateBurst, .rejectedBurst, .expressionError, .stateWiped, .startedOver: .warning
         case .brokerAway, .partitionStopped, .commitFailed, .diskFull, .outboxStuck, .deadLettersFull,
             .memoryBound, .diedOf, .quarantined,
             .failed:
@@ -176,6 +179,8 @@ extension OperationalEvent {
         case .partitionFound(_, let from): [("from", .number(from))]
         case .idle(_, let silentFor): [("silent_for", .span(silentFor))]
         case .resumed(_, let from, let to): [("from", .number(from)), ("to", .number(to)), ("not_read", .number(to - from))]
+        case .commanded(let word, let asked, let commit):
+            [("command", .text(word)), ("asked", .text(asked)), ("number", .number(commit))]
         case .committed(let number, let rows, let took, let bytes):
             [("number", .number(number)), ("rows", .number(Int64(rows))), ("took", .span(took)), ("size", .bytes(bytes))]
         case .slowCommit(let number, let took, let expected):
@@ -223,6 +228,7 @@ extension OperationalEvent {
         case .idle: "A silent partition no longer holds the watermark back."
         case .speaks: "An idle partition speaks again."
         case .resumed: "A partition goes on at the position that was chosen."
+        case .commanded: "A command of the operator took effect."
         case .committed: "Committed."
         case .slowCommit: "A commit took longer than the pace allows."
         case .commitFailed: "A commit failed; it is tried again and nothing is lost."

@@ -168,6 +168,7 @@ public enum StatusJSON {
         text.member("redelivered", books.redelivered)
         text.member("unidentified", books.unidentified)
         text.member("partly_late", books.partlyLate)
+        text.member("reapplied", books.reapplied)
         text.member("duplicate_observed", books.duplicateObserved)
         text.endObject()
     }

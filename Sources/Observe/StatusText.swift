@@ -111,6 +111,7 @@ public enum StatusText {
         table.row(["read", NumberText.grouped(books.read), books.balances ? "adds up" : "DOES NOT ADD UP"])
         let beside = [
             ("redelivered", books.redelivered), ("unidentified", books.unidentified), ("partly late", books.partlyLate),
+            ("reapplied", books.reapplied),
             ("duplicate observed", books.duplicateObserved),
         ].filter { $0.1 > 0 }.map { "\($0.0) \(NumberText.grouped($0.1))" }
         if !beside.isEmpty { table.note("beside: " + beside.joined(separator: ", ")) }

@@ -9,6 +9,8 @@ public enum PipelineLimits {
     public static let openChunkBytes = 2 << 10
     /// Expiry buckets that can be alive at once; `check` refuses topologies that need more (S7).
     public static let liveBuckets = 60_000
+    /// Bytes of cells of a closed window from which another entry of state is begun.
+    static let closedChunkBytes = 32 << 10
     /// Payload bytes kept of a rejected record.
     public static let deadLetterBytes = 64 << 10
     /// A delta past this size asks to be sealed early.

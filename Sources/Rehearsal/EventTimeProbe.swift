@@ -1,5 +1,6 @@
 import Model
 import Pipeline
+import Runtime
 
 /// Reads one record's event time with a lane of its own, so that it is the one that production reads.
 struct EventTimeProbe {

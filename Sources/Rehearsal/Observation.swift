@@ -45,8 +45,11 @@ public struct Observation: Equatable, Sendable {
         public var asOf: EventTime?
         /// A longer session stands in its place (S16).
         public var retracted: Bool
+        /// Why it came; nil: its window took events in time.
+        public var reason: String?
         public init(
-            output: String, columns: [Column], revision: Int64, final: Bool, asOf: EventTime?, retracted: Bool = false
+            output: String, columns: [Column], revision: Int64, final: Bool, asOf: EventTime?, retracted: Bool = false,
+            reason: String? = nil
         ) {
             self.output = output
             self.columns = columns
@@ -54,6 +57,7 @@ public struct Observation: Equatable, Sendable {
             self.final = final
             self.asOf = asOf
             self.retracted = retracted
+            self.reason = reason
         }
         public subscript(_ name: String) -> Value? { columns.first { $0.name == name }?.value }
     }

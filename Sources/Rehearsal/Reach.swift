@@ -145,7 +145,7 @@ struct CommitReach {
             case .speaks: reach.speaksDecisions += 1
             case .advanced: reach.allIdleMoves += 1
             case .ended: reach.ends += 1
-            case .resumed: break
+            case .resumed, .commanded: break
             }
         }
     }

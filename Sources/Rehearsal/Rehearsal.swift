@@ -88,6 +88,33 @@ public final class Rehearsal {
     /// Later feeds come in batches of these sizes, each with a commit; what is left of a feed is one batch. Empty: uncut.
     public func recut(_ sizes: [Int]) { cuts = sizes }
 
+    /// Applies entries of the late ledger again, as `weir late reapply` does, in a commit of its own; also after `end`. `output`,
+    /// `partition`, `offset`: of those alone.
+    public func reapply(output: String? = nil, partition: Int32? = nil, offset: Int64? = nil) throws(Fault) {
+        try tick()
+        let entries = try store.late(LateSelection(output: output)).filter { entry in
+            (partition.map { $0 == entry.partition.number } ?? true) && (offset.map { $0 == entry.offset } ?? true)
+        }
+        let candidates = entries.map { entry in
+            let record = lanes.first { $0.id == entry.partition }?.log.first { $0.offset == entry.offset }
+            return LateReader.Candidate(
+                entry: entry, record: record.map { ReadRecord(payload: $0.payload, timestamp: $0.timestamp) })
+        }
+        let places = lanes.map { ($0.id, (lane: $0.number, order: $0.order)) }
+        let work = LateReapply(
+            plan, storedOutputs: store.outputIDs.map { UInt16(truncatingIfNeeded: $0) },
+            lanes: Dictionary(uniqueKeysWithValues: places))
+        let store = store
+        let outcome = try work.run(candidates, in: &cycle) { key, included throws(Fault) in try store.closedEntry(before: key, included: included) }
+        for became in outcome.map(\.became) where became.isRefused { told.refused[became, default: 0] += 1 }
+        cycle.record(.commanded(word: "late_reapply", asked: "{}", result: "{}"))
+        if store.head.time.ended {
+            try take(cycle.formOrders(at: clock.wall(), progress: try store.progress()))
+        } else {
+            try tick()
+        }
+    }
+
     /// The input is bounded and over: every window closes (S6).
     public func end() throws(Fault) {
         try store.checkNotEnded()
@@ -207,7 +234,10 @@ public final class Rehearsal {
             ending: ending, now: clock.monotonic(), wall: { clock.wall() },
             seal: { request in lanes.map { $0.seal(request, isIdle: idle.contains($0.number)) } },
             ship: { number, request in lanes.first { $0.number == number }?.seal(request, isIdle: true) })
-        guard let commit else { return }
+        if let commit { try take(commit) }
+    }
+
+    private func take(_ commit: Commit) throws(Fault) {
         try store.commit(commit)
         try results.catchUp()
         for sealed in commit.lanes { lanes.first { $0.number == sealed.lane }?.committedOffset = sealed.nextOffset }
@@ -219,6 +249,9 @@ public final class Rehearsal {
     private func deliver() throws(Fault) {
         while let row = try store.pendingTopicRows(after: 0, limit: Self.delivery).last {
             store.topicRowsDelivered(through: row.sequence)
+        }
+        while let late = try store.pendingLate(after: 0, limit: Self.delivery).last {
+            store.lateDelivered(through: late.sequence)
         }
         while let letter = try store.pendingDeadLetters(after: 0, limit: Self.delivery).last {
             store.deadLettersDelivered(through: letter.sequence)

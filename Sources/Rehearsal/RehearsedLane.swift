@@ -80,32 +80,3 @@ final class RehearsedLane {
         return CommitCycle.LaneAnswer(sealed: core.seal(request), silentSince: silentSince, isFullyRead: true, spoke: spoke)
     }
 }
-
-extension LaneCore {
-    func process(_ payloads: [[UInt8]?], offsets: [Int64], timestamps: [Int64]) throws(Fault) {
-        let bytes = payloads.flatMap { $0 ?? [] }
-        let lengths = payloads.map { $0?.count ?? 0 }
-        var fault: Fault?
-        bytes.withUnsafeBytes { bytes in
-            // An empty payload is not a tombstone, so it needs an address.
-            let base = bytes.baseAddress ?? UnsafeRawPointer(bitPattern: 16)!
-            var at = 0
-            let starts = payloads.map { payload -> UnsafeRawPointer? in
-                defer { at += payload?.count ?? 0 }
-                return payload == nil ? nil : base + at
-            }
-            func run(
-                _ starts: UnsafePointer<UnsafeRawPointer?>, _ lengths: UnsafePointer<Int>, _ offsets: UnsafePointer<Int64>,
-                _ timestamps: UnsafePointer<Int64>
-            ) {
-                do throws(Fault) {
-                    try process(
-                        RecordBatch(
-                            count: payloads.count, payloads: starts, lengths: lengths, offsets: offsets, timestamps: timestamps))
-                } catch { fault = error }
-            }
-            run(starts, lengths, offsets, timestamps)
-        }
-        if let fault { throw fault }
-    }
-}

@@ -1,6 +1,7 @@
 import Freshness
 public import Model
 import Pipeline
+import Runtime
 import State
 
 /// What commits have told since the case began, and since it was looked at last.
@@ -15,6 +16,8 @@ struct Told {
     var latest: [Row] = []
     var late: [Observation.Late] = []
     var deadLetters: [Observation.DeadLetter] = []
+    /// Late entries that could not be applied again, by cause, since the case began.
+    var refused: [LateReapply.Became: Int64] = [:]
     private(set) var commits: CommitReach
     /// By lane, as its last commit told them: a restart goes on with what is in its state.
     private var figures: [LaneNumber: LaneFigures] = [:]
@@ -65,15 +68,16 @@ extension Rehearsal {
     public func observe() throws(Fault) -> Observation {
         try compareTables()
         let restored = try store.restoredLanes()
-        let books = restored.reduce(Books(outputs: plan.aggregates.count)) { $0 + $1.books }
+        var books = restored.reduce(Books(outputs: plan.aggregates.count)) { $0 + $1.books }
+        books.reapplied = try store.reapplied().values.reduce(0) { $0 + $1.reduce(0, +) }
         defer {
             told.rows = []
             told.late = []
             told.deadLetters = []
         }
         return Observation(
-            rows: told.rows.map(shown), latest: told.standing.map(shown), outcomes: Self.counts(books, told.copies),
-            late: told.late,
+            rows: told.rows.map(shown), latest: told.standing.map(shown),
+            outcomes: Self.counts(books, told.copies, told.refused), late: told.late,
             deadLetters: told.deadLetters, watermark: store.head.time.watermark, freshness: try freshness(restored))
     }
 
@@ -86,16 +90,19 @@ extension Rehearsal {
         columns += zip(aggregate.measures, row.measures).map { Observation.Column($0.name, $1) }
         return Observation.Row(
             output: aggregate.name, columns: columns, revision: row.revision, final: row.final, asOf: row.asOf,
-            retracted: row.retracted)
+            retracted: row.retracted, reason: row.reason?.rawValue)
     }
 
-    private static func counts(_ books: Books, _ copies: CopyFigures) -> [Observation.Count] {
+    private static func counts(
+        _ books: Books, _ copies: CopyFigures, _ refused: [LateReapply.Became: Int64]
+    ) -> [Observation.Count] {
         [
             .init("read", books.read), .init("aggregated", books.aggregated), .init("duplicate", books.duplicate),
             .init("late", books.late), .init("filtered", books.filtered), .init("rejected", books.rejected),
             .init("partly_late", books.partlyLate), .init("unidentified", books.unidentified),
             .init("duplicate_observed", books.duplicateObserved), .init("redelivered", books.redelivered),
             .init("exact", copies.exact), .init("retimed", copies.retimed), .init("conflicting", copies.conflicting),
+            .init("reapplied", books.reapplied), .init("not_reapplied", refused.values.reduce(0, +)),
         ]
     }
 

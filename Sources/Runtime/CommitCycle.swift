@@ -36,6 +36,7 @@ public struct CommitCycle {
     private var lastRedelivered: [LaneNumber: Int64] = [:]
     /// Choices that operators made, for the next commit.
     private var pending: [Decision] = []
+    private var reapplied: [ReappliedEntry] = []
 
     /// `number`: the last commit that is durable.
     public init(plan: Plan, merge: MergeCore, number: Int64, time: CombinedTime) {
@@ -120,12 +121,41 @@ public struct CommitCycle {
         for index in reports.keys { reports[index]!.spoke = false }
         let step = merge.step(
             sealed: sealed, combined: timekeeper.time.watermark, idle: timekeeper.time.idle, ended: ending, asOf: asOf)
-        guard changedBefore || !decisions.isEmpty || !step.rows.isEmpty || !step.changes.isEmpty else { return nil }
+        guard changedBefore || !decisions.isEmpty || !step.rows.isEmpty || !step.changes.isEmpty || !step.closed.isEmpty else {
+            return nil
+        }
         number += 1
         return Commit(
             number: number, at: wall(), lanes: sealed, merge: step.changes, rows: step.rows, decisions: decisions,
             time: timekeeper.time,
-            progress: step.progress)
+            progress: step.progress, closed: step.closed, reapplied: takeReapplied())
+    }
+
+    private mutating func takeReapplied() -> [ReappliedEntry] {
+        defer { reapplied = [] }
+        return reapplied
+    }
+
+    /// One commit of what operators ordered, where no lane runs: time stands still, and the outputs' `progress` stays as it is.
+    public mutating func formOrders(at: WallTime, progress: [OutputProgress]) -> Commit {
+        let decisions = pending
+        pending = []
+        number += 1
+        let step = merge.stepReapplied(combined: time.watermark, ended: time.ended)
+        return Commit(
+            number: number, at: at, lanes: [], merge: step.changes, rows: step.rows, decisions: decisions, time: time,
+            progress: progress, closed: step.closed, reapplied: takeReapplied())
+    }
+
+    /// Whether a late event can be applied again; see `MergeCore.fit`.
+    func fit(output: Int, time: EventTime) -> MergeCore.Fit { merge.fit(output: output, time: time) }
+
+    /// Applies late events again in the next commit; see `MergeCore.reapply`. `entries`: what becomes of those of the ledger.
+    mutating func reapply(
+        _ partials: [(output: Int, log: StateLog)], entries: [ReappliedEntry], _ lookup: ClosedLookup
+    ) throws(Fault) {
+        for part in partials { try merge.reapply(part.log, output: part.output, lookup) }
+        reapplied += entries
     }
 
     /// Lanes that have been silent long enough to be left out, by what they said last.

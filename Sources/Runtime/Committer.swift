@@ -41,6 +41,9 @@ final class Committer: @unchecked Sendable {
     private(set) var commits: Int64 = 0
     private(set) var lastCommitAt: MonotonicTime?
 
+    let desk = CommandDesk()
+    /// Late entries that were applied again, by lane: beside the books.
+    var reapplied: [LaneNumber: Int64] = [:]
     let bell = DispatchSemaphore(value: 0)
     let isRung = Atomic<Bool>(false)
     let isStopping = Atomic<Bool>(false)
@@ -136,6 +139,7 @@ final class Committer: @unchecked Sendable {
         // The first commit says where each partition begins: nobody should be missing.
         let wait = last || cycle.number == 0
         let before = cycle.time
+        let orders = try takeOrders()
         let commit = cycle.form(
             ending: ending, now: now, wall: { clock.wall() }, seal: { request in crew.seal(wait: wait) { _ in request } },
             leave: { takesIdleDecisions ? crew.leave($0, $1) : [] },
@@ -145,6 +149,8 @@ final class Committer: @unchecked Sendable {
         if let commit {
             try makeDurable(commit)
             crew.settle(commit.lanes)
+            for entry in commit.reapplied where entry.kind == .counted { reapplied[entry.lane, default: 0] += 1 }
+            for order in orders { order.answer(commit.number) }
             tellDecisions(commit, before)
             rowsEmitted += Int64(commit.rows.count)
             rowErrors.note(commit.rows)
@@ -168,6 +174,7 @@ final class Committer: @unchecked Sendable {
                 if let report = reports[lane] { onEvent(.speaks(report.answer.sealed.partition)) }
             case .resumed(let lane, let from, let to):
                 if let lane = crew.lanes[lane] { onEvent(.resumed(lane.partition, from: from, to: to)) }
+            case .commanded(let word, let asked, _): onEvent(.commanded(word, asked: asked, commit: commit.number))
             case .advanced, .ended: break
             }
         }
@@ -189,6 +196,7 @@ final class Committer: @unchecked Sendable {
         board.update(
             reports: reports, time: cycle.time, commit: commit, measured: measured,
             freeDisk: isMeasured ? directory.freeBytes : nil,
+            reapplied: reapplied,
             waiting: isMeasured && publisher != nil ? try store.topicRowsWaiting() : nil, sinkFault: publisher?.fault,
             wall: clock.wall(), now: now)
         try crew.keep(MemoryBound(plan), merge: cycle.mergeMemory, onEvent)
@@ -217,6 +225,7 @@ final class Committer: @unchecked Sendable {
     }
 
     func close() {
+        desk.close()
         crew.close()
         publisher?.close()
     }

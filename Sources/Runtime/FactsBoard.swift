@@ -51,13 +51,17 @@ final class FactsBoard: Sendable {
 
     func update(
         reports: [LaneNumber: LaneReport], time: CombinedTime, commit: Commit?, measured: StateMeasurements?, freeDisk: Int64?,
-        waiting: [String: Int64]?,
+        reapplied: [LaneNumber: Int64] = [:], waiting: [String: Int64]?,
         sinkFault: Fault?, elsewhere: [ElsewhereFacts] = [], wall: WallTime, now: MonotonicTime
     ) {
         board.withLock { board in
             let before = board.facts.watermark
             board.facts.watermark = time.watermark
-            board.facts.partitions = reports.values.map { fact($0, time, wall, now, &board) }.sorted { $0.id < $1.id }
+            board.facts.partitions = reports.values.map { report in
+                var fact = fact(report, time, wall, now, &board)
+                fact.books.reapplied = reapplied[fact.lane] ?? 0
+                return fact
+            }.sorted { $0.id < $1.id }
             board.facts.elsewhere = elsewhere
             board.facts.noteHolders(before: before, at: wall)
             if var dedup = board.facts.dedup {

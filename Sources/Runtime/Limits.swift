@@ -71,6 +71,17 @@ enum RuntimeLimits {
     static let restorePatience = TimeSpan.seconds(120)
     /// How long the broker has to confirm rows that are sent after their commit.
     static let owedLimit = TimeSpan.seconds(30)
+    /// Bytes of records that one command reads again; what is left is another command's.
+    static let lateBytes = 64 << 20
+    /// Bytes of a command's line, and of its answer's.
+    static let commandBytes = 64 << 10
+    static let answerBytes = 4 << 20
+    /// How long one side takes to write a line, and how long the answer to a command may take.
+    static let commandLineWait = TimeSpan.seconds(2)
+    static let commandWait = TimeSpan.seconds(120)
+    /// Commands that wait for a commit, and connections that wait to be taken.
+    static let commandsWaiting = 16
+    static let controlBacklog: Int32 = 16
     /// How long a producer may take to fence the one before.
     static let prepareLimit = TimeSpan.seconds(60)
 }

@@ -21,6 +21,11 @@ extension MergeCore {
         try store.forEachState(lane: mergeLane) { key, value throws(Fault) in
             if !restore(key: key, value: value) { throw damaged("merge") }
         }
+        let marks = Self.closedMarks
+        try store.forEachState(lane: closedLane, from: marks.from, to: marks.to) { key, value throws(Fault) in
+            if !restoreClosedMark(key: key, value: value) { throw damaged("closed windows") }
+        }
+        beginClosed(store.head.time.ended ? EventTime(milliseconds: .max) : store.head.time.watermark)
     }
 }
 

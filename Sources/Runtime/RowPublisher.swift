@@ -13,6 +13,7 @@ final class RowPublisher {
     private var producer: KafkaProducer
     private var rows = Cursor()
     private var letters = Cursor()
+    private var late = Cursor()
     /// Why nothing is delivered at the moment, as it was told.
     private(set) var fault: Fault?
     private let clock: any Clock
@@ -42,6 +43,7 @@ final class RowPublisher {
         var topics: Set<String> = []
         if case .topic(let name) = plan.deadLetters { topics.insert(name) }
         if case .topic(let name)? = plan.deduplicate?.duplicates { topics.insert(name) }
+        if case .topic(let name) = plan.late { topics.insert(name) }
         for aggregate in plan.aggregates { for case .kafka(let name) in aggregate.targets { topics.insert(name) } }
         return topics.sorted()
     }
@@ -70,11 +72,14 @@ final class RowPublisher {
         if producer.spent != nil { try renew() }
         let waiting = try store.pendingTopicRows(after: rows.sent, limit: RuntimeLimits.publishBatch)
         let buried = try store.pendingDeadLetters(after: letters.sent, limit: RuntimeLimits.publishBatch)
+        let belated = try store.pendingLate(after: late.sent, limit: RuntimeLimits.publishBatch)
         do throws(Fault) {
             try producer.send(waiting.map(Self.record), within: limit)
             rows.sent = waiting.last?.sequence ?? rows.sent
             try producer.send(buried.map(Self.record), within: limit)
             letters.sent = buried.last?.sequence ?? letters.sent
+            try producer.send(belated.map { GroupRows.record($0.late, to: $0.topic) }, within: limit)
+            late.sent = belated.last?.sequence ?? late.sent
         } catch {
             tell(error)
             return false
@@ -84,6 +89,7 @@ final class RowPublisher {
             // In order or not at all: everything unconfirmed goes again.
             rows.sent = rows.confirmed
             letters.sent = letters.confirmed
+            late.sent = late.confirmed
             tell(report.failures.first?.fault ?? Self.refused)
             return false
         }
@@ -102,11 +108,15 @@ final class RowPublisher {
             store.deadLettersDelivered(through: letters.sent)
             letters.confirmed = letters.sent
         }
+        if late.sent > late.confirmed {
+            store.lateDelivered(through: late.sent)
+            late.confirmed = late.sent
+        }
         if fault != nil, report.delivered > 0 {
             fault = nil
             onEvent(.outboxBack(output: "topics"))
         }
-        return waiting.count < RuntimeLimits.publishBatch && buried.count < RuntimeLimits.publishBatch
+        return [waiting.count, buried.count, belated.count].allSatisfy { $0 < RuntimeLimits.publishBatch }
     }
 
     func close() { producer.close(within: RuntimeLimits.closeLimit) }
@@ -123,6 +133,7 @@ final class RowPublisher {
         producer = try KafkaProducer(settings, onEvent: { _ in })
         rows.sent = rows.confirmed
         letters.sent = letters.confirmed
+        late.sent = late.confirmed
     }
 
     private func tell(_ fault: Fault) {

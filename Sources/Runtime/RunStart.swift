@@ -58,10 +58,12 @@ final class RunStart {
                 place: plan.state.directory, next: "Name a new directory with --state.", exit: .state)
         }
         let cycle = CommitCycle(plan: plan, merge: merge, number: head.number, time: head.time)
-        return Committer(
+        let committer = Committer(
             plan: plan, store: store, results: results, directory: directory, source: source, cycle: cycle,
             takesIdleDecisions: options.range == nil, publisher: publisher,
             board: board, clock: clock, onEvent: onEvent)
+        committer.reapplied = try store.reapplied().mapValues { $0.reduce(0, +) }
+        return committer
     }
 
     func openLanes(_ restored: [RestoredLane], into committer: Committer) throws(Fault) {

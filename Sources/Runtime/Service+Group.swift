@@ -26,6 +26,9 @@ extension Service {
         let directory = try StateDirectory(plan.state.directory)
         try serve()
         defer { stopServing() }
+        let control = try ControlSocket(
+            directory: directory.path, clock: clock, answer: { _ in CommandAnswer.line(.failure(ControlSocket.inGroup)) })
+        defer { control.stop() }
         let start = clock.monotonic()
         let own = GroupLayout.Topics(group: group, name: plan.name)
         while !isStopping.load(ordering: .acquiring) {

@@ -89,6 +89,8 @@ public final class Service: Sendable {
         defer { source.close() }
         self.committer.withLock { $0 = committer }
         if isStopping.load(ordering: .acquiring) { committer.stop() }
+        let control = try ControlSocket(directory: directory.path, clock: clock, answer: { committer.answer(line: $0) })
+        defer { control.stop() }
         let readBefore = restored.reduce(0) { $0 + $1.books.read }
         try untilDone(committer) { () throws(Fault) in
             board.set(state: .running)

@@ -38,6 +38,10 @@ struct CommitWriter {
         let state = StateTable(database: database)
         for lane in commit.lanes { try state.apply(lane.changes, to: lane.lane) }
         try state.apply(commit.merge, to: mergeLane)
+        try state.apply(commit.closed.changes, to: closedLane)
+        for past in commit.closed.past {
+            try state.deleteSome(of: closedLane, from: past.from, to: past.to, limit: StateLimits.closedDeletesPerCommit)
+        }
     }
 
     // MARK: Books
@@ -63,12 +67,21 @@ struct CommitWriter {
             try ledgers.refuseIfFull(limit)
         }
         for lane in commit.lanes {
-            if case .ledger = store.plan.late {
-                for entry in lane.late { try ledgers.write(entry, lane.partition, sequence: takeSequence()) }
+            switch store.plan.late {
+            case .count: break
+            case .ledger: for entry in lane.late { try ledgers.write(entry, lane.partition, sequence: takeSequence()) }
+            case .topic(let topic):
+                let writer = OutboxWriter(database: database)
+                for entry in lane.late {
+                    outbox.bytes += try writer.write(
+                        LateOnTopic(entry, of: lane.partition, plan: store.plan), to: topic, commit: commit.number,
+                        sequence: takeSequence())
+                }
             }
             try writeDeadLetters(lane, ledgers)
             outbox.bytes += try Self.write(duplicates: lane, commit, store) { takeSequence() }
         }
+        try ledgers.mark(commit.reapplied, in: commit.number, outputIDs: store.outputIDs)
         for decision in commit.decisions {
             try ledgers.write(decision, commit: commit.number, sequence: takeSequence())
         }

@@ -67,7 +67,7 @@ struct Ledgers {
     }
 
     func write(_ entry: LateRow, sequence: Int64) throws(Fault) {
-        let insert = try database.statement("INSERT OR REPLACE INTO late VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")
+        let insert = try database.statement("INSERT OR REPLACE INTO late VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, NULL, NULL)")
         insert.bind(1, sequence)
         insert.bind(2, entry.at.milliseconds)
         insert.bind(3, entry.output)
@@ -128,11 +128,11 @@ struct Ledgers {
     }
 
     func write(_ row: DecisionRow, sequence: Int64) throws(Fault) {
-        let insert = try database.statement("INSERT OR REPLACE INTO decisions VALUES (?, ?, ?, ?, ?, ?, ?, ?)")
+        let insert = try database.statement("INSERT OR REPLACE INTO decisions VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")
         insert.bind(1, sequence)
         insert.bind(2, row.commit)
         insert.bind(3, row.at.milliseconds)
-        for position in Int32(5)...8 { insert.bindNull(position) }
+        for position in Int32(5)...10 { insert.bindNull(position) }
         switch row.decision {
         case .idle(let lane):
             insert.bind(4, "idle")
@@ -149,15 +149,39 @@ struct Ledgers {
             insert.bind(5, lane)
             insert.bind(7, from)
             insert.bind(8, to)
+        case .commanded(let word, let asked, let result):
+            insert.bind(4, word)
+            insert.bind(9, asked)
+            insert.bind(10, result)
         case .ended: insert.bind(4, "ended")
         }
         try insert.run()
     }
 
+    /// Entries of the late ledger that were applied again, and how many of each output, beside the books.
+    func mark(_ reapplied: [ReappliedEntry], in commit: Int64, outputIDs: [Int32]) throws(Fault) {
+        let update = try database.statement(
+            "UPDATE late SET reapplied_as = ?, reapplied_in = ? WHERE sequence = ? AND reapplied_as IS NULL")
+        let count = try database.statement(
+            """
+            INSERT INTO reapplied VALUES (?, ?, 1) ON CONFLICT (lane, output_id) DO UPDATE SET entries = entries + 1
+            """)
+        for entry in reapplied {
+            update.bind(1, entry.kind.rawValue)
+            update.bind(2, commit)
+            update.bind(3, entry.entry)
+            try update.run()
+            guard entry.kind == .counted else { continue }
+            count.bind(1, entry.lane)
+            count.bind(2, outputIDs[entry.output])
+            try count.run()
+        }
+    }
+
     /// In the order they were taken. A kind that this version does not know is not for it to act on.
     static func decisions(_ database: Database) throws(Fault) -> [Decision] {
         let query = try database.statement(
-            "SELECT kind, lane, watermark, from_offset, to_offset FROM decisions ORDER BY sequence")
+            "SELECT kind, lane, watermark, from_offset, to_offset, asked, result FROM decisions ORDER BY sequence")
         var decisions: [Decision] = []
         try query.eachRow { () throws(Fault) in
             let lane = LaneNumber(truncatingIfNeeded: query.int(1))
@@ -167,6 +191,8 @@ struct Ledgers {
             case "advanced": decisions.append(.advanced(to: EventTime(milliseconds: query.int(2))))
             case "resumed": decisions.append(.resumed(lane: lane, from: query.int(3), to: query.int(4)))
             case "ended": decisions.append(.ended)
+            case let word where !query.isNull(5):
+                decisions.append(.commanded(word: word, asked: query.text(5), result: query.text(6)))
             default: break
             }
         }
@@ -181,7 +207,7 @@ struct Ledgers {
         let decisions = try database.statement(
             """
             DELETE FROM decisions WHERE sequence IN (
-                SELECT sequence FROM decisions WHERE kind NOT IN ('resumed', 'ended')
+                SELECT sequence FROM decisions WHERE kind IN ('idle', 'speaks', 'advanced')
                     AND sequence < (SELECT sequence FROM decisions ORDER BY sequence DESC LIMIT 1 OFFSET ?1)
                 ORDER BY sequence LIMIT ?2)
             """)

@@ -9,6 +9,7 @@ struct OutboxLevel: Equatable {
     /// Topic rows and dead letters up to these sequences were acknowledged by the broker.
     var topicRowsThrough: Int64
     var deadLettersThrough: Int64
+    var lateThrough: Int64 = 0
     /// True: something delivered still stands in an outbox.
     var hasDelivered: Bool
 
@@ -112,7 +113,7 @@ extension StateStore {
 struct OutboxWriter {
     let database: Database
 
-    static let tables = ["table_outbox", "topic_outbox", "dead_letter_outbox"]
+    static let tables = ["table_outbox", "topic_outbox", "dead_letter_outbox", "late_outbox"]
 
     static func size(of table: String) -> String {
         let content =
@@ -181,7 +182,7 @@ struct OutboxWriter {
         left.hasDelivered = false
         let edges = [
             ("table_outbox", "commit_number", level.tablesThrough), ("topic_outbox", "sequence", level.topicRowsThrough),
-            ("dead_letter_outbox", "sequence", level.deadLettersThrough),
+            ("dead_letter_outbox", "sequence", level.deadLettersThrough), ("late_outbox", "sequence", level.lateThrough),
         ]
         for (table, column, through) in edges {
             let edge = try database.statement(

@@ -96,6 +96,23 @@ extension StateStore {
         try StateTable(database: database).each(of: lane, body)
     }
 
+    /// The keys of `lane` in `[from, to)`, as `forEachState`.
+    public func forEachState(
+        lane: LaneNumber, from: [UInt8], to: [UInt8],
+        _ body: (_ key: UnsafeRawBufferPointer, _ value: UnsafeRawBufferPointer) throws(Fault) -> Void
+    ) throws(Fault) {
+        let query = try database.statement("SELECT key, value FROM state WHERE lane = ? AND key >= ? AND key < ? ORDER BY key")
+        query.bind(1, lane)
+        query.bind(2, from)
+        query.bind(3, to)
+        try query.eachRow { () throws(Fault) in try body(query.blob(0), query.blob(1)) }
+    }
+
+    /// A cell of a closed window, as `ClosedLookup` wants it.
+    public func closedEntry(before key: [UInt8], included: Bool) throws(Fault) -> (key: [UInt8], value: [UInt8])? {
+        try StateTable(database: database).last(of: closedLane, before: key, included: included)
+    }
+
     /// In the order they were taken (S6). Idle, speaking and advancing ones are kept for the last 100,000.
     public func decisions() throws(Fault) -> [Decision] { try Ledgers.decisions(database) }
 

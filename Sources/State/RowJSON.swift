@@ -11,7 +11,7 @@ public enum RowJSON {
         return json.bytes
     }
 
-    /// Key columns, measures, `revision`, `final`, `as_of`, and `retracted` where it is true, flat.
+    /// Key columns, measures, `revision`, `final`, `as_of`, and `retracted` or `reason` where they apply, flat.
     public static func value(_ row: Row, of aggregate: AggregatePlan, fields: [FieldPlan]) -> [UInt8] {
         var json = JSONText(capacity: 256)
         json.beginObject()
@@ -21,6 +21,7 @@ public enum RowJSON {
         json.member("final", row.final)
         json.member("as_of", row.asOf.map(Value.time) ?? .null)
         if row.retracted { json.member("retracted", true) }
+        if let reason = row.reason { json.member("reason", reason.rawValue) }
         json.endObject()
         return json.bytes
     }

@@ -63,6 +63,16 @@ public final class StateDirectory: @unchecked Sendable {
         self.lock = lock
     }
 
+    /// Refuses a directory in which no state was ever made: `inspect_no_state` (exit 5).
+    public static func checkHolds(_ path: String) throws(Fault) {
+        let file = "\(path)/state.db"
+        if access(file, F_OK) == 0 { return }
+        let isThere = access(path, F_OK) == 0
+        throw Fault(
+            "inspect_no_state", isThere ? "There is no state here yet." : "There is no such directory.",
+            place: isThere ? file : path, next: "Start `weir run` first, or name the directory with --state.", exit: .state)
+    }
+
     deinit {
         guard lock >= 0 else { return }
         // A process that was forked from ours at the wrong moment may hold the descriptor too: unlocking works for all.

@@ -3,10 +3,11 @@ import Model
 /// The tables of state.db. Names and columns are for people too: any SQLite tool can read them while the service runs.
 enum StateSchema {
     /// Written into the file's header; a file with a higher one was written by a newer Weir.
-    static let format: Int64 = 1
+    static let format: Int64 = 2
     /// "Weir" in the file's header, so that a stray database is not mistaken for state.
     static let applicationID: Int64 = 0x5765_6972
 
+    /// As of format 1; `additions` bring a new file, as an old one, to the present one.
     static let text = """
         CREATE TABLE meta(name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
         CREATE TABLE head(
@@ -123,8 +124,38 @@ enum StateSchema {
             size INTEGER NOT NULL,
             payload BLOB);
         PRAGMA application_id = \(applicationID);
-        PRAGMA user_version = \(format);
+        PRAGMA user_version = 1;
         """
+
+    /// What each format added to the one before it.
+    private static let additions: [Int64: String] = [
+        // Which late entries were applied again, what operators ordered, and late records on their way to a topic.
+        2: """
+        ALTER TABLE late ADD COLUMN reapplied_as TEXT;
+        ALTER TABLE late ADD COLUMN reapplied_in INTEGER;
+        CREATE INDEX late_reapplied ON late(identity) WHERE reapplied_as IS NOT NULL;
+        CREATE TABLE reapplied(lane INTEGER NOT NULL, output_id INTEGER NOT NULL, entries INTEGER NOT NULL,
+            PRIMARY KEY (lane, output_id)) WITHOUT ROWID;
+        ALTER TABLE decisions ADD COLUMN asked TEXT;
+        ALTER TABLE decisions ADD COLUMN result TEXT;
+        CREATE TABLE late_outbox(
+            sequence INTEGER PRIMARY KEY,
+            commit_number INTEGER NOT NULL,
+            target TEXT NOT NULL,
+            output TEXT NOT NULL,
+            topic TEXT NOT NULL,
+            partition INTEGER NOT NULL,
+            "offset" INTEGER NOT NULL,
+            timestamp INTEGER,
+            size INTEGER NOT NULL,
+            event_time INTEGER NOT NULL,
+            window_start INTEGER NOT NULL,
+            window_end INTEGER NOT NULL,
+            watermark INTEGER NOT NULL,
+            late_by INTEGER NOT NULL,
+            payload BLOB);
+        """
+    ]
 
     /// What a group's file has beside: where each unit stands in its changelog partition, and its head as it was written there.
     /// A position of -1: the unit's rows are being deleted.
@@ -144,7 +175,7 @@ enum StateSchema {
     /// Makes the tables of a new file, or refuses one that is not ours or too new.
     static func prepare(_ database: Database) throws(Fault) {
         let application = try database.number("PRAGMA application_id")
-        let version = try database.number("PRAGMA user_version")
+        var version = try database.number("PRAGMA user_version")
         if application == applicationID {
             guard version <= format else {
                 throw Fault(
@@ -152,14 +183,20 @@ enum StateSchema {
                     place: database.file, next: "Run the newer version, or give this one a state directory of its own.",
                     exit: .state)
             }
-            return
+            if version == format { return }
+        } else {
+            let tables = try database.number("SELECT count(*) FROM sqlite_schema")
+            guard application == 0 && tables == 0 else {
+                throw Fault(
+                    "state_not_ours", "The file is a database, but not one that Weir made.", place: database.file,
+                    next: "Set state.directory to a directory of its own.", exit: .state)
+            }
+            version = 0
         }
-        let tables = try database.number("SELECT count(*) FROM sqlite_schema")
-        guard application == 0 && tables == 0 else {
-            throw Fault(
-                "state_not_ours", "The file is a database, but not one that Weir made.", place: database.file,
-                next: "Set state.directory to a directory of its own.", exit: .state)
+        try database.transaction { () throws(Fault) in
+            if version == 0 { try database.execute(text) }
+            for addition in max(version, 1) + 1...format { try database.execute(additions[addition] ?? "") }
+            try database.execute("PRAGMA user_version = \(format)")
         }
-        try database.transaction { () throws(Fault) in try database.execute(text) }
     }
 }

@@ -161,11 +161,11 @@ struct StateStart {
         // A group's keys go unit by unit, with tombstones: `GroupStore` sees to it.
         if shape == .embedded {
             let lanes = try database.statement("SELECT lane FROM lanes")
-            var numbers = [mergeLane]
+            var numbers = [mergeLane, closedLane]
             try lanes.eachRow { () throws(Fault) in numbers.append(LaneNumber(lanes.int(0))) }
             for lane in numbers { for range in keys { try StateTable(database: database).delete(range, of: lane) } }
         }
-        for table in ["outputs WHERE id", "late_refusals WHERE output_id"] {
+        for table in ["outputs WHERE id", "late_refusals WHERE output_id", "reapplied WHERE output_id"] {
             let delete = try database.statement("DELETE FROM \(table) = ?")
             delete.bind(1, output.id)
             try delete.run()

@@ -60,6 +60,30 @@ struct StateTable {
         try delete.run()
     }
 
+    /// Deletes the first keys of `[from, to)`, at most `limit`.
+    func deleteSome(of lane: LaneNumber, from: [UInt8], to: [UInt8], limit: Int) throws(Fault) {
+        let delete = try database.statement(
+            """
+            DELETE FROM state WHERE lane = ?1 AND key IN (
+                SELECT key FROM state WHERE lane = ?1 AND key >= ?2 AND key < ?3 ORDER BY key LIMIT ?4)
+            """)
+        delete.bind(1, lane)
+        delete.bind(2, from)
+        delete.bind(3, to)
+        delete.bind(4, Int64(limit))
+        try delete.run()
+    }
+
+    /// The last entry before `key`, or at it where it is `included`.
+    func last(of lane: LaneNumber, before key: [UInt8], included: Bool) throws(Fault) -> (key: [UInt8], value: [UInt8])? {
+        let query = try database.statement(
+            "SELECT key, value FROM state WHERE lane = ? AND key \(included ? "<=" : "<") ? ORDER BY key DESC LIMIT 1")
+        query.bind(1, lane)
+        query.bind(2, key)
+        defer { query.reset() }
+        return try query.next() ? (Array(query.blob(0)), Array(query.blob(1))) : nil
+    }
+
     /// In the order of the keys' bytes; the pointers are valid during the call only.
     func each(
         of lane: LaneNumber, _ body: (_ key: UnsafeRawBufferPointer, _ value: UnsafeRawBufferPointer) throws(Fault) -> Void

@@ -17,6 +17,18 @@ extension Topology {
     /// secret or broker of theirs.
     private static let places: Set<String> = ["kafka", "http", "state"]
 
+    /// What such a section says of what is counted nevertheless.
+    private static let meant: Set<String> = ["keep_closed"]
+
+    private static func meaning(_ entry: Node.Entry) -> Node.Entry? {
+        guard places.contains(entry.key) else { return entry }
+        guard case .map(let inner) = entry.value.content else { return nil }
+        let kept = inner.filter { meant.contains($0.key) }
+        var entry = entry
+        entry.value.content = .map(kept)
+        return kept.isEmpty ? nil : entry
+    }
+
     /// Reads one YAML file; nothing in it is substituted. Call it from anywhere.
     public static func document(_ file: String, from surroundings: Surroundings = .machine) -> Document {
         let problems = ProblemList()
@@ -34,7 +46,7 @@ extension Topology {
     public static func rehearsed(_ node: Node, in document: Document, from surroundings: Surroundings = .machine) -> Reading {
         let problems = ProblemList()
         var node = node
-        if case .map(let entries) = node.content { node.content = .map(entries.filter { !places.contains($0.key) }) }
+        if case .map(let entries) = node.content { node.content = .map(entries.compactMap(meaning)) }
         node = Substitution(
             environment: surroundings.environment, file: { try? surroundings.bytes($0) }, problems: problems
         ).apply(node)

@@ -41,7 +41,7 @@ private final class Quiet {
         case .speaks(let lane, let watermark):
             "\(lane) speaks from \(watermark.map { "\(Double($0.milliseconds) / 1_000)" } ?? "nothing")"
         case .advanced(let time): "on to \(Double(time.milliseconds) / 1_000)"
-        case .resumed, .ended: "\(decision)"
+        case .resumed, .commanded, .ended: "\(decision)"
         }
     }
 

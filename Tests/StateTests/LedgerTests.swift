@@ -33,7 +33,7 @@ struct LedgerTests {
                 "01020304050607080000"))
         #expect(line("late").hasPrefix("1|1000|usage|events|0|5|1|0|60000|99000|39000|"))
         #expect(line("dead_letters").hasPrefix("2|1000|missing_field|ms|events|0|0|8|4|"))
-        #expect(line("decisions") == "3|1|1000|speaks|0|3||\n")
+        #expect(line("decisions") == "3|1|1000|speaks|0|3||||\n")
     }
 
     private func copies(_ kinds: [CopyEntry.Kind]) -> SealedLane {

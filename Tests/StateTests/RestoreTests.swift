@@ -90,10 +90,11 @@ struct RandomCommits {
 
     private mutating func decision() -> Decision {
         let lane = LaneNumber.random(in: 0...2, using: &random)
-        switch Int.random(in: 0...3, using: &random) {
+        switch Int.random(in: 0...4, using: &random) {
         case 0: return .idle(lane: lane)
         case 1: return .speaks(lane: lane, watermark: time())
         case 2: return .advanced(to: at(5))
+        case 3: return .commanded(word: "commit", asked: #"{"command":"commit"}"#, result: "{}")
         default: return .resumed(lane: lane, from: 3, to: 9)
         }
     }

@@ -142,7 +142,7 @@ struct TopologyChangeTests {
         }
         #expect(opened { _ in "true" } == nil)
         #expect(opened("other") { _ in "true" } == "state_of_other_topology")
-        #expect(opened { "sqlite3 '\($0)' 'PRAGMA user_version = 2'" } == "state_newer_format")
+        #expect(opened { "sqlite3 '\($0)' 'PRAGMA user_version = 99'" } == "state_newer_format")
         #expect(opened { "sqlite3 '\($0)' 'PRAGMA application_id = 1'" } == "state_not_ours")
         #expect(opened { "echo 'words, and words again, more than a header has' > '\($0)'" } == "state_not_a_database")
         #expect(opened { "dd if=/dev/urandom of='\($0)' bs=4096 seek=1 count=60 conv=notrunc 2>/dev/null" } == "state_corrupt")

@@ -72,7 +72,8 @@ private func holds(_ node: Node, _ path: ArraySlice<Substring>) -> Bool {
 
 /// Each of these keys is read without a problem and must not be marked in an editor.
 private let right = [
-    "name: 2024", "owner: true", "late: count", "late: {ledger: {keep: 7d}}", "dead_letters: {topic: a.dead}",
+    "name: 2024", "owner: true", "late: count", "late: {ledger: {keep: 7d}}", "late: {topic: a.late}", "state: {keep_closed: 1h}",
+    "state: {keep_closed: 0s}", "dead_letters: {topic: a.dead}",
     "dead_letters: {table: {limit: 2GiB}}", "http: {listen: '[::1]:80'}", "http: {}", "commit: {every: '${PACE:-1s}'}",
     "kafka: {bootstrap: '${HOSTS:-a:1},b:2', client: {linger.ms: 5, socket.keepalive.enable: true, client.rack: r1}}",
     "kafka: {tls: {certificate: a, key: b}, sasl: {mechanism: plain, user: u, password: '${PASSWORD}'}}",
@@ -92,7 +93,7 @@ func whatIsReadWithoutAProblemIsAcceptedByTheSchema(line: String) throws {
 private let wrong = [
     "nmae: x", "name: 'a b'", "delivery: exactly_twice", "late: {}", "late: never", "late: {ledger: {kept: 1d}}",
     "dead_letters: {}", "dead_letters: {topic: a, table: {}}", "http: {listen: 8080}", "commit: {every: 5}",
-    "commit: {every: 1h30m}", "commit: [1s]", "state: {memory: 64MB}", "state: {keep_closed: 1h}", "kafka: {tls: {key: a}}",
+    "commit: {every: 1h30m}", "commit: [1s]", "state: {memory: 64MB}", "state: {keep_closed: 1}", "kafka: {tls: {key: a}}",
     "kafka: {client: {linger.ms: soon}}", "kafka: {client: {group.id: a}}",
     "kafka: {sasl: {mechanism: plain, user: u, password: geheim}}", "kafka: {sasl: {mechanism: plain, user: u}}",
     "source: {}", "source: {topics: []}", "source: {topics: a}", "source: {topics: [a], files: [b]}",

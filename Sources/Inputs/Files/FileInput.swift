@@ -27,7 +27,7 @@ public final class FileInput: PartitionInput, @unchecked Sendable {
     /// What ended the input, once everything before it was given.
     private var over: Taken?
 
-    convenience init(path: String, maxRecord: ByteCount) {
+    public convenience init(path: String, maxRecord: ByteCount) {
         self.init(
             path: path, maxRecord: Int(maxRecord.bytes), block: InputLimits.blockBytes, prefix: InputLimits.oversizePrefixBytes)
     }

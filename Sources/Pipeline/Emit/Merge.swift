@@ -8,17 +8,20 @@ public final class MergeCore {
         case all, keyed, notKeyed
     }
 
-    private let outputs: [any MergedOutput]
+    let outputs: [any MergedOutput]
+    private let closedLog: ClosedLog
     /// Sources before those that roll them up.
     private let emitOrder: [Int]
     /// The place in `outputs`, by stored number.
-    private let byStored: [UInt16: Int]
+    let byStored: [UInt16: Int]
     private var order: [LaneNumber: Int64] = [:]
     /// The watermark each lane has closed by, for outputs that close by their own partition.
     private var laneWatermarks: [LaneNumber: Int64] = [:]
 
     public init(plan: Plan, storedOutputs: [UInt16], bounds: Range<Int64>? = nil, choice: Choice = .all) {
-        let outputs = Self.outputs(plan, storedOutputs, bounds, choice)
+        closedLog = ClosedLog(keep: plan.state.keepClosed)
+        order[reappliedLane] = .max
+        let outputs = Self.outputs(plan, storedOutputs, bounds, choice, closedLog)
         let depths = outputs.map { plan.depth(of: $0.index) }
         self.outputs = outputs
         emitOrder = outputs.indices.sorted { (depths[$0], $0) < (depths[$1], $1) }
@@ -30,6 +33,9 @@ public final class MergeCore {
 
     /// Where a lane's partition stands among all, once, before its first partial.
     public func add(lane: LaneNumber, order position: Int64) { order[lane] = position }
+
+    /// The watermark up to which a lane has closed, as it was committed: where no lane runs that would tell it.
+    public func restore(lane: LaneNumber, watermark: EventTime) { raise(lane, to: watermark) }
 
     /// One entry of the committed merge state. False: damaged.
     public func restore(key: UnsafeRawBufferPointer, value: UnsafeRawBufferPointer) -> Bool {
@@ -50,6 +56,7 @@ public final class MergeCore {
         public var changes: StateLog
         /// By output that is joined here (S25).
         public var progress: [OutputProgress]
+        public var closed: ClosedChanges
     }
 
     /// As `step`, by stored number.
@@ -113,7 +120,7 @@ public final class MergeCore {
     }
 
     private static func outputs(
-        _ plan: Plan, _ storedOutputs: [UInt16], _ bounds: Range<Int64>?, _ choice: Choice
+        _ plan: Plan, _ storedOutputs: [UInt16], _ bounds: Range<Int64>?, _ choice: Choice, _ closed: ClosedLog
     ) -> [any MergedOutput] {
         var made: [(index: Int, output: any MergedOutput)] = []
         // Sources first: those that roll them up are made with them.
@@ -124,7 +131,8 @@ public final class MergeCore {
             if let from = aggregate.from {
                 guard let source = made.first(where: { $0.index == from })?.output else { continue }
                 let rollUp = RollUp(
-                    index: index, plan: aggregate, from: source.plan, fields: plan.fields, stored: stored, bounds: bounds)
+                    index: index, plan: aggregate, from: source.plan, fields: plan.fields, stored: stored, bounds: bounds,
+                    closed: closed)
                 (source as? MergeOutput)?.rollUps.append(rollUp)
                 (source as? RollUp)?.rollUps.append(rollUp)
                 made.append((index, rollUp))
@@ -132,10 +140,30 @@ public final class MergeCore {
                 made.append((index, SessionMerge(index: index, plan: aggregate, fields: plan.fields, stored: stored)))
             } else {
                 made.append(
-                    (index, MergeOutput(index: index, plan: aggregate, fields: plan.fields, stored: stored, bounds: bounds)))
+                    (
+                        index,
+                        MergeOutput(
+                            index: index, plan: aggregate, fields: plan.fields, stored: stored, bounds: bounds, closed: closed)
+                    ))
             }
         }
         return made.sorted { $0.index < $1.index }.map(\.output)
+    }
+
+    /// What commands alone emit, where no lane runs and time stands still: rows of closed windows, and of what is open only what must
+    /// outlive the process. `combined`: the committed watermark.
+    public func stepReapplied(combined: EventTime?, ended: Bool) -> Step {
+        var rows: [Row] = []
+        for output in outputs { output.closed?.emit(output.index, into: &rows, asOf: combined) }
+        let changes = StateLog()
+        for at in emitOrder {
+            outputs[at].emit(
+                into: &rows, changes: changes,
+                MergeMoment(
+                    watermark: ended ? .max : combined?.milliseconds ?? noWatermark, laneWatermarks: ended ? nil : laneWatermarks,
+                    asOf: combined))
+        }
+        return Step(rows: rows, changes: changes, progress: outputs.map(\.progress), closed: closedLog.take())
     }
 
     private func raise(_ lane: LaneNumber, to watermark: EventTime) {
@@ -148,9 +176,10 @@ public final class MergeCore {
         var progress: [OutputProgress] = []
         let watermark = ended ? Int64.max : reached?.milliseconds ?? noWatermark
         let moment = MergeMoment(watermark: watermark, laneWatermarks: ended ? nil : laneWatermarks, asOf: asOf)
+        for output in outputs { output.closed?.emit(output.index, into: &rows, asOf: asOf) }
         for at in emitOrder { outputs[at].emit(into: &rows, changes: changes, moment) }
         for output in outputs { progress.append(progressOf(output, watermark: watermark, ended: ended, asOf: asOf)) }
-        return Step(rows: rows, changes: changes, progress: progress)
+        return Step(rows: rows, changes: changes, progress: progress, closed: closedLog.take())
     }
 
     /// The largest close of the windows that wait here for the combined watermark (S6's cap).

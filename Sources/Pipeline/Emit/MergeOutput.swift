@@ -11,16 +11,19 @@ final class MergeOutput: MergedOutput {
     /// Outputs that roll this one up.
     var rollUps: [RollUp] = []
     private let fold: RowFold
+    private let cells: ClosedCells
+    var closed: ClosedCells? { cells }
     private var windows: [Int64: MergeWindow] = [:]
     /// (window, entry) that got a partial since the last emission.
     private var touched: [(window: MergeWindow, entry: Int)] = []
 
-    init(index: Int, plan: AggregatePlan, fields: [FieldPlan], stored: UInt16, bounds: Range<Int64>?) {
+    init(index: Int, plan: AggregatePlan, fields: [FieldPlan], stored: UInt16, bounds: Range<Int64>?, closed log: ClosedLog) {
         self.index = index
         self.plan = plan
         self.stored = stored
         grid = WindowGrid(plan, bounds: bounds)
         fold = RowFold(CellLayout(plan, fields: fields))
+        cells = ClosedCells(log, grid: grid, stored: stored, fold: fold)
     }
 
     var lastOpenClose: Int64? { windows.keys.max().map { grid.close(of: $0) } }
@@ -79,11 +82,16 @@ final class MergeOutput: MergedOutput {
         touched = []
         if isEarly || plan.isKeyed {
             // Lanes send only what is due; where the window's own partition decides, there is nobody else to wait for.
+            var gone: [Int64: [(GroupKey, ClosedCells.Cell)]] = [:]
             for (window, entry) in arrived where window.entries[entry].isPending {
                 let own = plan.isKeyed ? ownWatermark(window.entries[entry], moment.laneWatermarks) : watermark
                 emitRow(window, entry, into: &rows, watermark: own, asOf: moment.asOf)
-                if plan.isKeyed, grid.close(of: window.start) <= own { forget(window, entry, changes) }
+                if plan.isKeyed, grid.close(of: window.start) <= own {
+                    if cells.keeps { gone[window.start, default: []].append(kept(window.entries[entry])) }
+                    forget(window, entry, changes)
+                }
             }
+            for (start, entries) in gone { cells.keep(start, entries) }
         }
         for window in windows.values.sorted(by: { $0.start < $1.start }) where window.pendingCount > 0 {
             let due = plan.emit == .final ? grid.close(of: window.start) : grid.end(of: window.start)
@@ -98,8 +106,20 @@ final class MergeOutput: MergedOutput {
                 StateKey.deleteWindow(changes, StateKey.partial, output: stored, start: window.start)
                 StateKey.deleteWindow(changes, StateKey.emitted, output: stored, start: window.start)
             }
+            cells.keep(window.start, window.entries.filter { !$0.isGone }.map(kept))
             windows[window.start] = nil
         }
+        cells.closed(by: watermark, asOf: moment.asOf)
+    }
+
+    /// Of one partition its partial as it came; of several their merge.
+    private func kept(_ entry: MergeEntry) -> (GroupKey, ClosedCells.Cell) {
+        if entry.partials.count == 1 {
+            return (entry.group, ClosedCells.Cell(revision: entry.revision, bytes: entry.partials[0].cell))
+        }
+        fold.begin()
+        for partial in entry.partials { partial.cell.withUnsafeBytes { fold.add($0) } }
+        return (entry.group, ClosedCells.Cell(revision: entry.revision, bytes: fold.bytes()))
     }
 
     /// Its own partition has closed it, and nobody else speaks of it: it need not wait for the combined watermark.
@@ -117,7 +137,39 @@ final class MergeOutput: MergedOutput {
 
     private func ownWatermark(_ entry: MergeEntry, _ laneWatermarks: [LaneNumber: Int64]?) -> Int64 {
         guard let laneWatermarks else { return .max }
-        return entry.partials.map { laneWatermarks[$0.lane] ?? noWatermark }.min() ?? noWatermark
+        return entry.partials.map { $0.lane == reappliedLane ? .max : laneWatermarks[$0.lane] ?? noWatermark }.min()
+            ?? noWatermark
+    }
+
+    // MARK: Late events that are applied again
+
+    func reapply(
+        start: Int64, group: UnsafeRawBufferPointer, delta: UnsafeRawBufferPointer, _ lookup: ClosedLookup
+    ) throws(Fault) {
+        let key = GroupKey(group)
+        // A group whose own partition has closed its window may be gone before the combined watermark closes it.
+        let isGone = cells.isClosed(start) || (plan.isKeyed && !(windows[start]?.holds(key) ?? false))
+        guard isGone else {
+            // It waits for other partitions: one more source.
+            let window = window(start)
+            let entry = window.entry(key)
+            fold.begin()
+            if let before = window.entries[entry].partials.first(where: { $0.lane == reappliedLane }) {
+                before.cell.withUnsafeBytes { fold.add($0) }
+            }
+            fold.add(delta)
+            fold.bytes().withUnsafeBytes {
+                receive(start: start, group: group, lane: reappliedLane, order: .max, cell: $0, isLast: false)
+            }
+            window.entries[entry].isReapplied = true
+            return
+        }
+        try cells.add(delta, slot: start, group: key, lookup)
+        for rollUp in rollUps {
+            fold.begin()
+            fold.add(delta)
+            try rollUp.reapply(start: start, group: key, fold.total, lookup)
+        }
     }
 
     private func emitRow(_ window: MergeWindow, _ at: Int, into rows: inout [Row], watermark: Int64, asOf: EventTime?) {
@@ -126,6 +178,8 @@ final class MergeOutput: MergedOutput {
         fold.begin()
         for partial in window.entries[at].partials { partial.cell.withUnsafeBytes { fold.add($0) } }
         let entry = window.entries[at]
+        let isFinal = grid.close(of: window.start) <= watermark
+        window.entries[at].isReapplied = false
         for rollUp in rollUps { rollUp.take(start: window.start, group: entry.group, fold.total) }
         lastEmittedEnd = max(lastEmittedEnd, grid.end(of: window.start))
         rows.append(
@@ -133,8 +187,8 @@ final class MergeOutput: MergedOutput {
                 output: index, windowStart: EventTime(milliseconds: grid.start(of: window.start)),
                 windowEnd: EventTime(milliseconds: grid.end(of: window.start)),
                 group: entry.group.bytes.withUnsafeBytes(GroupBytes.values),
-                measures: fold.values(), revision: entry.revision, final: grid.close(of: window.start) <= watermark,
-                asOf: asOf, errors: fold.errors()))
+                measures: fold.values(), revision: entry.revision, final: isFinal, asOf: asOf, errors: fold.errors(),
+                reason: isFinal && entry.isReapplied && entry.revision > 1 ? .reapplied : nil))
     }
 
     // MARK: State
@@ -230,6 +284,8 @@ final class MergeWindow {
         return isNew
     }
 
+    func holds(_ group: GroupKey) -> Bool { places[group] != nil }
+
     func setPending(_ at: Int) {
         if !entries[at].isPending {
             entries[at].isPending = true
@@ -256,6 +312,8 @@ struct MergeEntry {
     var isStored = false
     /// Nothing stands here any more.
     var isGone = false
+    /// One of them was late and applied again.
+    var isReapplied = false
 
     init(group: GroupKey, isGone: Bool = false) {
         self.group = group

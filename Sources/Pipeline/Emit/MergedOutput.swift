@@ -21,6 +21,11 @@ protocol MergedOutput: AnyObject {
     /// A partial; `cell` is empty where it is withdrawn. `isLast`: the last word on a session.
     func receive(
         start: Int64, group: UnsafeRawBufferPointer, lane: LaneNumber, order: Int64, cell: UnsafeRawBufferPointer, isLast: Bool)
+    /// What its closed windows held; nil: late events can't be applied to it again.
+    var closed: ClosedCells? { get }
+    /// The measures of late events that are applied again, as a cell of their window, and group. Error: `state_damaged`.
+    func reapply(
+        start: Int64, group: UnsafeRawBufferPointer, delta: UnsafeRawBufferPointer, _ lookup: ClosedLookup) throws(Fault)
     /// The bytes are a cell of this output.
     func isWhole(_ cell: UnsafeRawBufferPointer) -> Bool
     /// The partial belongs to a window that closed by `watermark`.
@@ -107,6 +112,11 @@ final class RowFold {
 }
 
 extension MergedOutput {
+    var closed: ClosedCells? { nil }
+    func reapply(
+        start: Int64, group: UnsafeRawBufferPointer, delta: UnsafeRawBufferPointer, _ lookup: ClosedLookup
+    ) throws(Fault) {}
+
     var isEarly: Bool {
         switch plan.emit {
         case .every, .everyCommit: true

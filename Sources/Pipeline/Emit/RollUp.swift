@@ -17,6 +17,8 @@ final class RollUp: MergedOutput {
     private let grid: WindowGrid
     private let sourceGrid: WindowGrid
     private let fold: RowFold
+    private let cells: ClosedCells
+    var closed: ClosedCells? { cells }
     private let projection: Projection
     /// What can still be corrected, by the source's window and group.
     private var shares: [Int64: [GroupKey: Share]] = [:]
@@ -53,8 +55,10 @@ final class RollUp: MergedOutput {
 
     private static let overhead = 160
 
-    init(index: Int, plan: AggregatePlan, from source: AggregatePlan, fields: [FieldPlan], stored: UInt16, bounds: Range<Int64>?)
-    {
+    init(
+        index: Int, plan: AggregatePlan, from source: AggregatePlan, fields: [FieldPlan], stored: UInt16, bounds: Range<Int64>?,
+        closed log: ClosedLog
+    ) {
         self.index = index
         self.plan = plan
         self.stored = stored
@@ -62,6 +66,7 @@ final class RollUp: MergedOutput {
         sourceGrid = WindowGrid(source)
         let layout = CellLayout(plan, fields: fields)
         fold = RowFold(layout)
+        cells = ClosedCells(log, grid: grid, stored: stored, fold: fold)
         projection = Projection(plan, layout, from: source, CellLayout(source, fields: fields))
     }
 
@@ -152,7 +157,48 @@ final class RollUp: MergedOutput {
                 StateKey.deleteWindow(changes, StateKey.emitted, output: stored, start: window.slot)
             }
             for entry in window.entries.values { memory -= entry.base.count }
+            cells.keep(
+                window.slot,
+                window.entries.map { ($0.key, ClosedCells.Cell(revision: $0.value.revision, bytes: $0.value.base)) })
             windows[window.slot] = nil
+        }
+        cells.closed(by: watermark, asOf: moment.asOf)
+    }
+
+    /// Late events were applied again to a closed window of the source: what they add goes into the windows that hold it. Its share
+    /// went into their bases when it closed.
+    func reapply(start: Int64, group: GroupKey, _ words: UnsafePointer<UInt64>, _ lookup: ClosedLookup) throws(Fault) {
+        let cell = projection.cell(words)
+        let own = projection.group(group)
+        let (first, last) = grid.slots(at: start)
+        for slot in stride(from: first, through: last, by: Int(grid.every)) {
+            if cells.isClosed(slot) {
+                // One that began after its source has nothing to correct.
+                guard cells.holds(slot) else { continue }
+                var failure: Fault?
+                cell.withUnsafeBytes { bytes in
+                    do throws(Fault) { try cells.add(bytes, slot: slot, group: own, lookup) } catch { failure = error }
+                }
+                if let failure { throw failure }
+                for rollUp in rollUps {
+                    fold.begin()
+                    cell.withUnsafeBytes { fold.add($0) }
+                    try rollUp.reapply(start: slot, group: own, fold.total, lookup)
+                }
+                continue
+            }
+            let window = window(slot)
+            var entry = window.entries[own, default: Entry()]
+            fold.begin()
+            if !entry.base.isEmpty { entry.base.withUnsafeBytes { fold.add($0) } }
+            cell.withUnsafeBytes { fold.add($0) }
+            let base = fold.bytes()
+            memory += base.count - entry.base.count
+            entry.base = base
+            window.entries[own] = entry
+            window.freshBases.insert(own)
+            window.pending.insert(own)
+            window.changed.insert(own)
         }
     }
 

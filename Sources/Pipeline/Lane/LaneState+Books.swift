@@ -82,16 +82,27 @@ extension LaneState {
                 let grid = output.pointee.grid
                 let start = output.pointee.lasts[row]
                 let identity = dedup != nil && scratch.identified[row] ? scratch.identities[row] : nil
-                ledgerBytes += 96
+                let record = keepsLateRecords ? lateRecord(batch, row) : nil
+                ledgerBytes += 96 + (record?.payload?.count ?? 0)
                 late.append(
                     LateEntry(
                         output: index, offset: batch.offsets[row], eventTime: EventTime(milliseconds: scratch.times[row]),
                         windowStart: EventTime(milliseconds: grid.start(of: start)),
                         windowEnd: EventTime(milliseconds: grid.end(of: start)),
                         watermark: EventTime(milliseconds: scratch.before[row]),
-                        lateBy: .milliseconds(scratch.before[row] - grid.close(of: start)), identity: identity))
+                        lateBy: .milliseconds(scratch.before[row] - grid.close(of: start)), identity: identity, record: record))
             }
         }
+    }
+
+    private func lateRecord(_ batch: RecordBatch, _ row: Int) -> LateRecord {
+        let size = batch.lengths[row]
+        var payload: [UInt8]?
+        if keepsPayloads, let start = batch.payloads[row] {
+            payload = Array(UnsafeRawBufferPointer(start: start, count: min(size, PipelineLimits.deadLetterBytes)))
+        }
+        let stamp = batch.timestamps[row]
+        return LateRecord(timestamp: stamp == RecordBatch.noTimestamp ? nil : stamp, size: Int64(size), payload: payload)
     }
 
     /// What a later start compares with the log, to see that it is still the same log.

@@ -49,6 +49,7 @@ struct LaneState: ~Copyable {
     private let hasKeyedSessions: Bool
     let keepsPayloads: Bool
     let keepsLateEntries: Bool
+    let keepsLateRecords: Bool
     private let required: [Int]
     /// Records with an earlier event time are in no count; `.min`: all count.
     private let warmBefore: Int64
@@ -90,7 +91,8 @@ struct LaneState: ~Copyable {
         books = Books(outputs: outputCount)
         let fields = configuration.plan.fields
         keepsPayloads = !fields.contains(where: \.isPersonal)
-        if case .ledger = plan.late { keepsLateEntries = true } else { keepsLateEntries = false }
+        keepsLateEntries = plan.late != .count
+        if case .topic = plan.late { keepsLateRecords = true } else { keepsLateRecords = false }
         var needed = fields.indices.filter { fields[$0].required }
         if let column = eventTime.column, !needed.contains(column) { needed.append(column) }
         required = needed.sorted()

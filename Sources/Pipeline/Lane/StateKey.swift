@@ -5,7 +5,9 @@ import Model
 /// output, window start, group, source lane; `r` what was emitted: output, window start, group, of a session the lane too; `s` and
 /// `b` what a roll-up took: its output, the window and group of its source; its own window and group. `o` only goes to the merge:
 /// the last word on a session. Of a lane also: behind each chunk, under its key and one byte more, what is noted of its keys; `q` the
-/// sample of keys that are remembered longer, in chunks like `k`; `d` and `w` figures of copies and of bad clocks.
+/// sample of keys that are remembered longer, in chunks like `k`; `d` and `w` figures of copies and of bad clocks. Under `closedLane`:
+/// `x` cells of closed windows in chunks, by the first group in each; `y` one of them that was applied to again; `z` since when they
+/// are kept.
 enum StateKey {
     static let cell = UInt8(ascii: "c")
     static let chunk = UInt8(ascii: "k")
@@ -17,6 +19,9 @@ enum StateKey {
     static let sample = UInt8(ascii: "q")
     static let copies = UInt8(ascii: "d")
     static let clocks = UInt8(ascii: "w")
+    static let closedChunk = UInt8(ascii: "x")
+    static let closedCell = UInt8(ascii: "y")
+    static let closedMark = UInt8(ascii: "z")
 
     /// Tag, output, window start: where the group begins.
     static let windowPrefix = 11
@@ -98,7 +103,10 @@ enum StateKey {
 
 /// The stored keys, of every lane and of the merge, that belong to one output: what goes when the output goes.
 public func stateKeyRanges(ofOutput stored: UInt16) -> [(from: [UInt8], to: [UInt8])] {
-    [StateKey.base, StateKey.cell, StateKey.partial, StateKey.emitted, StateKey.share].map {
+    [
+        StateKey.base, StateKey.cell, StateKey.partial, StateKey.emitted, StateKey.share, StateKey.closedChunk,
+        StateKey.closedCell, StateKey.closedMark,
+    ].map {
         StateKey.range($0, ofOutput: stored)
     }
 }

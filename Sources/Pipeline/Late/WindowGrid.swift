@@ -81,6 +81,17 @@ struct WindowGrid {
         return close(of: slot) > time ? close(of: slot) : nil
     }
 
+    /// The last slot whose window closes at or before `time`.
+    func lastSlot(closedAt time: Int64) -> Int64 {
+        let (end, overflow) = time.subtractingReportingOverflow(lateness)
+        let edge = overflow ? Int64.min / 2 : max(end, Int64.min / 2)
+        if let calendar {
+            let start = calendar.start(holding: edge)
+            return calendar.end(holding: start) <= edge ? start : calendar.start(holding: start - 1)
+        }
+        return floorDivide(edge - reach - offset, every) * every + offset
+    }
+
     /// The end of the last window that ends at or before `time`.
     func lastEnd(at time: Int64) -> Int64 {
         if let calendar { return calendar.start(holding: time) }

@@ -60,6 +60,8 @@ public enum CaseRunner {
         case .commit: try rehearsal.commit()
         case .recut(let sizes): rehearsal.recut(sizes)
         case .end: try rehearsal.end()
+        case .reapply(let output, let partition, let offset):
+            try rehearsal.reapply(output: output, partition: partition, offset: offset)
         case .expect(let expectation):
             let differences = Diff.differences(expectation, try rehearsal.observe())
             expectations += 1

@@ -32,8 +32,11 @@ public struct Difference: Equatable, Sendable {
 struct Diff {
     struct Row {
         var cells: [(name: String, value: Value)]
+        /// Of an output, and not of a ledger.
+        var isRow = false
         func value(_ name: String) -> Value? {
-            cells.first { $0.name == name }?.value ?? (name == "retracted" ? .bool(false) : nil)
+            cells.first { $0.name == name }?.value
+                ?? (name == "retracted" ? .bool(false) : name == "reason" && isRow ? .null : nil)
         }
     }
 
@@ -150,7 +153,8 @@ struct Diff {
         cells += row.columns.map { ($0.name, $0.value) }
         cells += [("revision", .int(row.revision)), ("final", .bool(row.final)), ("as_of", time(row.asOf))]
         if row.retracted { cells.append(("retracted", .bool(true))) }
-        return Row(cells: cells)
+        if let reason = row.reason { cells.append(("reason", .string(reason))) }
+        return Row(cells: cells, isRow: true)
     }
 
     private static func row(_ entry: Observation.Late) -> Row {

@@ -70,7 +70,7 @@ struct ExpectedColumn: Sendable {
 extension ExpectedColumn {
     static let outcomes = [
         "read", "aggregated", "duplicate", "late", "filtered", "rejected", "partly_late", "unidentified",
-        "duplicate_observed", "redelivered", "exact", "retimed", "conflicting",
+        "duplicate_observed", "redelivered", "exact", "retimed", "conflicting", "reapplied", "not_reapplied",
     ].map { ExpectedColumn(name: $0, kind: .whole(least: 0)) }
 
     static let clocks = ["watermark_lag", "event_lag", "queue_age"].map {
@@ -95,6 +95,7 @@ extension ExpectedColumn {
                 ExpectedColumn(name: "as_of", kind: .instant, canBeNull: true),
             ]
             if aggregate.window.isSession { columns.append(ExpectedColumn(name: "retracted", kind: .flag)) }
+            columns.append(ExpectedColumn(name: "reason", kind: .name(["reapplied"], what: "reason"), canBeNull: true))
             return columns
         }
     }

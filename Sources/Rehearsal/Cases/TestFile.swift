@@ -31,6 +31,8 @@ public struct TestFile: Sendable {
         case commit
         case recut([Int])
         case end
+        /// Late events are applied again: all, or those named.
+        case reapply(output: String?, partition: Int32?, offset: Int64?)
         case expect(Expected)
     }
 }

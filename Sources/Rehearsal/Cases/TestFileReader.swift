@@ -94,13 +94,14 @@ public struct TestFileReader {
         return one
     }
 
-    private static let steps = ["feed", "advance", "restart", "commit", "recut", "end", "expect"]
+    private static let steps = ["feed", "advance", "restart", "commit", "recut", "end", "reapply", "expect"]
 
     private mutating func step(_ node: Node, _ path: String) -> TestFile.Step? {
         func made(_ action: TestFile.Action?) -> TestFile.Step? { action.map { TestFile.Step(place: node.place, action: $0) } }
         if case .scalar(let scalar) = node.content {
             if scalar.text == "commit" { return made(.commit) }
             if scalar.text == "end" { return made(.end) }
+            if scalar.text == "reapply" { return made(.reapply(output: nil, partition: nil, offset: nil)) }
             let what = Self.steps.contains(scalar.text) ? "`\(scalar.text)` needs a value" : "`\(scalar.text)` is no step"
             unknown(.unknownKey, node.place, path, what, scalar.text, Self.steps)
             return nil
@@ -131,13 +132,30 @@ public struct TestFileReader {
             guard let items = list(value, inner) else { return nil }
             let sizes = items.enumerated().compactMap { whole($1, "\(inner)[\($0)]", 1...1_000_000) }
             return sizes.count == items.count ? made(.recut(sizes.map { Int($0) })) : nil
+        case "reapply" where !JSONValue.isNull(value): return made(reapply(value, inner))
         case "expect": return made(expectation(value, inner).map(TestFile.Action.expect))
         default:
             guard JSONValue.isNull(value) else {
                 error(.wrongKind, value.place, inner, "`\(name)` takes no value", next: "write `- \(name)` alone")
                 return nil
             }
-            return made(name == "commit" ? .commit : .end)
+            return made(
+                name == "commit" ? .commit : name == "end" ? .end : .reapply(output: nil, partition: nil, offset: nil))
         }
+    }
+
+    private mutating func reapply(_ node: Node, _ path: String) -> TestFile.Action? {
+        guard let keys = keys(node, path, ["output", "partition", "offset"], required: []) else { return nil }
+        let before = problems.count
+        let output = keys["output"].flatMap { text($0, "\(path).output") }
+        if let output, let place = keys["output"]?.place, let names = plan?.aggregates.map(\.name), !names.contains(output) {
+            unknown(.badValue, place, "\(path).output", "no output is called `\(output)`", output, names)
+        }
+        let partition = keys["partition"].flatMap {
+            whole($0, "\(path).partition", 0...Int64(RehearsalCaseLimits.partitions - 1))
+        }
+        let offset = keys["offset"].flatMap { whole($0, "\(path).offset", 0...RehearsalCaseLimits.offset) }
+        return problems.count == before
+            ? .reapply(output: output, partition: partition.map { Int32($0) }, offset: offset) : nil
     }
 }

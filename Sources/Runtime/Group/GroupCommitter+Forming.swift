@@ -112,7 +112,11 @@ extension GroupCommitter {
             nextOffset: sealed.nextOffset, lastRecord: sealed.lastRecord, largestClose: sealed.largestClose,
             isIdle: cycle.isIdle(sealed.lane), isEnded: isEnded, combined: combined, closedThrough: nil, progress: progress)
         var commit = UnitCommit(head: head, changes: Mutant.partialLost.isOn ? StateLog() : sealed.changes)
-        if case .ledger = plan.late { commit.late = sealed.late }
+        switch plan.late {
+        case .count: break
+        case .ledger: commit.late = sealed.late
+        case .topic(let topic): formed.content.records += rows.late(sealed, to: topic)
+        }
         switch plan.deadLetters {
         case .table: commit.deadLetters = sealed.deadLetters
         case .topic(let topic): formed.content.records += rows.letters(sealed, to: topic)

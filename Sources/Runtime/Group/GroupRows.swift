@@ -51,6 +51,17 @@ struct GroupRows {
         }
     }
 
+    /// The late records of one unit, for their topic.
+    func late(_ sealed: SealedLane, to topic: String) -> [OutgoingRecord] {
+        sealed.late.map { Self.record(LateOnTopic($0, of: sealed.partition, plan: plan), to: topic) }
+    }
+
+    static func record(_ late: LateOnTopic, to topic: String) -> OutgoingRecord {
+        OutgoingRecord(
+            topic: topic, key: nil, value: late.record.payload,
+            headers: late.headers.map { OutgoingRecord.Header($0.name, Array($0.text.utf8)) })
+    }
+
     func letters(_ sealed: SealedLane, to topic: String) -> [OutgoingRecord] {
         sealed.deadLetters.map { letter in
             var headers: [OutgoingRecord.Header] = [

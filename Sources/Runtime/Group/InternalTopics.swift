@@ -25,6 +25,7 @@ struct InternalTopics {
         }
         if case .topic(let topic) = plan.deadLetters { names.insert(topic) }
         if case .topic(let topic)? = plan.deduplicate?.duplicates { names.insert(topic) }
+        if case .topic(let topic) = plan.late { names.insert(topic) }
         return names.sorted()
     }
 

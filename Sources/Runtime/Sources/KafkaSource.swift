@@ -41,7 +41,15 @@ final class KafkaSource: Source {
     /// A partition that another process takes over; its lane has closed it.
     func release(_ id: PartitionID) { consumer.release(id) }
 
-    func order(of id: PartitionID) -> Int64? {
+    func order(of id: PartitionID) -> Int64? { Self.order(of: id, among: topics) }
+
+    /// Without a source; nil: the plan's is none of topics.
+    static func order(of id: PartitionID, in plan: Plan) -> Int64? {
+        guard case .kafka(let topics, _, _) = plan.source.kind else { return nil }
+        return order(of: id, among: topics.sorted())
+    }
+
+    private static func order(of id: PartitionID, among topics: [String]) -> Int64 {
         Int64(topics.firstIndex(of: id.topic) ?? topics.count) << 32 | Int64(id.number)
     }
 

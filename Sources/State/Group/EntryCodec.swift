@@ -71,6 +71,9 @@ enum EntryCodec {
             writer.byte(4)
             for number in [Int64(lane), from, to] { writer.number(number) }
         case .ended: writer.byte(5)
+        case .commanded(let word, let asked, let result):
+            writer.byte(6)
+            for text in [word, asked, result] { writer.text(text) }
         }
         return writer.bytes
     }
@@ -86,6 +89,8 @@ enum EntryCodec {
         case 3: decision = .advanced(to: try reader.time())
         case 4: decision = .resumed(lane: try reader.narrow(), from: try reader.number(), to: try reader.number())
         case 5: decision = .ended
+        case 6:
+            decision = .commanded(word: try reader.text(), asked: try reader.text(), result: try reader.text())
         default: throw .damaged
         }
         try reader.end()

@@ -137,7 +137,7 @@ struct UnitEntryWriter {
     private static func surplusDecisions(_ store: GroupStore, _ unit: UnitCommit) throws(Fault) -> [Int64] {
         let query = try store.database.statement(
             """
-            SELECT sequence FROM decisions WHERE sequence >= ?1 AND kind NOT IN ('resumed', 'ended') AND sequence < (
+            SELECT sequence FROM decisions WHERE sequence >= ?1 AND kind IN ('idle', 'speaks', 'advanced') AND sequence < (
                 SELECT sequence FROM decisions WHERE sequence >= ?1 AND sequence < ?2 ORDER BY sequence DESC LIMIT 1 OFFSET ?3)
             ORDER BY sequence LIMIT ?4
             """)

@@ -41,12 +41,7 @@ public final class Inspection {
         results = "\(directory)/results.db"
         self.clock = clock
         guardian = QueryGuardian(clock: clock)
-        guard access(file, F_OK) == 0 else {
-            throw Fault(
-                "inspect_no_state", access(directory, F_OK) == 0 ? "There is no state here yet." : "There is no such directory.",
-                place: access(directory, F_OK) == 0 ? file : directory,
-                next: "Start `weir run` first, or name the directory with --state.", exit: .state)
-        }
+        try StateDirectory.checkHolds(directory)
         let flags = SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE
         guard sqlite3_open_v2(file, &handle, flags, nil) == SQLITE_OK else { throw unreadable(file) }
         sqlite3_busy_timeout(handle, InspectLimits.busyWait)

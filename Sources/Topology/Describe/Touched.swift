@@ -33,6 +33,7 @@ extension Description {
         }
         if case .topic(let topic) = plan.deadLetters { touch("writes", "topic", topic) }
         if case .topic(let topic)? = plan.deduplicate?.duplicates { touch("writes", "topic", topic) }
+        if case .topic(let topic) = plan.late { touch("writes", "topic", topic) }
         touch(
             "writes", "state", "\(plan.state.directory)/state.db", isMade: true,
             holds: OwnTables.state + (plan.delivery.isGroup ? OwnTables.group : []))

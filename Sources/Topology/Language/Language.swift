@@ -247,7 +247,7 @@ enum Language {
     static let lateLong = Section(
         [
             Key("ledger", .section(ledger), "An entry for each refusal."),
-            Key("topic", .text(.topic), notBuilt: "use `ledger`", "A topic for late records."),
+            Key("topic", .text(.topic), "A Kafka topic for late records, once for each output that refused them."),
         ], oneOf: ["ledger", "topic"], example: Example.late)
     static let ledger = Section([Key("keep", someSpan, default: "30d", "Older entries are deleted.")], example: Example.ledger)
     static let deadLetters = Section(
@@ -277,7 +277,9 @@ enum Language {
             Key(
                 "tables", .words([Word("own"), Word("all")]), default: "own",
                 "Which rows the tables of an instance of a group hold: those of its partitions, or everybody's."),
-            Key("keep_closed", .untyped, notBuilt: "leave it out", "How long closed windows stay for re-applied records."),
+            Key(
+                "keep_closed", anySpan, absent: .words("24h; in a group nothing"),
+                "How long, by event time, what closed windows held is kept on disk, so that late events can be applied again."),
         ], example: Example.state)
     static let http = Section(
         [Key("listen", .listen, default: "127.0.0.1:8080", "The address to listen on.")], example: Example.http)

@@ -35,7 +35,7 @@ struct PlanCheck {
                 if let item = target.section?.section("kafka")?["topic"], let topic = item.text {
                     refuseLoop(topic, item, inputs)
                     if !own.insert("topic " + topic).inserted { twice("topic `\(topic)`", item) }
-                    outputs[topic] = name
+                    outputs[topic] = "the rows of `\(name)`"
                 } else if let table = target.section?["table"] {
                     guard let item = table.section?["name"] ?? (table.text == nil ? nil : table), let text = item.text else {
                         continue
@@ -47,13 +47,14 @@ struct PlanCheck {
         let own: [(Item?, String)] = [
             (root.section("dead_letters")?["topic"], "dead letters"),
             (root.section("deduplicate")?["duplicates"]?.section?["topic"], "duplicates"),
+            (root["late"]?.section?["topic"], "late records"),
         ]
         for case (let item?, let what) in own {
             guard let topic = item.text else { continue }
             refuseLoop(topic, item, inputs)
             if let output = outputs[topic] {
                 problems.error(
-                    .nameTaken, at: item.place, item.path, "the rows of `\(output)` go to the topic `\(topic)` too",
+                    .nameTaken, at: item.place, item.path, "\(output) go to the topic `\(topic)` too",
                     next: "give \(what) a topic of their own")
             }
             outputs[topic] = what
@@ -62,6 +63,11 @@ struct PlanCheck {
 
     private func checkDelivery(_ plan: Plan) {
         guard plan.delivery.isGroup, let item = root["delivery"] else { return }
+        if let item = root.section("state")?["keep_closed"], plan.state.keepClosed > .zero {
+            problems.error(
+                .contradiction, at: item.place, item.path, "late events can't be applied again in a group: nothing would be kept",
+                next: "leave `keep_closed` out, or `delivery`")
+        }
         if case .kafka = plan.source.kind { return }
         problems.error(
             .deliveryWithoutKafka, at: item.place, item.path,

@@ -33,7 +33,8 @@ struct PlanReader {
         let state = StatePlan(
             directory: root.section("state")?["directory"]?.text ?? "./state",
             memory: root.section("state")?["memory"]?.size ?? .mebibytes(512), instance: root.section("state")?["instance"]?.text,
-            tables: root.section("state")?["tables"]?.word == "all" ? .all : .own)
+            tables: root.section("state")?["tables"]?.word == "all" ? .all : .own,
+            keepClosed: root.section("state")?["keep_closed"]?.span ?? (delivery(root["delivery"]).isGroup ? .zero : .days(1)))
         let late = latePlan(root["late"])
         let deadLetters = deadLetterPlan(root["dead_letters"])
         if isStrict, root["owner"] == nil, !root.broken.contains("owner") {
@@ -170,6 +171,7 @@ struct PlanReader {
 
     private func latePlan(_ item: Item?) -> LatePlan {
         if item?.text == "count" { return .count }
+        if let topic = item?.section?["topic"]?.text { return .topic(topic) }
         return .ledger(keep: item?.section?.section("ledger")?["keep"]?.span ?? .days(30))
     }
 

@@ -1,0 +1,58 @@
+public import Model
+
+/// Late events that are applied again (S13): which of them fit, and what they add.
+extension MergeCore {
+    public enum Fit: Equatable, Sendable {
+        /// Each of its windows is open, or its cells are kept.
+        case fits
+        /// A window of it closed too long ago.
+        case past
+        /// Sessions can't be put together anew from what is kept of them.
+        case session
+    }
+
+    /// Whether an event of `time` that `output` refused can be applied again.
+    public func fit(output: Int, time: EventTime) -> Fit {
+        guard let target = outputs.first(where: { $0.index == output }) else { return .past }
+        guard let closed = target.closed else { return .session }
+        return closed.fits(time.milliseconds) ? .fits : .past
+    }
+
+    /// Adds the cells that a lane made of late events: its partials of `output`, others are left out. They come out with the next step.
+    /// `lookup` finds the cells of closed windows as they were committed last. Errors: what it throws, `state_damaged`.
+    public func reapply(_ partials: StateLog, output: Int, _ lookup: ClosedLookup) throws(Fault) {
+        guard let target = outputs.first(where: { $0.index == output }) else { return }
+        try partials.replay { (_, key, value) throws(Fault) in
+            guard
+                byStored[UInt16(bigEndian: key.loadUnaligned(fromByteOffset: 1, as: UInt16.self))].map({ outputs[$0] === target })
+                    ?? false
+            else { return }
+            try target.reapply(
+                start: StateKey.number(key, at: 3), group: UnsafeRawBufferPointer(rebasing: key[StateKey.windowPrefix...]),
+                delta: value, lookup)
+        }
+    }
+
+    /// How far back the closed windows are kept, as it was committed; call after the marks were restored. `watermark`: the
+    /// committed one, nil for a new state.
+    public func beginClosed(_ watermark: EventTime?) { for output in outputs { output.closed?.begin(watermark) } }
+
+    /// An entry under `closedLane` from `closedMarks`. False: damaged.
+    public func restoreClosedMark(key: UnsafeRawBufferPointer, value: UnsafeRawBufferPointer) -> Bool {
+        guard key.count == StateKey.windowPrefix else { return false }
+        guard let index = byStored[UInt16(bigEndian: key.loadUnaligned(fromByteOffset: 1, as: UInt16.self))] else { return true }
+        return outputs[index].closed?.restoreMark(value) ?? true
+    }
+
+    /// The keys that say since when closed windows are kept.
+    public static var closedMarks: (from: [UInt8], to: [UInt8]) { ([StateKey.closedMark], [StateKey.closedMark + 1]) }
+}
+
+extension ClosedCells {
+    /// Each window of `time` is open, or its cells are here.
+    func fits(_ time: Int64) -> Bool {
+        let (first, last) = grid.slots(at: time)
+        return keeps && first <= last
+            && stride(from: first, through: last, by: Int(grid.every)).allSatisfy { !isClosed($0) || holds($0) }
+    }
+}
