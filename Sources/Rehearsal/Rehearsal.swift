@@ -105,7 +105,9 @@ public final class Rehearsal {
             plan, storedOutputs: store.outputIDs.map { UInt16(truncatingIfNeeded: $0) },
             lanes: Dictionary(uniqueKeysWithValues: places))
         let store = store
-        let outcome = try work.run(candidates, in: &cycle) { key, included throws(Fault) in try store.closedEntry(before: key, included: included) }
+        let outcome = try work.run(candidates, in: &cycle) { key, included throws(Fault) in
+            try store.closedEntry(before: key, included: included)
+        }
         for became in outcome.map(\.became) where became.isRefused { told.refused[became, default: 0] += 1 }
         cycle.record(.commanded(word: "late_reapply", asked: "{}", result: "{}"))
         if store.head.time.ended {
