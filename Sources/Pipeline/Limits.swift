@@ -9,8 +9,8 @@ public enum PipelineLimits {
     public static let openChunkBytes = 2 << 10
     /// Expiry buckets that can be alive at once; `check` refuses topologies that need more (S7).
     public static let liveBuckets = 60_000
-    /// Bytes of cells of a closed window from which another entry of state is begun.
-    static let closedChunkBytes = 32 << 10
+    /// Bytes of cells of a closed window in one entry of state, if one cell is not larger: what SQLite keeps without a page of its own.
+    static let closedChunkBytes = 3_968
     /// Payload bytes kept of a rejected record.
     public static let deadLetterBytes = 64 << 10
     /// A delta past this size asks to be sealed early.

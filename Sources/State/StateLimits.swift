@@ -24,7 +24,7 @@ public enum StateLimits {
     /// Entries of the late ledger that are read at once.
     public static let lateEntries = 1_000
     /// Entries of closed windows past their keep that one commit deletes at most, of one output and kind: about 32 MiB.
-    static let closedDeletesPerCommit = 1_000
+    static let closedDeletesPerCommit = 8_000
     /// Rows of an outbox that one commit deletes at most.
     static let outboxDeletesPerCommit = 50_000
     /// Idle, speaking and advancing decisions that are kept; resumptions and the end are kept for ever.

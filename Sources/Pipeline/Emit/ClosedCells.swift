@@ -64,13 +64,13 @@ final class ClosedCells {
         let cells = cells().sorted { $0.group.bytes.lexicographicallyPrecedes($1.group.bytes) }
         var first: GroupKey?
         for (group, cell) in cells {
+            if chunk.count + 16 + group.bytes.count + cell.bytes.count > PipelineLimits.closedChunkBytes { flush(slot, &first) }
             if first == nil { first = group }
             append(UInt32(group.bytes.count))
             append(UInt32(cell.bytes.count))
             append(cell.revision)
             chunk += group.bytes
             chunk += cell.bytes
-            if chunk.count >= PipelineLimits.closedChunkBytes { flush(slot, &first) }
         }
         flush(slot, &first)
     }

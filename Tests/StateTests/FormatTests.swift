@@ -1,0 +1,43 @@
+import Model
+import Testing
+import Testkit
+
+@testable import State
+
+/// State of an earlier format is brought to the present one, with what it holds.
+struct FormatTests {
+    @Test func stateOfTheFirstFormatIsReadAndGoesOn() throws {
+        let scratch = Scratch()
+        let entry = LateEntry(
+            output: 0, offset: 5, eventTime: EventTime(milliseconds: 1), windowStart: EventTime(milliseconds: 0),
+            windowEnd: EventTime(milliseconds: 60_000), watermark: EventTime(milliseconds: 99_000), lateBy: .milliseconds(39_000),
+            identity: nil)
+        do {
+            let (_, store) = try open(scratch)
+            try store.commit(commit(1, [lane(late: [entry])], decisions: [.advanced(to: EventTime(milliseconds: 3))]))
+            store.close()
+        }
+        // As the first format had it.
+        _ = shell(
+            """
+            sqlite3 '\(scratch.path)/state.db' 'DROP INDEX late_reapplied; ALTER TABLE late DROP COLUMN reapplied_as;
+            ALTER TABLE late DROP COLUMN reapplied_in; DROP TABLE reapplied; ALTER TABLE decisions DROP COLUMN asked;
+            ALTER TABLE decisions DROP COLUMN result; DROP TABLE late_outbox; PRAGMA user_version = 1'
+            """)
+        let (_, store) = try open(scratch)
+        #expect(store.head.number == 1)
+        #expect(try store.decisions() == [.advanced(to: EventTime(milliseconds: 3))])
+        let found = try store.late(LateSelection())
+        #expect(found.map(\.offset) == [5] && found[0].reapplied == nil)
+        let told = Decision.commanded(word: "late_reapply", asked: "{}", result: "{}")
+        try store.commit(
+            Commit(
+                number: 2, at: WallTime(milliseconds: 2_000), lanes: [], merge: StateLog(), rows: [], decisions: [told],
+                time: CombinedTime(), progress: [OutputProgress()],
+                reapplied: [ReappliedEntry(entry: found[0].number, lane: 0, output: 0, kind: .counted)]))
+        #expect(try store.decisions().last == told)
+        #expect(try store.late(LateSelection()).isEmpty && store.reapplied() == [0: [1]])
+        let all = try store.late(LateSelection(includesReapplied: true))
+        #expect(all.map(\.reapplied) == [.counted] && all.map(\.reappliedIn) == [2])
+    }
+}
