@@ -46,6 +46,19 @@ public struct CopyFigures: ProducedFigures {
         a.missedAges.merge(b.missedAges)
     }
 
+    /// One copy that was recognised; `isOld`: in the oldest quarter of the horizon.
+    public mutating func count(_ kind: CopyEntry.Kind, age: Int64, isOld: Bool) {
+        copies += 1
+        switch kind {
+        case .exact: exact += 1
+        case .retimed: retimed += 1
+        case .conflicting: conflicting += 1
+        case .uncompared: break
+        }
+        if isOld { oldestQuarter += 1 }
+        ages.record(age)
+    }
+
     /// The smallest `within` that would have recognised so large a share of all copies that are known or estimated, to the bounds
     /// of the histograms; nil: there was no copy.
     public func horizon(catching share: Double) -> TimeSpan? {

@@ -209,11 +209,12 @@ struct CopiesTests {
     /// The field that names producers may become another; what was told of the old one's values is with the others.
     @Test func anotherFieldNamesOtherProducers() throws {
         var book = FigureBook<ClockFigures>(tag: StateKey.clocks, of: copiesPlan(producer: 5))
-        var one = ClockFigures()
-        one.records = 1
-        one.ahead.record(70_000)
-        book.note(one, of: 7) { "ios" }
-        book.note(one, of: 0) { nil }
+        for (hash, name) in [(7, "ios"), (0, nil)] as [(UInt64, String?)] {
+            book.note(of: hash, name: name) {
+                $0.records += 1
+                $0.ahead.record(70_000)
+            }
+        }
         var state = KeyedState()
         let log = StateLog()
         book.seal(into: log)

@@ -22,6 +22,8 @@ struct CopyLog: ~Copyable {
     private var conflicts: [Int64] = []
     private var samples: [ConflictingCopy] = []
     private var areConflictsChanged = false
+    /// nil: copies are not compared.
+    private let prints: ContentPrint?
     private let producer: ProducerColumn?
     private let fields: [FieldPlan]
     private let showsValues: Bool
@@ -31,7 +33,8 @@ struct CopyLog: ~Copyable {
         static let samples: UInt8 = 4
     }
 
-    init(_ plan: DeduplicatePlan, plan topology: Plan) {
+    init(_ plan: DeduplicatePlan, plan topology: Plan, prints: ContentPrint?) {
+        self.prints = prints
         producer = topology.source.producer.map { ProducerColumn($0, fields: topology.fields) }
         keepsEntries = plan.duplicates != .count
         book = FigureBook(tag: StateKey.copies, of: topology)
@@ -47,63 +50,61 @@ struct CopyLog: ~Copyable {
 
     /// Counts what was met; rows with an event time before `since` only warm.
     mutating func count(
-        _ columns: Columns, _ scratch: borrowing BatchScratch, offsets: UnsafePointer<Int64>, since: Int64,
-        prints: ContentPrint?
+        _ columns: Columns, _ scratch: borrowing BatchScratch, offsets: UnsafePointer<Int64>, since: Int64
     ) {
+        let producer = producer
         for copy in met {
             let row = Int(copy.row)
             let time = scratch.times[row]
             if time < since { continue }
             let age = copy.horizon.age(time: time, watermark: scratch.before[row])
-            var figures = CopyFigures()
-            if copy.isMissed {
-                figures.missed = 1
-                figures.missedAges.record(age)
-            } else {
-                figures.copies = 1
-                figures.ages.record(age)
-                if age >= copy.horizon.within / 4 * 3 { figures.oldestQuarter = 1 }
+            let isMissed = copy.isMissed
+            var kind = CopyEntry.Kind.uncompared
+            if !isMissed {
                 var field: String?
                 if copy.print != ContentPrint.none {
-                    field = classify(copy, age, columns, offset: offsets[row], time: time, prints, &figures)
+                    (kind, field) = classify(copy, age, columns, offset: offsets[row], time: time)
                 }
-                if keepsEntries { enter(copy, age, figures, field, scratch, offset: offsets[row]) }
+                if keepsEntries { enter(copy, age, kind, field, scratch, offset: offsets[row]) }
             }
-            book.note(figures, of: producer?.hash(columns, row)) { producer?.name(columns, row) }
+            let isOld = age >= copy.horizon.within / 4 * 3
+            book.note(of: producer?.hash(columns, row), name: producer?.name(columns, row)) { figures in
+                if isMissed {
+                    figures.missed += 1
+                    figures.missedAges.record(age)
+                } else {
+                    figures.count(kind, age: age, isOld: isOld)
+                }
+            }
         }
     }
 
     private mutating func classify(
-        _ copy: Met, _ age: Int64, _ columns: Columns, offset: Int64, time: Int64, _ prints: ContentPrint?,
-        _ figures: inout CopyFigures
-    ) -> String? {
-        guard let prints else { return nil }
+        _ copy: Met, _ age: Int64, _ columns: Columns, offset: Int64, time: Int64
+    ) -> (CopyEntry.Kind, field: String?) {
+        guard let prints else { return (.uncompared, nil) }
         let row = Int(copy.row)
         switch prints.verdict(kept: copy.print, copy: prints.prints[row]) {
-        case .exact: figures.exact = 1
-        case .retimed: figures.retimed = 1
+        case .exact: return (.exact, nil)
+        case .retimed: return (.retimed, nil)
         case .conflicting(let field):
-            figures.conflicting = 1
             conflicts[field ?? conflicts.count - 1] += 1
             areConflictsChanged = true
             let column = field.map { prints.columns[$0] }
+            let name = column.map { fields[$0].name }
             samples.append(
                 ConflictingCopy(
-                    offset: offset, eventTime: EventTime(milliseconds: time), age: .milliseconds(age),
-                    field: column.map { fields[$0].name },
+                    offset: offset, eventTime: EventTime(milliseconds: time), age: .milliseconds(age), field: name,
                     value: showsValues ? column.flatMap { columns.text($0, ColumnKind(fields[$0].type), row) } : nil))
             if samples.count > CopyLimits.samples { samples.removeFirst() }
-            return column.map { fields[$0].name }
+            return (.conflicting, name)
         }
-        return nil
     }
 
     private mutating func enter(
-        _ copy: Met, _ age: Int64, _ figures: CopyFigures, _ field: String?, _ scratch: borrowing BatchScratch, offset: Int64
+        _ copy: Met, _ age: Int64, _ kind: CopyEntry.Kind, _ field: String?, _ scratch: borrowing BatchScratch, offset: Int64
     ) {
         let row = Int(copy.row)
-        let kind: CopyEntry.Kind =
-            figures.exact > 0 ? .exact : figures.retimed > 0 ? .retimed : figures.conflicting > 0 ? .conflicting : .uncompared
         entries.append(
             CopyEntry(
                 offset: offset, eventTime: EventTime(milliseconds: scratch.times[row]), age: .milliseconds(age), kind: kind,

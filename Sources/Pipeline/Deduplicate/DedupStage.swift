@@ -33,7 +33,7 @@ struct DedupStage: ~Copyable {
         prints = plan.compare.map { ContentPrint($0, fields: topology.fields) }
         fresh = FreshKeys(notes: form)
         blindSpot = BlindSpot(within: within, bucket: bucket)
-        copies = CopyLog(plan, plan: topology)
+        copies = CopyLog(plan, plan: topology, prints: prints)
         table = DedupTable(slack: topology.eventTime.outOfOrderness.milliseconds / bucket, noteWords: form.words)
         identities = IdentityColumn(plan.key, fields: topology.fields, topology: topology.name)
     }
@@ -156,7 +156,7 @@ struct DedupStage: ~Copyable {
         _ columns: Columns, _ scratch: borrowing BatchScratch, offsets: UnsafePointer<Int64>, since: Int64
     ) {
         if copies.met.isEmpty { return }
-        copies.count(columns, scratch, offsets: offsets, since: since, prints: prints)
+        copies.count(columns, scratch, offsets: offsets, since: since)
     }
 
     mutating func takeEntries() -> [CopyEntry] { copies.takeEntries() }

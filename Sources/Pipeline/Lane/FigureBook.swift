@@ -39,14 +39,15 @@ struct FigureBook<Figures: StoredFigures> {
     /// What it takes at most.
     var bytes: Int { producers.count * 2 * AgeHistogram.most * 8 }
 
-    /// `producer` nil: they are not told apart. Cost: a look-up; a name is made only of a new producer.
-    mutating func note(_ figures: Figures, of producer: UInt64?, name: () -> String?) {
-        total += figures
+    /// Counts something in all and of its producer (nil: they are not told apart), in place: nothing is allocated. Cost: a look-up;
+    /// a name is made only of a new producer.
+    mutating func note(of producer: UInt64?, name: @autoclosure () -> String?, _ count: (inout Figures) -> Void) {
+        count(&total)
         isTotalChanged = true
         guard let producer else { return }
         var at = places[producer] ?? -1
         if at < 0 { at = add(producer, name()) }
-        producers[at].figures += figures
+        count(&producers[at].figures)
         producers[at].isChanged = true
     }
 

@@ -44,10 +44,11 @@ extension LaneState {
     }
 
     private mutating func noteBadClock(_ columns: Columns, _ batch: RecordBatch, _ row: Int) {
-        var bad = ClockFigures()
-        bad.records = 1
-        bad.ahead.record(scratch.times[row] - batch.timestamps[row])
-        clocks.note(bad, of: producer?.hash(columns, row)) { producer?.name(columns, row) }
+        let ahead = scratch.times[row] - batch.timestamps[row]
+        clocks.note(of: producer?.hash(columns, row), name: producer?.name(columns, row)) { figures in
+            figures.records += 1
+            figures.ahead.record(ahead)
+        }
     }
 
     private mutating func bury(_ columns: Columns, _ batch: RecordBatch, _ row: Int) {
