@@ -60,6 +60,7 @@ bench: libraries ## events per second, CPU and memory per event beside a bare dr
 bench-long: libraries ## the same with 10 M events, all of whose keys stay alive
 	$(RELEASE) --product weir-bench
 	.build/release/weir-bench --long $(ARGS)
+	.build/release/weir-bench spill
 
 .PHONY: counts
 counts: setup ## instructions, allocations, retains and locks per event, gated: the same on a busy machine

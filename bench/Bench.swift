@@ -9,6 +9,7 @@ import Model
 ///     weir-bench restore
 ///     weir-bench sessions [--runs N] [--events N]
 ///     weir-bench sketches [--runs N] [--events N]
+///     weir-bench spill [keys] [zipf] [uniform] [PERCENT]
 @main
 enum Bench {
     nonisolated static func main() {
@@ -20,6 +21,7 @@ enum Bench {
             case "partitions": exit(try ManyPartitions.run(Array(arguments.dropFirst())) ? 0 : 1)
             case "restore": exit(try Restore.run() ? 0 : 1)
             case "sessions": exit(try Sessions.run(BenchOptions(Array(arguments.dropFirst()))) ? 0 : 1)
+            case "spill": exit(try Spill.run(Array(arguments.dropFirst())) ? 0 : 1)
             case "sketches": exit(try Sketches.run(BenchOptions(Array(arguments.dropFirst()))) ? 0 : 1)
             default:
                 let options = try BenchOptions(arguments)

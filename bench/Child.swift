@@ -27,6 +27,9 @@ enum Child {
             try PipelineRun.run(.files(rest[0]), directory: rest[1], topology: BenchOptions.sessions, until: .now)
         case ("files-sketches", 2):
             try PipelineRun.run(.files(rest[0]), directory: rest[1], topology: BenchOptions.sketches)
+        case ("files-spill", 4):
+            try PipelineRun.run(
+                .files(rest[0]), directory: rest[1], topology: rest[2], until: .now, memory: .mebibytes(Int64(rest[3]) ?? 512))
         case ("files-once", 3):
             try PipelineRun.run(.files(rest[0]), directory: rest[1], topology: rest[2], commitEvery: .seconds(3))
         default: throw Fault("usage", "Not a child's arguments.", next: "Run weir-bench without them.", exit: .usage)

@@ -18,7 +18,7 @@ enum PipelineRun {
     /// `commitEvery`: other than the topology says, where counts must not depend on the machine's speed.
     static func run(
         _ input: Input, directory: String, topology: String = BenchOptions.topology, commitEvery: TimeSpan? = nil,
-        until: RunOptions.Until = .end
+        until: RunOptions.Until = .end, memory: ByteCount? = nil
     ) throws(Fault) {
         var plan = try readPlan(topology)
         plan.state.directory = directory
@@ -33,6 +33,7 @@ enum PipelineRun {
         case .files(let pattern): plan.source.kind = .files([pattern])
         }
         if let commitEvery { plan.commitEvery = commitEvery }
+        if let memory { plan.state.memory = memory }
         let commits = CommitTimes()
         let handOver = HandOverTimes()
         let service = Service(
@@ -62,7 +63,7 @@ enum PipelineRun {
             ("read", summary.books.read), ("aggregated", summary.books.aggregated), ("duplicate", summary.books.duplicate),
             ("late", summary.books.late), ("filtered", summary.books.filtered), ("rows", summary.rows),
             ("commits", summary.commits), ("turn_median_ms", summary.turnMedian), ("turn_p99_ms", summary.turnWorst),
-            ("stopped", Int64(summary.stopped.count)),
+            ("stopped", Int64(summary.stopped.count)), ("cold_reads", summary.coldReads), ("most_state", summary.mostState),
             ("first_record_ns", summary.firstRecordAt?.nanoseconds ?? 0),
             ("last_commit_ns", summary.lastCommitAt?.nanoseconds ?? 0),
         ]

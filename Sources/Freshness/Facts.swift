@@ -205,6 +205,8 @@ public struct CommitFacts: Equatable, Sendable {
     public var durations = Histogram()
     public var stateBytes: ByteCount?
     public var walBytes: ByteCount?
+    /// Other processes whose view of the state keeps its write-ahead log from being cut, once it is long.
+    public var walHolders: [String] = []
     public var freeDisk: ByteCount?
     public init() {}
 

@@ -182,6 +182,10 @@ public enum StatusJSON {
         latency(Latency(commits.durations), &text)
         text.member("state_bytes", optional: commits.stateBytes?.bytes)
         text.member("wal_bytes", optional: commits.walBytes?.bytes)
+        text.key("wal_held_by")
+        text.beginArray()
+        for holder in commits.walHolders { text.string(holder) }
+        text.endArray()
         text.member("free_disk_bytes", optional: commits.freeDisk?.bytes)
         text.endObject()
     }

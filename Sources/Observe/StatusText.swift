@@ -148,7 +148,7 @@ public enum StatusText {
             }
         }
         text +=
-            "\nSTATE      \(bytes(commits.stateBytes)), write-ahead log \(bytes(commits.walBytes)), disk free \(bytes(commits.freeDisk))"
+            "\nSTATE      \(bytes(commits.stateBytes)), write-ahead log \(bytes(commits.walBytes))\(held(commits)), disk free \(bytes(commits.freeDisk))"
         text += "\nMEMORY     \(bytes(facts.memory)) of \(bytes(facts.memoryBudget))\n"
         if let dedup = facts.dedup {
             text +=
@@ -156,6 +156,10 @@ public enum StatusText {
             text += ", the oldest of \(time(dedup.oldest))\n"
         }
         return text
+    }
+
+    private static func held(_ commits: CommitFacts) -> String {
+        commits.walHolders.isEmpty ? "" : " HELD by " + printable(commits.walHolders.joined(separator: ", "))
     }
 
     private static func fault(_ fault: Fault) -> String {

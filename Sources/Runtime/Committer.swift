@@ -27,6 +27,7 @@ final class Committer: @unchecked Sendable {
     var cycle: CommitCycle
 
     let crew: LaneCrew
+    var log: LogWatch
     private var lastTick: MonotonicTime?
     private var nextMeasure: MonotonicTime?
     var nextGroupCommit: MonotonicTime?
@@ -50,7 +51,8 @@ final class Committer: @unchecked Sendable {
 
     init(
         plan: Plan, store: StateStore, results: ResultsStore, directory: StateDirectory, source: any Source, cycle: CommitCycle,
-        takesIdleDecisions: Bool, publisher: RowPublisher?, board: FactsBoard, clock: any Clock,
+        takesIdleDecisions: Bool, heldLog: Int64 = StateLimits.heldLog, publisher: RowPublisher?, board: FactsBoard,
+        clock: any Clock,
         onEvent: @escaping @Sendable (OperationalEvent) -> Void
     ) {
         self.plan = plan
@@ -65,6 +67,7 @@ final class Committer: @unchecked Sendable {
         self.clock = clock
         self.onEvent = onEvent
         rowErrors = RowErrors(plan)
+        log = LogWatch(limit: heldLog)
         crew = LaneCrew(source: source, idleAfter: plan.eventTime.idleAfter, clock: clock)
     }
 
@@ -191,8 +194,9 @@ final class Committer: @unchecked Sendable {
         if isMeasured { nextMeasure = now + RuntimeLimits.measureEvery }
         let measured = isMeasured ? try store.measurements() : nil
         if isMeasured { tellBursts() }
+        if let measured { note(log: measured.walBytes, now) }
         // Paused lanes give no reason to commit, so it is looked for here whether the outbox has emptied.
-        if crew.isPaused, let measured, measured.outboxBytes <= StateLimits.outboxBytes { crew.pause(false) }
+        if crew.isPaused, let measured, measured.outboxBytes <= StateLimits.outboxBytes, !log.isFull { crew.pause(false) }
         board.update(
             reports: reports, time: cycle.time, commit: commit, measured: measured,
             freeDisk: isMeasured ? directory.freeBytes : nil,
@@ -200,6 +204,21 @@ final class Committer: @unchecked Sendable {
             waiting: isMeasured && publisher != nil ? try store.topicRowsWaiting() : nil, sinkFault: publisher?.fault,
             wall: clock.wall(), now: now)
         try crew.keep(MemoryBound(plan), merge: cycle.mergeMemory, onEvent)
+    }
+
+    private func note(log bytes: Int64, _ now: MonotonicTime) {
+        let change = log.look(bytes, file: directory.stateFile, now: now, readers: directory.logReaders)
+        board.set(logHolders: log.holders.map(\.words))
+        switch change {
+        case .filled(let fault):
+            crew.pause(true)
+            board.set(state: .waiting(fault))
+            onEvent(.failed(fault))
+        case .freed(let after):
+            board.set(state: .running)
+            onEvent(.commitBack(after: after))
+        case nil: break
+        }
     }
 
     /// Late and rejected records are counted one by one; that they are many is told.

@@ -16,7 +16,7 @@ extension Committer {
             do throws(Fault) {
                 let receipt = try store.commit(commit)
                 if let failedAt { recovered(since: failedAt, wasDisk: wasDisk) }
-                crew.pause(receipt.holdInput)
+                crew.pause(receipt.holdInput || log.isFull)
                 tellSlow(commit, receipt)
                 return
             } catch {
@@ -54,7 +54,7 @@ extension Committer {
         let after = clock.monotonic() - failedAt
         onEvent(wasDisk ? .diskBack(free: ByteCount(directory.freeBytes ?? 0), after: after) : .commitBack(after: after))
         board.set(state: .running)
-        crew.pause(false)
+        crew.pause(log.isFull)
     }
 
     private func tellSlow(_ commit: Commit, _ receipt: CommitReceipt) {

@@ -33,6 +33,9 @@ final class FactsBoard: Sendable {
         }
     }
 
+    /// Who keeps the state's write-ahead log from being cut.
+    func set(logHolders: [String]) { board.withLock { $0.facts.commits.walHolders = logHolders } }
+
     /// What an instance of a group tells of its share.
     func noteGroup(_ change: (inout GroupFacts) -> Void) {
         board.withLock { board in

@@ -48,6 +48,8 @@ enum RuntimeLimits {
     /// So many late or rejected records between two looks, and at least one in so many of those read, are told as a burst.
     static let burstRecords: Int64 = 100
     static let burstShare: Int64 = 10
+    /// Of the longest log that may be, the share from which on it is told who holds it.
+    static let logToldShare: Int64 = 8
     /// A lane that waits for memory while nothing leaves it, for so many commits, will wait for ever.
     static let looksWhenFull = 16
     /// How often sizes are measured.

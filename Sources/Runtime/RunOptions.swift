@@ -1,4 +1,5 @@
 public import Model
+import State
 
 /// How far a run goes, and the choices that its operator made.
 public struct RunOptions: Equatable, Sendable {
@@ -18,6 +19,8 @@ public struct RunOptions: Equatable, Sendable {
     public var resume: [ResumeChoice]
     /// Deletes the state of aggregates that the topology no longer has.
     public var accept: Bool
+    /// Bytes of a write-ahead log that a reader holds, above which no input is taken.
+    public var heldLog = StateLimits.heldLog
     public init(until: Until = .stopped, range: ReplayRange? = nil, resume: [ResumeChoice] = [], accept: Bool = false) {
         self.until = until
         self.range = range

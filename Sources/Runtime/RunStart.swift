@@ -60,7 +60,7 @@ final class RunStart {
         let cycle = CommitCycle(plan: plan, merge: merge, number: head.number, time: head.time)
         let committer = Committer(
             plan: plan, store: store, results: results, directory: directory, source: source, cycle: cycle,
-            takesIdleDecisions: options.range == nil, publisher: publisher,
+            takesIdleDecisions: options.range == nil, heldLog: options.heldLog, publisher: publisher,
             board: board, clock: clock, onEvent: onEvent)
         committer.reapplied = try store.reapplied().mapValues { $0.reduce(0, +) }
         return committer

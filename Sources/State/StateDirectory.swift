@@ -81,7 +81,7 @@ public final class StateDirectory: @unchecked Sendable {
     }
 
     var isInMemory: Bool { lock < 0 }
-    var stateFile: String { "\(path)/state.db" }
+    public var stateFile: String { "\(path)/state.db" }
     var resultsFile: String { "\(path)/results.db" }
 
     /// Bytes that this user can still write on the directory's disk; nil if the system does not say.

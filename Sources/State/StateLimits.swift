@@ -16,6 +16,10 @@ public enum StateLimits {
     static let walKept = 64 << 20
     /// A write-ahead log this many times longer than `checkpointPages` is held by a reader; worth telling.
     static let walHeldFactor = 4
+    /// Bytes of a write-ahead log that a reader holds, above which no input is taken.
+    public static let heldLog: Int64 = 1 << 30
+    /// Bytes of the system's list of locks that are looked at.
+    static let locksBytes = 4 << 20
     /// The share of free pages above which the file is made shorter, and how many pages at a time.
     static let freeShare = 0.25
     static let vacuumPages = 1_000

@@ -36,6 +36,7 @@ func busyFacts() -> Facts {
     for value: Int64 in [8, 9, 11, 12, 12, 47] { facts.commits.durations.record(value) }
     facts.commits.stateBytes = ByteCount(88_342_528)
     facts.commits.walBytes = ByteCount(4_194_304)
+    facts.commits.walHolders = ["sqlite3 (process 1234)"]
     facts.commits.freeDisk = ByteCount(53_687_091_200)
     facts.expressionPlaces = ["field price", "usage.revenue"]
     facts.dedup = DedupFacts(within: .minutes(15), isComparing: true)

@@ -15,6 +15,7 @@ extension GroupCommitter {
         }
         if let fault = mergeFault { throw fault }
         let measured = isMeasured ? try store.measurements() : nil
+        if let measured { note(log: measured.walBytes, now) }
         let state = replica.time.state
         let time = CombinedTime(
             watermark: replica.time.isExact ? state.combined : nil, idle: Set(crew.lanes.keys.filter(cycle.isIdle)),
@@ -29,6 +30,22 @@ extension GroupCommitter {
             freeDisk: isMeasured ? parts.directory.freeBytes : nil, waiting: nil, sinkFault: nil, elsewhere: elsewhere(state),
             wall: clock.wall(), now: now)
         try crew.keep(MemoryBound(plan), merge: Int64(mergeMemory), parts.onEvent)
+    }
+
+    private func note(log bytes: Int64, _ now: MonotonicTime) {
+        let change = log.look(bytes, file: parts.directory.stateFile, now: now, readers: parts.directory.logReaders)
+        parts.board.set(logHolders: log.holders.map(\.words))
+        switch change {
+        case .filled(let fault):
+            pauseAll(true)
+            parts.board.set(state: .waiting(fault))
+            parts.onEvent(.failed(fault))
+        case .freed(let after):
+            pauseAll(false)
+            parts.board.set(state: .running)
+            parts.onEvent(.commitBack(after: after))
+        case nil: break
+        }
     }
 
     /// The group's partitions that no lane of ours reads.

@@ -41,6 +41,7 @@ final class GroupCommitter: @unchecked Sendable {
     let clock: any Clock
     let store: GroupStore
     let crew: LaneCrew
+    var log: LogWatch
     let replica: TimeReplica
     let rows: GroupRows
     var producer: KafkaTransactions
@@ -91,6 +92,7 @@ final class GroupCommitter: @unchecked Sendable {
         startedAt = parts.clock.monotonic()
         cadence = CommitCadence(every: parts.plan.commitEvery)
         store = parts.store
+        log = LogWatch(limit: parts.options.heldLog)
         crew = LaneCrew(source: parts.source, idleAfter: parts.plan.eventTime.idleAfter, clock: parts.clock)
         replica = TimeReplica(log: parts.restores.log, queries: parts.restores.queries, layout: parts.layout)
         rows = GroupRows(plan: parts.plan, layout: parts.layout)
