@@ -44,7 +44,7 @@ struct SpillTests {
 
     // MARK: Filters
 
-    /// About 2.3 bytes a value and one wrong word in 65,536, as docs/performance.md states.
+    /// About 2.3 bytes a value and one wrong word in 65,536, as decision 14 states.
     @Test(arguments: [1, 2, 3, 10, 100, 5_000, 262_144]) func aFilterKnowsAllItsValuesAndFewOthers(_ count: Int) throws {
         var random = SplitMix(seed: UInt64(count))
         let values = (0..<count).map { _ in random.next() }
