@@ -60,12 +60,8 @@ struct CopyLog: ~Copyable {
             let age = copy.horizon.age(time: time, watermark: scratch.before[row])
             let isMissed = copy.isMissed
             var kind = CopyEntry.Kind.uncompared
-            if !isMissed {
-                var field: String?
-                if copy.print != ContentPrint.none {
-                    (kind, field) = classify(copy, age, columns, offset: offsets[row], time: time)
-                }
-                if keepsEntries { enter(copy, age, kind, field, scratch, offset: offsets[row]) }
+            if !isMissed, copy.print != ContentPrint.none || keepsEntries {
+                kind = look(at: copy, age, columns, scratch, offset: offsets[row])
             }
             let isOld = age >= copy.horizon.within / 4 * 3
             book.note(of: producer?.hash(columns, row), name: producer?.name(columns, row)) { figures in
@@ -79,10 +75,20 @@ struct CopyLog: ~Copyable {
         }
     }
 
+    /// Apart from the counting of all copies, whose loop has no use for a name.
+    @inline(never)
+    private mutating func look(
+        at copy: Met, _ age: Int64, _ columns: Columns, _ scratch: borrowing BatchScratch, offset: Int64
+    ) -> CopyEntry.Kind {
+        let (kind, field) = classify(copy, age, columns, offset: offset, time: scratch.times[Int(copy.row)])
+        if keepsEntries { enter(copy, age, kind, field, scratch, offset: offset) }
+        return kind
+    }
+
     private mutating func classify(
         _ copy: Met, _ age: Int64, _ columns: Columns, offset: Int64, time: Int64
     ) -> (CopyEntry.Kind, field: String?) {
-        guard let prints else { return (.uncompared, nil) }
+        guard let prints, copy.print != ContentPrint.none else { return (.uncompared, nil) }
         let row = Int(copy.row)
         switch prints.verdict(kept: copy.print, copy: prints.prints[row]) {
         case .exact: return (.exact, nil)
