@@ -32,7 +32,7 @@ struct BenchOptions {
     static let partitions: Int32 = 8
     static let manyPartitions: Int32 = 64
     /// Runs before those that count.
-    static let warmUps = 3
+    static let warmUps = 8
 
     init(_ arguments: [String]) throws(Fault) {
         var rest = arguments[...]

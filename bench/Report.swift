@@ -56,6 +56,12 @@ struct Report {
                 name: "exactly once / drain, events per second", value: groupOfDrain.median, bound: bounds.group.leastOfDrain,
                 isLeast: true),
         ]
+        if !apart.isEmpty {
+            all.append(
+                Gate(
+                    name: "exactly once / kafka, broker on a core of its own", value: ratiosApart.median,
+                    bound: bounds.group.leastOfEmbedded, isLeast: true))
+        }
         for (name, runs) in rows.dropFirst() {
             all += [
                 Gate(
