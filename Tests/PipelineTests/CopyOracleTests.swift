@@ -167,6 +167,27 @@ extension SlowFigures.Figures {
 }
 
 struct CopyOracleTests {
+    /// What the lane says of the stream, cut at random: batches of so many records at most, a commit and a crash after one in so many.
+    private func told(
+        _ bench: LaneBench, _ stream: CopyStream, _ random: inout SplitMix, _ odds: (batch: Int, commit: Int, crash: Int)
+    ) throws -> LaneFigures {
+        bench.append(stream.records, to: 0)
+        while bench.hasMore {
+            try bench.deliver(0, limit: 1 + random.below(odds.batch))
+            if random.below(odds.commit) == 0 { bench.commit() }
+            if random.below(odds.crash) == 0 { try bench.crash() }
+        }
+        bench.commit()
+        return bench.figures
+    }
+
+    private func expectEqual(_ told: LaneFigures, _ slow: SlowFigures) {
+        #expect(SlowFigures.Figures(told.copies.total) == slow.all)
+        let producers = Dictionary(
+            uniqueKeysWithValues: told.copies.producers.map { ($0.name ?? "", SlowFigures.Figures($0.figures)) })
+        #expect(producers == slow.bySDK)
+    }
+
     /// However batches are cut, commits and crashes fall: the figures are those of the slow count.
     @Test(arguments: 0..<120 as Range<UInt64>)
     func figuresAreThoseOfASlowCount(seed: UInt64) throws {
@@ -174,18 +195,8 @@ struct CopyOracleTests {
         let slow = SlowFigures(stream)
         var random = SplitMix(seed: seed &+ 1_000)
         let bench = try LaneBench(stream.plan, partitions: 1)
-        bench.append(stream.records, to: 0)
-        while bench.hasMore {
-            try bench.deliver(0, limit: 1 + random.below(60))
-            if random.below(3) == 0 { bench.commit() }
-            if random.below(6) == 0 { try bench.crash() }
-        }
-        bench.commit()
-        let told = bench.figures
-        #expect(SlowFigures.Figures(told.copies.total) == slow.all)
-        let producers = Dictionary(
-            uniqueKeysWithValues: told.copies.producers.map { ($0.name ?? "", SlowFigures.Figures($0.figures)) })
-        #expect(producers == slow.bySDK)
+        let told = try told(bench, stream, &random, (batch: 60, commit: 3, crash: 6))
+        expectEqual(told, slow)
         let fields = Dictionary(uniqueKeysWithValues: told.conflicts.map { ($0.key ?? "several", Int($0.value)) })
         #expect(fields == slow.fields)
         let clocks = Dictionary(
@@ -208,18 +219,7 @@ struct CopyOracleTests {
         plan.deduplicate?.compare = nil
         var random = SplitMix(seed: seed &+ 2_000)
         let bench = try LaneBench(plan, partitions: 1, spillsTo: 1)
-        bench.append(stream.records, to: 0)
-        while bench.hasMore {
-            try bench.deliver(0, limit: 1 + random.below(30))
-            if random.below(2) == 0 { bench.commit() }
-            if random.below(9) == 0 { try bench.crash() }
-        }
-        bench.commit()
-        let told = bench.figures
-        #expect(SlowFigures.Figures(told.copies.total) == slow.all)
-        let producers = Dictionary(
-            uniqueKeysWithValues: told.copies.producers.map { ($0.name ?? "", SlowFigures.Figures($0.figures)) })
-        #expect(producers == slow.bySDK)
+        expectEqual(try told(bench, stream, &random, (batch: 30, commit: 2, crash: 9)), slow)
         #expect(bench.coldReads > 0 || slow.all.copies < 200)
     }
 

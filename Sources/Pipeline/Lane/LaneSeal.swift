@@ -74,7 +74,7 @@ extension LaneState {
             }
             let cells = max(output.pointee.windows.cells.live, 1)
             let variable = output.pointee.windows.cells.variableBytes / cells
-            bytes += output.pointee.dirtyCount * (each + variable)
+            bytes += output.pointee.dirty.count * (each + variable)
         }
         return bytes
     }
@@ -128,8 +128,8 @@ extension OutputState {
             return
         }
         let stamp = CellWord.stamp(access.seals)
-        for at in 0..<dirtyCount {
-            let cell = dirty[at]
+        for at in 0..<dirty.count {
+            let cell = dirty.base[at]
             let start = Int64(bitPattern: cell[CellWord.start])
             windows.cells.noteVariable(cell)
             if grid.close(of: start) > watermark { write(cell, start, StateKey.cell, changes) }
@@ -140,7 +140,7 @@ extension OutputState {
             }
             cell[CellWord.link] = cell[CellWord.link] & ~(CellWord.dirty | CellWord.sealMask) | stamp
         }
-        dirtyCount = 0
+        dirty.removeAll()
         for place in 0..<windows.count {
             let window = windows.windows[place]
             guard window.hasUnsent, isShipped(start: window.start, watermark: watermark, due: due) else { continue }

@@ -29,9 +29,7 @@ struct OutputState: ~Copyable {
     let firsts: UnsafeMutablePointer<Int64>
     let lasts: UnsafeMutablePointer<Int64>
     /// Cells changed since the last seal.
-    var dirty: UnsafeMutablePointer<CellPointer>
-    var dirtyCount = 0
-    var dirtyCapacity = 256
+    var dirty = GrowingBuffer<CellPointer>(capacity: 256)
     /// By window: the groups whose cells are in committed state alone; empty where everything fits.
     var cold: [Int64: ColdGroups] = [:]
     /// By measure: records with a text too long for it, since the lane last took them over.
@@ -78,7 +76,6 @@ struct OutputState: ~Copyable {
         admissions.initialize(repeating: Admission.none, count: BatchScratch.rows)
         firsts = .allocate(capacity: BatchScratch.rows)
         lasts = .allocate(capacity: BatchScratch.rows)
-        dirty = .allocate(capacity: dirtyCapacity)
         longTexts = .allocate(capacity: max(plan.measures.count, 1))
         longTexts.initialize(repeating: 0, count: max(plan.measures.count, 1))
     }
@@ -90,7 +87,6 @@ struct OutputState: ~Copyable {
         admissions.deallocate()
         firsts.deallocate()
         lasts.deallocate()
-        dirty.deallocate()
         sessions?.deinitialize(count: 1)
         sessions?.deallocate()
         longTexts.deallocate()
@@ -122,7 +118,7 @@ struct OutputState: ~Copyable {
             let last = lasts[row]
             while start <= last {
                 let cell = windows.cell(start: start, hash: hash, group: bytes)
-                if cell[CellWord.link] & CellWord.dirty == 0 { noteDirty(cell) }
+                if cell[CellWord.link] & CellWord.dirty == 0 { dirty.append(cell) }
                 cell[CellWord.link] |= CellWord.dirty | CellWord.unsent
                 cell[CellWord.measures + recordCountWord] &+= 1
                 scratch.taken[taken] = Int32(truncatingIfNeeded: row)
@@ -150,21 +146,5 @@ struct OutputState: ~Copyable {
                 codec.layout.slots[at], columns, rows: scratch.taken, cells: scratch.cells, count: count, times: times,
                 offsets: offsets, admits: admitted)
         }
-    }
-
-    @inline(__always)
-    private mutating func noteDirty(_ cell: CellPointer) {
-        if dirtyCount == dirtyCapacity { growDirty() }
-        dirty[dirtyCount] = cell
-        dirtyCount &+= 1
-    }
-
-    @inline(never)
-    private mutating func growDirty() {
-        let bigger = UnsafeMutablePointer<CellPointer>.allocate(capacity: dirtyCapacity * 2)
-        bigger.moveInitialize(from: dirty, count: dirtyCount)
-        dirty.deallocate()
-        dirty = bigger
-        dirtyCapacity *= 2
     }
 }

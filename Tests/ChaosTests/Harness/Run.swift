@@ -49,7 +49,7 @@ enum Run {
             let elapsed = fleet.elapsed - began
             if scenario.feeding == .along { feeder.feed(elapsed: elapsed) }
             try fleet.tick()
-            return elapsed >= length && (fleet.isStruck || elapsed >= 7 * length) || fleet.isDone ? true : nil
+            return elapsed >= length && (fleet.isStruck || elapsed >= 4 * length) || fleet.isDone ? true : nil
         }
         try fleet.calm()
         try feeder.flush()
