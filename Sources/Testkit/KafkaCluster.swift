@@ -10,12 +10,15 @@ public final class KafkaCluster: Sendable {
     public let secureBootstrap: String?
     /// Where its data and pids are; nil: somebody else's broker.
     public let directory: String?
+    /// What every client but the script's tools goes through, if it is there.
+    public let relay: Relay?
     private let isStopped = Mutex(false)
 
-    private init(bootstrap: String, secureBootstrap: String? = nil, directory: String?) {
+    private init(bootstrap: String, secureBootstrap: String? = nil, directory: String?, relay: Relay? = nil) {
         self.bootstrap = bootstrap
         self.secureBootstrap = secureBootstrap
         self.directory = directory
+        self.relay = relay
     }
 
     /// For `.enabled(if:)`. Under CI it is always true, so that tests fail rather than disappear.
@@ -59,6 +62,18 @@ public final class KafkaCluster: Sendable {
         return KafkaCluster(bootstrap: plain, secureBootstrap: secured, directory: directory)
     }
 
+    /// One broker that says of itself that it is where `relay` listens.
+    public static func relayed(settings: [String] = [], heap: String? = nil) throws(Fault) -> KafkaCluster {
+        let relay = try Relay()
+        let place = "127.0.0.1:\(relay.port)"
+        let behind = try exclusive(settings: settings + ["advertised.listeners=PLAINTEXT://\(place)"], heap: heap)
+        guard let port = behind.bootstrap.split(separator: ":").last.flatMap({ UInt16($0) }) else {
+            throw broken("No port in \(behind.bootstrap).")
+        }
+        relay.lead(to: port)
+        return KafkaCluster(bootstrap: place, directory: behind.directory, relay: relay)
+    }
+
     /// The brokers, as far as they are ours and run.
     public var processes: [Int32] {
         guard let directory else { return [] }
@@ -82,6 +97,7 @@ public final class KafkaCluster: Sendable {
             return !stopped
         }
         guard first, let directory else { return }
+        relay?.stop()
         try? command(["stop"])
         try? Command.start(["/bin/rm", "-rf", directory])
     }

@@ -275,6 +275,10 @@ final class Fleet {
                 try? cluster.pause(broker: number)
                 rest(milliseconds: pause)
                 try? cluster.resume(broker: number)
+            case .loseAnswers:
+                cluster.relay?.loseAnswers()
+                rest(milliseconds: pause)
+                cluster.relay?.heal()
             case .killAll:
                 for number in 1...3 { try? cluster.kill(broker: number) }
                 rest(milliseconds: pause)
@@ -364,6 +368,9 @@ extension Scenario.Fault {
             every
         }
     }
+
+    /// A cluster behind a relay is wanted.
+    var losesAnswers: Bool { if case .broker(.loseAnswers, _, _) = self { true } else { false } }
 
     var fillsDisks: Bool { if case .fullDisk = self { true } else { false } }
 }

@@ -27,8 +27,9 @@ struct Scenario: Sendable, CustomTestStringConvertible {
         case holdChangelog(every: ClosedRange<Int>, length: ClosedRange<Int>)
     }
 
-    /// `killAll`: kill -9 of the whole cluster; the others strike one broker.
-    enum Blow: Sendable { case kill, pause, restart, killAll }
+    /// `killAll`: kill -9 of the whole cluster; the others strike one broker. `loseAnswers`: what is asked of it arrives, what it answers does not,
+    /// and such connections are reset in the end.
+    enum Blow: Sendable { case kill, pause, restart, killAll, loseAnswers }
 
     /// What one start of an instance is told by the environment.
     struct Order: Sendable {

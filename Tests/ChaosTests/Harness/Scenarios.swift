@@ -75,6 +75,11 @@ enum Scenarios {
         Scenario(
             name: "brokers-gone", seconds: 75, faults: [.broker(.killAll, every: 8_000...15_000, length: 10_000...20_000)]),
         Scenario(
+            name: "answers-lost", seconds: 90, faults: [.broker(.loseAnswers, every: 3_000...8_000, length: 500...15_000)]),
+        Scenario(
+            name: "answers-lost-and-killed", seconds: 75, instances: 2,
+            faults: [kills, .broker(.loseAnswers, every: 4_000...8_000, length: 500...5_000)]),
+        Scenario(
             name: "brokers-and-instances-killed", seconds: 90,
             faults: [kills, .broker(.kill, every: 5_000...10_000, length: 500...4_000)]),
     ]
