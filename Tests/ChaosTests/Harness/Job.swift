@@ -16,12 +16,16 @@ struct Job: Sendable {
     /// Rows of `hop` also go to a table.
     var hasTable = false
 
+    /// Between the sessions of `visits`, such that they are short beside a run, and some are joined by late events.
+    private var gap: String { isKeyed ? "10s" : "2s" }
+
     /// The topics of one run.
     struct Topics: Sendable {
         var group: String
         var input: String { "\(group)-in" }
         var minute: String { "\(group)-minute" }
         var hop: String { "\(group)-hop" }
+        var visits: String { "\(group)-visits" }
         var dead: String { "\(group)-dead" }
         var changelog: String { "\(group).weir.chaos.changelog" }
         var partials: String { "\(group).weir.chaos.partials" }
@@ -65,6 +69,14 @@ struct Job: Sendable {
                 to:
                   - kafka: {topic: \(topics.hop)}
             \(hasTable ? "      - table: hop" : "")
+              visits:
+                window: {session: \(gap)}
+                allowed_lateness: 30s
+                group_by: [\(isKeyed ? "user, kind" : "kind, place")]
+                measures: {events: count(), n: sum(n), top: max(x)}
+                emit: \(emit)
+                to:
+                  - kafka: {topic: \(topics.visits)}
             dead_letters: {topic: \(topics.dead)}
             commit: {every: \(commit)}
             \(delivery == .embedded ? "" : "delivery: \(delivery.rawValue)")
@@ -95,6 +107,12 @@ struct Job: Sendable {
                     takes: ("place", "x"),
                     measures: [.init(name: "events", fold: .count), .init(name: "x", fold: .sum("x"))], emission: .final,
                     isKeyed: isKeyed),
+                .init(
+                    name: "visits", size: 0, every: 0, lateness: 30_000, group: isKeyed ? ["user", "kind"] : ["kind", "place"],
+                    measures: [
+                        .init(name: "events", fold: .count), .init(name: "n", fold: .sum("n")),
+                        .init(name: "top", fold: .max("x")),
+                    ], emission: emission, isKeyed: isKeyed, gap: isKeyed ? 10_000 : 2_000),
             ], delivery: delivery == .exactlyOnce ? .once : .copies)
     }
 }

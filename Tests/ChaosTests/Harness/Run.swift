@@ -31,7 +31,9 @@ enum Run {
     private static func go(_ fleet: Fleet) throws {
         let (scenario, topics) = (fleet.scenario, fleet.topics)
         try create(topics.input, scenario.job.partitions, fleet.cluster)
-        for topic in [topics.minute, topics.hop, topics.dead] { try create(topic, Job.Topics.outputs, fleet.cluster) }
+        for topic in [topics.minute, topics.hop, topics.visits, topics.dead] {
+            try create(topic, Job.Topics.outputs, fleet.cluster)
+        }
         let feeder = try Feeder(
             bootstrap: fleet.cluster.bootstrap, topic: topics.input,
             traffic: Traffic(seed: scenario.seed, partitions: scenario.job.partitions), perSecond: scenario.perSecond)
@@ -87,7 +89,9 @@ enum Run {
         let expected = Expectation(subject, log: log)
         var judgement = Judgement(subject, expected)
         var aborted = 0
-        for (topic, output) in [(topics.minute, "minute"), (topics.hop, "hop"), (topics.dead, nil as String?)] {
+        for (topic, output) in [
+            (topics.minute, "minute"), (topics.hop, "hop"), (topics.visits, "visits"), (topics.dead, nil as String?),
+        ] {
             let committed = try reader.read(topic, partitions: Job.Topics.outputs, .committed)
             aborted += try reader.read(topic, partitions: Job.Topics.outputs, .uncommitted).count - committed.count
             if let output { judgement.rows(of: output, committed) } else { judgement.letters(committed) }

@@ -11,17 +11,30 @@ struct Expectation: Sendable {
     /// `log`: each partition's records in the order of their offsets.
     init(_ subject: Subject, log: [Logged]) {
         var cells: [String: [RowName: [Int32: [Total]]]] = [:]
+        var visits: [String: [[JSON]: [Visit]]] = [:]
         let partitions = Dictionary(grouping: log, by: \.partition)
         for partition in partitions.keys.sorted() {
-            walk(subject, partition, partitions[partition] ?? [], &cells)
+            // Of this partition alone: what others hold is joined in the end.
+            var own: [String: [[JSON]: [Visit]]] = [:]
+            walk(subject, partition, partitions[partition] ?? [], &cells, &own)
+            for (output, groups) in own {
+                for (group, found) in groups { visits[output, default: [:]][group, default: []] += found }
+            }
         }
         for output in subject.outputs {
+            for (group, found) in visits[output.name] ?? [:] {
+                for visit in output.isKeyed ? found : Visit.joined(found) {
+                    let name = RowName(start: visit.start, end: visit.end, group: group)
+                    cells[output.name, default: [:]][name] = [0: visit.totals]
+                }
+            }
             rows[output.name] = (cells[output.name] ?? [:]).mapValues { Self.merged($0, output) }
         }
     }
 
     private mutating func walk(
-        _ subject: Subject, _ partition: Int32, _ log: [Logged], _ cells: inout [String: [RowName: [Int32: [Total]]]]
+        _ subject: Subject, _ partition: Int32, _ log: [Logged], _ cells: inout [String: [RowName: [Int32: [Total]]]],
+        _ visits: inout [String: [[JSON]: [Visit]]]
     ) {
         var ledger = Ledger()
         var watermark: Int64?
@@ -50,7 +63,7 @@ struct Expectation: Sendable {
                 ledger["duplicate"] += 1
                 continue
             }
-            let outcome = put(subject, fields, time, before, partition, &cells)
+            let outcome = put(subject, fields, time, before, partition, &cells, &visits)
             ledger[outcome.word] += 1
             if outcome.isPartlyLate { ledger["partly late"] += 1 }
             if let name, outcome.word != "late" {
@@ -108,6 +121,56 @@ struct Expectation: Sendable {
             real = isFirst ? number : real + number
             most = Swift.max(most, number)
         }
+
+        mutating func join(_ other: Total) {
+            count += other.count
+            whole += other.whole
+            real += other.real
+            most = Swift.max(most, other.most)
+            isWhole = isWhole && other.isWhole
+        }
+    }
+
+    /// A session of one group: from its first event to the gap after its last.
+    private struct Visit: Sendable {
+        var start: Int64
+        var end: Int64
+        var totals: [Total]
+
+        mutating func join(_ other: Visit) {
+            start = min(start, other.start)
+            end = max(end, other.end)
+            for at in totals.indices { totals[at].join(other.totals[at]) }
+        }
+
+        /// Those that overlap are one.
+        static func joined(_ all: [Visit]) -> [Visit] {
+            var found: [Visit] = []
+            for visit in all.sorted(by: { $0.start < $1.start }) {
+                if let last = found.last, visit.start < last.end {
+                    found[found.count - 1].join(visit)
+                } else {
+                    found.append(visit)
+                }
+            }
+            return found
+        }
+
+        /// False: too late, nothing has changed (S11, S12).
+        static func take(_ one: Visit, _ output: Subject.Output, _ watermark: Int64?, _ all: inout [Visit]) -> Bool {
+            guard let watermark else {
+                all = joined(all + [one])
+                return true
+            }
+            if !output.isKeyed, one.end + output.lateness <= watermark { return false }
+            let closed = all.filter { $0.end + output.closing <= watermark }
+            let open = all.filter { $0.end + output.closing > watermark }
+            var formed = one
+            for other in open where other.start < one.end && one.start < other.end { formed.join(other) }
+            if formed.end + output.closing <= watermark { return false }
+            all = closed + open.filter { $0.end <= one.start || one.end <= $0.start } + [formed]
+            return true
+        }
     }
 
     private struct Outcome {
@@ -117,11 +180,21 @@ struct Expectation: Sendable {
 
     private func put(
         _ subject: Subject, _ fields: JSON, _ time: Int64, _ watermark: Int64?, _ partition: Int32,
-        _ cells: inout [String: [RowName: [Int32: [Total]]]]
+        _ cells: inout [String: [RowName: [Int32: [Total]]]], _ visits: inout [String: [[JSON]: [Visit]]]
     ) -> Outcome {
         var (isAdmitted, isTaken, hasMissed) = (false, false, false)
         for output in subject.outputs {
             if let takes = output.takes, fields[takes.field]?.text != takes.text { continue }
+            let group = output.group.map { fields[$0] ?? .null }
+            if let gap = output.gap {
+                isAdmitted = true
+                var visit = Visit(start: time, end: time + gap, totals: Self.nothing(output))
+                Self.fold(fields, output, into: &visit.totals)
+                if Visit.take(visit, output, watermark, &visits[output.name, default: [:]][group, default: []]) {
+                    isTaken = true
+                }
+                continue
+            }
             var start = Self.floored(time, output.every)
             var open: [Int64] = []
             var closed = 0
@@ -134,24 +207,30 @@ struct Expectation: Sendable {
             if open.isEmpty { continue }
             isTaken = true
             if closed > 0 { hasMissed = true }
-            let group = output.group.map { fields[$0] ?? .null }
             for start in open {
                 let name = RowName(start: start, group: group)
-                var totals =
-                    cells[output.name]?[name]?[partition] ?? Array(repeating: Total(), count: output.measures.count)
-                for (index, measure) in output.measures.enumerated() {
-                    switch measure.fold {
-                    case .count: totals[index].count += 1
-                    case .sum(let field), .max(let field):
-                        guard let value = fields[field], value != .null else { continue }
-                        totals[index].take(value, isFirst: totals[index].count == 0)
-                    }
-                }
+                var totals = cells[output.name]?[name]?[partition] ?? Self.nothing(output)
+                Self.fold(fields, output, into: &totals)
                 cells[output.name, default: [:]][name, default: [:]][partition] = totals
             }
         }
         if isAdmitted && !isTaken { return Outcome(word: "late") }
         return Outcome(word: isTaken ? "aggregated" : "filtered", isPartlyLate: hasMissed)
+    }
+
+    private static func nothing(_ output: Subject.Output) -> [Total] {
+        Array(repeating: Total(), count: output.measures.count)
+    }
+
+    private static func fold(_ fields: JSON, _ output: Subject.Output, into totals: inout [Total]) {
+        for (index, measure) in output.measures.enumerated() {
+            switch measure.fold {
+            case .count: totals[index].count += 1
+            case .sum(let field), .max(let field):
+                guard let value = fields[field], value != .null else { continue }
+                totals[index].take(value, isFirst: totals[index].count == 0)
+            }
+        }
     }
 
     /// The shares of all partitions together, in the order of the partitions: doubles fold in that order (S17).

@@ -28,6 +28,11 @@ struct Subject: Sendable {
         var emission: Emission
         /// Windows close by their own partition's watermark.
         var isKeyed = false
+        /// Sessions instead of windows of one size; their measures are such that no order of folding matters.
+        var gap: Int64?
+
+        /// How long after its end a window closes.
+        var closing: Int64 { lateness + (isKeyed ? 0 : gap ?? 0) }
     }
 
     enum Kind: Sendable { case text, int, double }
@@ -89,6 +94,8 @@ struct Letter: Hashable, Sendable, CustomStringConvertible {
 /// One row of one output: its window and group.
 struct RowName: Hashable, Sendable, CustomStringConvertible {
     var start: Int64
+    /// Of a session: two of a group can begin together, when one of them is closed.
+    var end: Int64?
     var group: [JSON]
-    var description: String { "window \(start), group \(group)" }
+    var description: String { "window \(start)\(end.map { " to \($0)" } ?? ""), group \(group)" }
 }
