@@ -11,7 +11,6 @@ enum HelpText {
 
             Every command has --help, and --json for machines. Results go to stdout,
             progress and logs to stderr; colours only on a terminal, never with NO_COLOR.
-
             \(exitCodes)
 
             """

@@ -3,7 +3,7 @@ internal import Model
 /// The commands, in the order of `weir --help`.
 enum Verbs {
     static let all: [Verb] = [
-        demo, `init`, check, test, describe, schema, run, status, inspect, late, generate, bench, help, version,
+        demo, `init`, check, test, describe, schema, run, status, inspect, late, observe, generate, bench, help, version,
     ]
 
     /// What the product will have, by name, and what it will do.

@@ -228,6 +228,8 @@ public struct DedupFacts: Equatable, Sendable {
     public var oldest: EventTime?
     /// Copies pass.
     public var isObserving: Bool
+    /// By whose word that is so: an operator's, since when; nil: the topology's.
+    public var ordered: WallTime?
     /// Copies are told apart by their content.
     public var isComparing: Bool
     public init(within: TimeSpan, isObserving: Bool = false, isComparing: Bool = false) {

@@ -114,6 +114,8 @@ public struct SealedLane: Sendable {
     public var seal: Int64
     /// Copies that were recognised; empty where they are only counted.
     public var duplicates: [CopyEntry] = []
+    /// The operator's order that holds in the lane from `nextOffset` on and did not before; nil: none is new.
+    public var heeded: ObserveOrder?
     public init(
         lane: LaneNumber, partition: PartitionID, changes: StateLog, partials: StateLog, books: Books, watermark: EventTime?,
         newestEventTime: EventTime?, nextOffset: Int64, lastRecord: RecordFingerprint?, late: [LateEntry],

@@ -12,6 +12,7 @@ enum CopiesJSON {
         text.member("oldest", optional: dedup.oldest?.milliseconds)
         text.key("observe")
         text.bool(dedup.isObserving)
+        text.member("observe_ordered_at", optional: dedup.ordered?.milliseconds)
         text.key("compare")
         text.bool(dedup.isComparing)
         text.member("sampled_keys", facts.sampledKeys)

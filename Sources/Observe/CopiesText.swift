@@ -7,7 +7,8 @@ enum CopiesText {
         guard let dedup = facts.dedup else { return "" }
         let told = facts.copies
         let all = told.total
-        guard all.weight > 0 else { return "" }
+        let ordered = order(dedup)
+        guard all.weight > 0 else { return ordered.map { "COPIES  \($0)\n" } ?? "" }
         var table = TextTable([
             ("COPIES", .left), ("RECOGNISED", .right), ("EXACT", .right), ("RETIMED", .right), ("CONFLICTING", .right),
             ("MEDIAN AGE", .right), ("OLDEST QUARTER", .right), ("MISSED, ABOUT", .right), ("99.9 % WITHIN", .right),
@@ -15,7 +16,7 @@ enum CopiesText {
         table.row(row("all", all, dedup))
         for producer in told.producers { table.row(row(name(producer.name, facts.producerField), producer.figures, dedup)) }
         if told.others.weight > 0 { table.row(row("others", told.others, dedup)) }
-        if dedup.isObserving { table.note("copies are let pass: observe") }
+        if let ordered { table.note(ordered) } else if dedup.isObserving { table.note("copies are let pass: observe") }
         let share = NumberText.oneDecimal(percent(all.oldestQuarter, all.copies))
         let reach = span(TimeSpan(milliseconds: dedup.within.milliseconds * CopyFigures.reach))
         table.note("\(share) % of the recognised came in the oldest quarter of \(span(dedup.within))")
@@ -32,6 +33,14 @@ enum CopiesText {
             table.note("  \(partition)@\(copy.offset): \(what ?? "several fields differ"), \(span(copy.age)) later")
         }
         return table.text
+    }
+
+    /// nil: what the topology says holds.
+    private static func order(_ dedup: DedupFacts) -> String? {
+        dedup.ordered.map { since in
+            "copies are \(dedup.isObserving ? "let pass" : "dropped") by order since \(TimeText.utc(since)), "
+                + "whatever the topology says: weir observe"
+        }
     }
 
     private static func row(_ name: String, _ figures: CopyFigures, _ dedup: DedupFacts) -> [String] {

@@ -34,6 +34,8 @@ public enum OperationalEvent: Equatable, Sendable {
     case resumed(PartitionID, from: Int64, to: Int64)
     /// An operator's command took effect: its word and its line.
     case commanded(String, asked: String, commit: Int64)
+    /// At a start: copies pass, or are dropped, by an order that stands, not by what the topology says.
+    case observeOrdered(Bool, since: WallTime)
     case committed(number: Int64, rows: Int, took: TimeSpan, bytes: ByteCount)
     case slowCommit(number: Int64, took: TimeSpan, expected: TimeSpan)
     case commitFailed(number: Int64, Fault)
@@ -97,6 +99,7 @@ extension OperationalEvent {
         case .speaks: "speaks"
         case .resumed: "resumed"
         case .commanded: "commanded"
+        case .observeOrdered: "observe_ordered"
         case .committed: "committed"
         case .slowCommit: "slow_commit"
         case .commitFailed: "commit_failed"
@@ -133,7 +136,9 @@ extension OperationalEvent {
             .outputAdded, .assigned, .revoked, .unitRestored, .restoring,
             .listening:
             .info
-        case .resumed, .commanded, .slowCommit, .lateBurst, .rejectedBurst, .expressionError, .stateWiped, .startedOver: .warning
+        case .resumed, .commanded, .observeOrdered, .slowCommit, .lateBurst, .rejectedBurst, .expressionError, .stateWiped,
+            .startedOver:
+            .warning
         case .brokerAway, .partitionStopped, .commitFailed, .diskFull, .outboxStuck, .deadLettersFull,
             .memoryBound, .diedOf, .quarantined,
             .failed:
@@ -181,6 +186,8 @@ extension OperationalEvent {
         case .resumed(_, let from, let to): [("from", .number(from)), ("to", .number(to)), ("not_read", .number(to - from))]
         case .commanded(let word, let asked, let commit):
             [("command", .text(word)), ("asked", .text(asked)), ("number", .number(commit))]
+        case .observeOrdered(let observe, let since):
+            [("observe", .text(observe ? "on" : "off")), ("since", .text(TimeText.utc(since)))]
         case .committed(let number, let rows, let took, let bytes):
             [("number", .number(number)), ("rows", .number(Int64(rows))), ("took", .span(took)), ("size", .bytes(bytes))]
         case .slowCommit(let number, let took, let expected):
@@ -229,6 +236,7 @@ extension OperationalEvent {
         case .speaks: "An idle partition speaks again."
         case .resumed: "A partition goes on at the position that was chosen."
         case .commanded: "A command of the operator took effect."
+        case .observeOrdered: "What happens to copies is as it was ordered, whatever the topology says."
         case .committed: "Committed."
         case .slowCommit: "A commit took longer than the pace allows."
         case .commitFailed: "A commit failed; it is tried again and nothing is lost."

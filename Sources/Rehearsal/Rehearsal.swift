@@ -1,6 +1,6 @@
 public import Model
 import Pipeline
-import Runtime
+public import Runtime
 import State
 
 /// One case's run: the production lanes, merge, commits and state under a clock that only the case moves. Single-threaded.
@@ -34,7 +34,7 @@ public final class Rehearsal {
         probe = try EventTimeProbe(plan)
         store = try StateStore(directory: directory, plan: plan, clock: clock)
         results = try ResultsStore(directory: directory, store: store)
-        (merge, cycle) = Self.empty(plan, store)
+        (merge, cycle) = try Self.empty(plan, store)
         var ids = Set(
             topics.flatMap { topic in
                 (0..<Int32(clamping: partitions ?? 0)).map { PartitionID(topic: topic, number: $0) }
@@ -102,7 +102,7 @@ public final class Rehearsal {
         }
         let places = lanes.map { ($0.id, (lane: $0.number, order: $0.order)) }
         let work = LateReapply(
-            plan, storedOutputs: store.outputIDs.map { UInt16(truncatingIfNeeded: $0) },
+            plan.heeding(cycle.observing), storedOutputs: store.outputIDs.map { UInt16(truncatingIfNeeded: $0) },
             lanes: Dictionary(uniqueKeysWithValues: places))
         let store = store
         let outcome = try work.run(candidates, in: &cycle) { key, included throws(Fault) in
@@ -115,6 +115,15 @@ public final class Rehearsal {
         } else {
             try tick()
         }
+    }
+
+    /// Copies pass, or are dropped, or what the topology says holds again, as `weir observe` orders it: in a commit of its own, and for
+    /// the records behind it. Error: `observe_no_deduplicate`.
+    public func observe(_ what: Command.Observing) throws(Fault) {
+        try store.checkNotEnded()
+        try tick()
+        try cycle.order(what, plan)
+        try tick()
     }
 
     /// The input is bounded and over: every window closes (S6).
@@ -133,7 +142,7 @@ public final class Rehearsal {
         }
         store = try StateStore(directory: directory, plan: plan, clock: clock)
         results = try ResultsStore(directory: directory, store: store)
-        (merge, cycle) = Self.empty(plan, store)
+        (merge, cycle) = try Self.empty(plan, store)
         for lane in lanes { merge.add(lane: lane.number, order: lane.order) }
         try merge.restore(from: store)
         let restored = Dictionary(uniqueKeysWithValues: try store.restoredLanes().map { ($0.lane, $0) })
@@ -141,6 +150,7 @@ public final class Rehearsal {
             let core = try core(lane.id, lane.number, lane.order)
             let was = restored[lane.number]
             if let was { try core.restore(was, at: 0, from: store) }
+            if let order = cycle.observing { core.heed(order) }
             lane.restart(core, now: clock.monotonic())
             cycle.add(
                 lane: lane.number, watermark: was?.watermark, newestEventTime: was?.newestEventTime,
@@ -190,9 +200,9 @@ public final class Rehearsal {
             guard let number = numbers[id] else { continue }
             let order = Int64(topics.firstIndex(of: id.topic) ?? topics.count) << 32 | Int64(id.number)
             merge.add(lane: number, order: order)
-            lanes.append(
-                RehearsedLane(
-                    id, number: number, order: order, core: try core(id, number, order), silentSince: clock.monotonic()))
+            let core = try core(id, number, order)
+            if let order = cycle.observing { core.heed(order) }
+            lanes.append(RehearsedLane(id, number: number, order: order, core: core, silentSince: clock.monotonic()))
             cycle.add(
                 lane: number, watermark: nil, newestEventTime: nil, nextOffset: nil, silentSince: clock.monotonic())
         }
@@ -205,9 +215,12 @@ public final class Rehearsal {
                 storedOutputs: store.outputIDs.map { UInt16(truncatingIfNeeded: $0) }))
     }
 
-    private static func empty(_ plan: Plan, _ store: StateStore) -> (MergeCore, CommitCycle) {
+    private static func empty(_ plan: Plan, _ store: StateStore) throws(Fault) -> (MergeCore, CommitCycle) {
         let merge = MergeCore(plan: plan, storedOutputs: store.outputIDs.map { UInt16(truncatingIfNeeded: $0) })
-        return (merge, CommitCycle(plan: plan, merge: merge, number: store.head.number, time: store.head.time))
+        let cycle = CommitCycle(
+            plan: plan, merge: merge, number: store.head.number, time: store.head.time,
+            observing: try Command.observing(in: store))
+        return (merge, cycle)
     }
 
     // MARK: Commits

@@ -37,9 +37,12 @@ public struct CommitCycle {
     /// Choices that operators made, for the next commit.
     private var pending: [Decision] = []
     private var reapplied: [ReappliedEntry] = []
+    /// What an operator ordered of copies; nil: nothing, so what the topology says holds.
+    public private(set) var observing: ObserveOrder?
 
     /// `number`: the last commit that is durable.
-    public init(plan: Plan, merge: MergeCore, number: Int64, time: CombinedTime) {
+    public init(plan: Plan, merge: MergeCore, number: Int64, time: CombinedTime, observing: ObserveOrder? = nil) {
+        self.observing = observing
         self.plan = plan
         self.merge = merge
         self.number = number
@@ -70,6 +73,14 @@ public struct CommitCycle {
     /// A choice that the next commit records.
     public mutating func record(_ decision: Decision) { pending.append(decision) }
 
+    /// An operator's order of copies (S9): the next commit holds it, and each lane heeds it where its seal for that commit ends.
+    mutating func observe(_ observe: Bool?) {
+        observing = ObserveOrder(number: number + 1, at: WallTime(milliseconds: 0), observe: observe)
+    }
+
+    /// What holds of copies.
+    var isObserving: Bool { plan.heeding(observing).deduplicate?.observe ?? false }
+
     /// When silence alone would change something; nil: only records can.
     public var nextDecision: MonotonicTime? { timekeeper.nextDecision(Array(reports.values)) }
 
@@ -91,7 +102,8 @@ public struct CommitCycle {
         holding: () -> Set<LaneNumber> = { [] },
         ship: (LaneNumber, SealRequest) -> LaneAnswer?
     ) -> Commit? {
-        let answers = seal(SealRequest(due: early.due(now), floor: timekeeper.time.watermark, closesAll: ending))
+        let answers = seal(
+            SealRequest(due: early.due(now), floor: timekeeper.time.watermark, closesAll: ending, observing: observing))
         let leaving = ending ? [] : leave(candidates(answers, now), answers)
         let granted = holding()
         var sealed = answers.map(\.sealed)
@@ -125,8 +137,10 @@ public struct CommitCycle {
             return nil
         }
         number += 1
+        let at = wall()
+        if observing?.number == number { observing?.at = at }
         return Commit(
-            number: number, at: wall(), lanes: sealed, merge: step.changes, rows: step.rows, decisions: decisions,
+            number: number, at: at, lanes: sealed, merge: step.changes, rows: step.rows, decisions: decisions,
             time: timekeeper.time,
             progress: step.progress, closed: step.closed, reapplied: takeReapplied())
     }
@@ -141,6 +155,7 @@ public struct CommitCycle {
         let decisions = pending
         pending = []
         number += 1
+        if observing?.number == number { observing?.at = at }
         let step = merge.stepReapplied(combined: time.watermark, ended: time.ended)
         return Commit(
             number: number, at: at, lanes: [], merge: step.changes, rows: step.rows, decisions: decisions, time: time,

@@ -68,6 +68,7 @@ final class Committer: @unchecked Sendable {
         self.onEvent = onEvent
         rowErrors = RowErrors(plan)
         log = LogWatch(limit: heldLog)
+        board.set(observing: cycle.observing)
         crew = LaneCrew(source: source, idleAfter: plan.eventTime.idleAfter, clock: clock)
     }
 
@@ -153,6 +154,7 @@ final class Committer: @unchecked Sendable {
             try makeDurable(commit)
             crew.settle(commit.lanes)
             for entry in commit.reapplied where entry.kind == .counted { reapplied[entry.lane, default: 0] += 1 }
+            if !orders.isEmpty { board.set(observing: cycle.observing) }
             for order in orders { order.answer(commit.number) }
             tellDecisions(commit, before)
             rowsEmitted += Int64(commit.rows.count)

@@ -36,6 +36,14 @@ final class FactsBoard: Sendable {
     /// Who keeps the state's write-ahead log from being cut.
     func set(logHolders: [String]) { board.withLock { $0.facts.commits.walHolders = logHolders } }
 
+    /// By whose word copies pass or are dropped.
+    func set(observing order: ObserveOrder?) {
+        board.withLock { board in
+            board.facts.dedup?.isObserving = plan.heeding(order).deduplicate?.observe ?? false
+            board.facts.dedup?.ordered = order?.observe == nil ? nil : order?.at
+        }
+    }
+
     /// What an instance of a group tells of its share.
     func noteGroup(_ change: (inout GroupFacts) -> Void) {
         board.withLock { board in

@@ -57,7 +57,9 @@ final class RunStart {
                 "replay_state_used", "This state directory holds another run; a replay wants one of its own.",
                 place: plan.state.directory, next: "Name a new directory with --state.", exit: .state)
         }
-        let cycle = CommitCycle(plan: plan, merge: merge, number: head.number, time: head.time)
+        let observing = try Command.observing(in: store)
+        if let observing, let observe = observing.observe { onEvent(.observeOrdered(observe, since: observing.at)) }
+        let cycle = CommitCycle(plan: plan, merge: merge, number: head.number, time: head.time, observing: observing)
         let committer = Committer(
             plan: plan, store: store, results: results, directory: directory, source: source, cycle: cycle,
             takesIdleDecisions: options.range == nil, heldLog: options.heldLog, publisher: publisher,
@@ -159,6 +161,7 @@ final class RunStart {
         } else {
             fault = try checked(id, restored)
         }
+        if let order = committer.cycle.observing { core.heed(order) }
         let keys = core.keys
         // Restored here, on the start's thread; from now on only the lane's queue has it.
         nonisolated(unsafe) let handed = core

@@ -46,6 +46,32 @@ struct CommandTests {
         try again.stop()
     }
 
+    /// An order stands over a restart, and `reset` ends it; who asks is told by whose word copies pass.
+    @Test func copiesPassByOrderUntilTheNextOne() throws {
+        let scratch = Scratch()
+        var plan = try job(scratch)
+        plan.deduplicate = DeduplicatePlan(key: [3], within: .hours(1))
+        let running = Running(plan)
+        try running.until("it runs") { $0.state == .running && $0.dedup?.isObserving == false && $0.dedup?.ordered == nil }
+        let on = try RestingService.tell(.observe(.on), plan, clock: SystemClock())
+        #expect(on.result == JSONTree(#"{"before":false,"observe":true}"#.utf8))
+        let since = try #require(running.facts.dedup?.ordered)
+        #expect(running.facts.dedup?.isObserving == true)
+        try running.stop()
+        let again = Running(plan)
+        try again.until("it runs") { $0.state == .running }
+        #expect(again.facts.dedup?.isObserving == true && again.facts.dedup?.ordered == since)
+        #expect(again.events.contains(.observeOrdered(true, since: since)))
+        let reset = try RestingService.tell(.observe(.reset), plan, clock: SystemClock())
+        #expect(reset.result == JSONTree(#"{"before":true,"observe":false}"#.utf8) && reset.commit > on.commit)
+        #expect(again.facts.dedup?.isObserving == false && again.facts.dedup?.ordered == nil)
+        try again.stop()
+        let last = Running(plan)
+        try last.until("it runs") { $0.state == .running && $0.dedup?.isObserving == false }
+        #expect(!last.events.contains(.observeOrdered(true, since: since)))
+        try last.stop()
+    }
+
     @Test func whereNoStateIsNothingIsMade() throws {
         let scratch = Scratch()
         let plan = try job(scratch)
@@ -81,7 +107,8 @@ struct CommandTests {
     @Test(
         arguments: [
             ("", nil), (#"{"command":"commit"}"#, "result"), ("{", "command_unreadable"), ("[]", "command_unreadable"),
-            (#"{"command":7}"#, "command_unreadable"), (#"{"command":"dance"}"#, "command_unknown"),
+            (#"{"command":7}"#, "command_unreadable"), (#"{"command":"observe","observe":"maybe"}"#, "command_unreadable"),
+            (#"{"command":"observe","observe":"on"}"#, "observe_no_deduplicate"), (#"{"command":"dance"}"#, "command_unknown"),
             (String(repeating: "x", count: 70_000), nil),
         ] as [(String, String?)])
     func oneLineIsAnsweredByOneLine(line: String, says: String?) throws {

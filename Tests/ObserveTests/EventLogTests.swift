@@ -28,6 +28,7 @@ private let everyEvent: [OperationalEvent] = [
     .restored(keys: 1_000, cells: 20, took: .milliseconds(321)), .brokerAway(away), .brokerBack(after: .seconds(75)),
     .partitionFound(partition, from: 0), .partitionStopped(partition, away), .idle(partition, silentFor: .seconds(30)),
     .speaks(partition), .resumed(partition, from: 10, to: 25),
+    .observeOrdered(true, since: WallTime(milliseconds: 1_767_225_600_000)),
     .committed(number: 7, rows: 3, took: .milliseconds(12), bytes: ByteCount(4_096)),
     .slowCommit(number: 8, took: .seconds(2), expected: .milliseconds(250)), .commitFailed(number: 9, away),
     .diskFull(free: ByteCount(1_024)), .diskBack(free: .mebibytes(100), after: .minutes(3)),

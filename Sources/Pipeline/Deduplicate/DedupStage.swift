@@ -13,7 +13,12 @@ struct DedupStage: ~Copyable {
     private let compared: [Int]
     let within: Int64
     let bucket: Int64
-    let observe: Bool
+    /// Copies pass. Changes between two batches only, by `heed`.
+    private(set) var observe: Bool
+    private let isObservedAsWritten: Bool
+    /// The order of an operator that holds here (number 0: none was given), and whether state does not know of it yet.
+    private var order = ObserveOrder(number: 0, at: WallTime(milliseconds: 0), observe: nil)
+    private var isOrderNew = false
     /// The chunk that was restored last: what is noted of its keys comes next.
     private var restoredChunk: (bucket: Int64, number: UInt32, keys: [Identity])?
     /// What left the table for committed state; nil: nothing has.
@@ -26,6 +31,7 @@ struct DedupStage: ~Copyable {
         within = plan.within.milliseconds
         bucket = plan.bucket.milliseconds
         observe = plan.observe
+        isObservedAsWritten = plan.observe
         compared = plan.compare ?? []
         form = KeyNotes.Form(
             hasPrint: plan.compare != nil, hasPlace: plan.duplicates.keepsPlaces,
@@ -55,6 +61,7 @@ struct DedupStage: ~Copyable {
         identities.compute(columns, rows: scratch.live, count: live, into: scratch.identities, known: scratch.identified)
         copies.begin()
         let isNoted = form.words > 0
+        let observe = observe
         if form.hasPrint { compare(columns, scratch, live) }
         if let cold { return run(cold, scratch, live: live, offsets: offsets, counts: &counts) }
         for at in 0..<min(live, Self.ahead) { table.prefetch(scratch.identities[Int(scratch.live[at])]) }
@@ -175,11 +182,13 @@ struct DedupStage: ~Copyable {
         if cold != nil { sealCold(into: log, watermark: watermark, access) }
         blindSpot.seal(into: log, now: now)
         copies.seal(into: log, compared: compared)
+        if isOrderNew { sealOrder(into: log) }
     }
 
     /// An entry of the stage's state; false: it is damaged, or none of this stage.
     mutating func restore(_ key: UnsafeRawBufferPointer, _ value: UnsafeRawBufferPointer, watermark: Int64) -> Bool {
         if key.first == StateKey.copies { return copies.restore(key, value, compared: compared) }
+        if key.first == StateKey.order { return restoreOrder(value) }
         guard key.count >= StateKey.chunkLength else { return false }
         let number = StateKey.number(key, at: 1)
         let chunk = UInt32(bigEndian: key.loadUnaligned(fromByteOffset: 9, as: UInt32.self))
@@ -227,5 +236,39 @@ struct DedupStage: ~Copyable {
 
     func nowBucket(_ watermark: Int64) -> Int64 {
         watermark == noWatermark ? noWatermark : floorDivide(watermark, bucket)
+    }
+
+    // MARK: Orders
+
+    /// An operator's order holds from the next record on, unless a later one does already.
+    mutating func heed(_ given: ObserveOrder) {
+        guard given.number > order.number else { return }
+        order = given
+        isOrderNew = true
+        observe = given.observe ?? isObservedAsWritten
+    }
+
+    /// The order that the seal at hand is the first to tell; nil: there is none. Asked before `seal`.
+    var newOrder: ObserveOrder? { isOrderNew ? order : nil }
+    var orderNumber: Int64 { order.number }
+
+    /// Beside the offset that the delta ends at: what is read again after a crash meets what it met before.
+    private mutating func sealOrder(into log: StateLog) {
+        var out = ByteWriter()
+        out.put(order.number)
+        out.put(order.at.milliseconds)
+        out.put(order.observe.map { $0 ? UInt8(2) : 1 } ?? 0)
+        let value = out.sealed()
+        [StateKey.order].withUnsafeBytes { key in value.withUnsafeBytes { log.put(key, $0) } }
+        isOrderNew = false
+    }
+
+    private mutating func restoreOrder(_ value: UnsafeRawBufferPointer) -> Bool {
+        guard var from = ByteReader(sealed: value), let number = from.take(Int64.self), let at = from.take(Int64.self),
+            let word = from.take(UInt8.self), word < 3, from.isAtEnd
+        else { return false }
+        order = ObserveOrder(number: number, at: WallTime(milliseconds: at), observe: word == 0 ? nil : word == 2)
+        observe = order.observe ?? isObservedAsWritten
+        return true
     }
 }

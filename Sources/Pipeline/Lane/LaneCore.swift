@@ -82,6 +82,10 @@ public final class LaneCore {
     /// An idle lane that speaks again starts from the combined watermark (S6).
     public func raise(to watermark: EventTime) { state.watermark = max(state.watermark, watermark.milliseconds) }
 
+    /// What an operator ordered of copies (S9) holds from the next record on, unless the lane has heeded a later order. For a lane that
+    /// has taken nothing since its last seal: one that runs gets it with the seal's request.
+    public func heed(_ order: ObserveOrder) { state.dedup?.pointee.heed(order) }
+
     /// Goes on at `offset`, where an operator chose to.
     public func jump(to offset: Int64) {
         state.nextOffset = offset
@@ -141,9 +145,9 @@ extension LaneState {
                     value: value)
             }
             return false
-        case StateKey.chunk, StateKey.sample, StateKey.copies:
-            // What was counted of copies stays in state where nothing is deduplicated any more, and is not looked at.
-            guard let dedup else { return key.first == StateKey.copies }
+        case StateKey.chunk, StateKey.sample, StateKey.copies, StateKey.order:
+            // What was counted and ordered of copies stays in state where nothing is deduplicated any more, and is not looked at.
+            guard let dedup else { return key.first == StateKey.copies || key.first == StateKey.order }
             let isSorted = key.count == StateKey.chunkLength && key[0] == StateKey.chunk && ColdKeys.isSorted(key)
             if isSorted, dedup.pointee.cold == nil { dedup.pointee.cold = ColdKeys(cold) }
             return dedup.pointee.restore(key, value, watermark: watermark)

@@ -8,10 +8,13 @@ public struct SealRequest: Sendable {
     public var floor: EventTime?
     /// The bounded input is over: every window closes (S6).
     public var closesAll: Bool
-    public init(due: [Bool], floor: EventTime? = nil, closesAll: Bool = false) {
+    /// What an operator ordered of copies: it holds from the record behind this seal on (S9).
+    public var observing: ObserveOrder?
+    public init(due: [Bool], floor: EventTime? = nil, closesAll: Bool = false, observing: ObserveOrder? = nil) {
         self.due = due
         self.floor = floor
         self.closesAll = closesAll
+        self.observing = observing
     }
 }
 
@@ -33,6 +36,8 @@ extension LaneState {
             if let close = (outputs + index).pointee.lastOpenClose { lastOpenClose = max(lastOpenClose ?? close, close) }
             if let edge = (outputs + index).pointee.hold { hold = min(hold ?? edge, edge) }
         }
+        if let order = request.observing { dedup?.pointee.heed(order) }
+        let heeded = dedup?.pointee.newOrder
         dedup?.pointee.seal(into: changes, watermark: watermark, cold)
         clocks.seal(into: changes)
         var sealed = SealedLane(
@@ -44,6 +49,7 @@ extension LaneState {
             memory: Int64(memory), largestClose: largestClose.map(EventTime.init(milliseconds:)),
             hold: hold.map(EventTime.init(milliseconds:)), seal: cold.seals)
         sealed.figures = figures
+        sealed.heeded = heeded
         sealed.duplicates = dedup?.pointee.takeEntries() ?? []
         late = []
         deadLetters = []

@@ -62,6 +62,7 @@ public enum CaseRunner {
         case .end: try rehearsal.end()
         case .reapply(let output, let partition, let offset):
             try rehearsal.reapply(output: output, partition: partition, offset: offset)
+        case .observe(let what): try rehearsal.observe(what)
         case .expect(let expectation):
             let differences = Diff.differences(expectation, try rehearsal.observe())
             expectations += 1

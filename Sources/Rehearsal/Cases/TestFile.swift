@@ -1,4 +1,5 @@
 public import Model
+public import Runtime
 public import Topology
 
 /// One `*.test.yaml` as read and checked: a topology and its cases.
@@ -33,6 +34,8 @@ public struct TestFile: Sendable {
         case end
         /// Late events are applied again: all, or those named.
         case reapply(output: String?, partition: Int32?, offset: Int64?)
+        /// An operator's order of copies.
+        case observe(Command.Observing)
         case expect(Expected)
     }
 }

@@ -35,7 +35,7 @@ extension TestFileReader {
                 } else {
                     advanced = advanced + span
                 }
-            case .commit, .end, .reapply: mayTell = true
+            case .commit, .end, .reapply, .observe: mayTell = true
             }
             if case .recut = step.action { continue }
             hasBegun = true

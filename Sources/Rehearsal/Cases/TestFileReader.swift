@@ -1,4 +1,5 @@
 internal import Model
+internal import Runtime
 public import Topology
 
 /// Reads a test file and its topology. All problems of both are told at once.
@@ -94,7 +95,7 @@ public struct TestFileReader {
         return one
     }
 
-    private static let steps = ["feed", "advance", "restart", "commit", "recut", "end", "reapply", "expect"]
+    private static let steps = ["feed", "advance", "restart", "commit", "recut", "end", "reapply", "observe", "expect"]
 
     private mutating func step(_ node: Node, _ path: String) -> TestFile.Step? {
         func made(_ action: TestFile.Action?) -> TestFile.Step? { action.map { TestFile.Step(place: node.place, action: $0) } }
@@ -133,6 +134,18 @@ public struct TestFileReader {
             let sizes = items.enumerated().compactMap { whole($1, "\(inner)[\($0)]", 1...1_000_000) }
             return sizes.count == items.count ? made(.recut(sizes.map { Int($0) })) : nil
         case "reapply" where !JSONValue.isNull(value): return made(reapply(value, inner))
+        case "observe":
+            guard let text = text(value, inner) else { return nil }
+            guard let what = Command.Observing(rawValue: text) else {
+                let words = Command.Observing.allCases.map(\.rawValue)
+                unknown(.badValue, value.place, inner, "`\(text)` is no way to treat copies", text, words)
+                return nil
+            }
+            if plan?.deduplicate == nil, plan != nil {
+                error(.badValue, value.place, inner, "the topology has no `deduplicate`", next: "leave the step out")
+                return nil
+            }
+            return made(.observe(what))
         case "expect": return made(expectation(value, inner).map(TestFile.Action.expect))
         default:
             guard JSONValue.isNull(value) else {

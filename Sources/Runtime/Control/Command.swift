@@ -11,14 +11,32 @@ public enum Command: Equatable, Sendable {
     /// Late events are read again by their place and counted in their windows (S13). At most `StateLimits.lateEntries` entries, and as many
     /// as 64 MiB of records: the answer's `next` says where another command goes on.
     case reapplyLate(LateSelection)
+    /// Copies pass, or are dropped, or what the topology says holds again (S9): in each lane from the end of its part of the commit on.
+    case observe(Observing)
+
+    public enum Observing: String, CaseIterable, Sendable {
+        case on, off, reset
+
+        /// nil: what the topology says.
+        public var observe: Bool? {
+            switch self {
+            case .on: true
+            case .off: false
+            case .reset: nil
+            }
+        }
+    }
 
     /// How it is called on the line and in `decisions`.
     public var word: String {
         switch self {
         case .commit: "commit"
         case .reapplyLate: "late_reapply"
+        case .observe: Self.observing
         }
     }
+
+    static let observing = "observe"
 
     /// What it was asked for, as it is written on the line and kept in `decisions`.
     public var line: [UInt8] {
@@ -28,6 +46,7 @@ public enum Command: Equatable, Sendable {
         switch self {
         case .commit: break
         case .reapplyLate(let selection): selection.write(to: &json)
+        case .observe(let what): json.member("observe", what.rawValue)
         }
         json.endObject()
         return json.bytes
@@ -43,6 +62,13 @@ public enum Command: Equatable, Sendable {
         switch word {
         case "commit": self = .commit
         case "late_reapply": self = .reapplyLate(LateSelection(tree))
+        case Self.observing:
+            guard let what = tree["observe"]?.text.flatMap(Observing.init(rawValue:)) else {
+                throw Fault(
+                    "command_unreadable", "`observe` is told to be `on`, `off`, or `reset` to what the topology says.",
+                    next: #"Write {"command":"observe","observe":"on"}, for example."#, exit: .usage)
+            }
+            self = .observe(what)
         default:
             throw Fault(
                 "command_unknown", "There is no such command.", next: "See docs/operations.md for those that there are.",

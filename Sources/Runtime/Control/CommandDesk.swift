@@ -12,6 +12,9 @@ enum CommandSupplies: Sendable {
     static func fetch(for command: Command, _ plan: Plan) throws(Fault) -> CommandSupplies {
         switch command {
         case .commit: return .none
+        case .observe:
+            try Command.checkObserves(plan)
+            return .none
         case .reapplyLate(let selection):
             guard case .ledger = plan.late else {
                 throw Fault(
@@ -41,7 +44,10 @@ struct CommandWork {
     func run(_ command: Command, _ supplies: CommandSupplies, in cycle: inout CommitCycle) throws(Fault) -> Effect {
         let effect: Effect
         switch supplies {
-        case .none: effect = Effect(kept: Array("{}".utf8), told: Array("{}".utf8))
+        case .none:
+            var result = Array("{}".utf8)
+            if case .observe(let what) = command { result = cycle.observe(what) }
+            effect = Effect(kept: result, told: result)
         case .late(let candidates, let next):
             let outcome = try late.run(candidates, in: &cycle, lookup)
             effect = Effect(

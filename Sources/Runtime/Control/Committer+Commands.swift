@@ -18,11 +18,12 @@ extension Committer {
         var places: [PartitionID: (lane: LaneNumber, order: Int64)] = [:]
         for (number, lane) in lanes { places[lane.partition] = (number, source.order(of: lane.partition) ?? Int64(number)) }
         let store = store
-        let work = CommandWork(
-            late: LateReapply(plan, storedOutputs: store.outputIDs.map { UInt16(truncatingIfNeeded: $0) }, lanes: places),
-            lookup: { key, included throws(Fault) in try store.closedEntry(before: key, included: included) })
+        let stored = store.outputIDs.map { UInt16(truncatingIfNeeded: $0) }
         var accepted: [Accepted] = []
         for (at, order) in orders.enumerated() {
+            let work = CommandWork(
+                late: LateReapply(plan.heeding(cycle.observing), storedOutputs: stored, lanes: places),
+                lookup: { key, included throws(Fault) in try store.closedEntry(before: key, included: included) })
             do throws(Fault) {
                 accepted.append(Accepted(order: order, result: try work.run(order.command, order.supplies, in: &cycle).told))
             } catch {

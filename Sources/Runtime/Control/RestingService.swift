@@ -41,9 +41,11 @@ public final class RestingService {
             if let watermark = lane.watermark { merge.restore(lane: lane.lane, watermark: watermark) }
         }
         try merge.restore(from: store)
-        var cycle = CommitCycle(plan: plan, merge: merge, number: store.head.number, time: store.head.time)
+        var cycle = CommitCycle(
+            plan: plan, merge: merge, number: store.head.number, time: store.head.time,
+            observing: try Command.observing(in: store))
         let work = CommandWork(
-            late: LateReapply(plan, storedOutputs: stored, lanes: places),
+            late: LateReapply(plan.heeding(cycle.observing), storedOutputs: stored, lanes: places),
             lookup: { key, included throws(Fault) in try store.closedEntry(before: key, included: included) })
         let effect = try work.run(command, supplies, in: &cycle)
         let commit = cycle.formOrders(at: clock.wall(), progress: try store.progress())
