@@ -162,6 +162,7 @@ extension Problem.Code {
         case .idleUnmet: "A silent partition alone breaks the promise of freshness."
         case .memoryShort: "The keys of duplicates alone need more than the memory."
         case .memoryTight: "The memory holds few events or groups."
+        case .lateKeep: "Late events are forgotten while their windows are still kept for them."
         case .objectiveUnmet: "A promise of freshness that holds for a smaller share of time than promised."
         case .unusedAcceptance: "An acceptance of a warning that nothing gives."
         }

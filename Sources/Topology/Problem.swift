@@ -65,13 +65,14 @@ public struct Problem: Equatable, Sendable {
         case memoryShort = "memory_short"
         case memoryTight = "memory_tight"
         case objectiveUnmet = "objective_unmet"
+        case lateKeep = "late_keep"
         case unusedAcceptance = "unused_acceptance"
 
         /// The warnings that a topology can accept by name.
         public static let acceptable: [Code] = [
             .lateCopies, .keyWithDefault, .filesApart, .neverTrue, .neverFalse, .freshnessUnmet, .wideGroup, .personalRows,
             .sharedTopic, .unusedField, .samePath, .idleUnmet, .memoryShort, .memoryTight,
-            .objectiveUnmet,
+            .objectiveUnmet, .lateKeep,
         ]
     }
 

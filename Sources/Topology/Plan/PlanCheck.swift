@@ -12,6 +12,7 @@ struct PlanCheck {
         checkDelivery(plan)
         checkMemory(plan)
         checkDuplicates(plan, places)
+        checkLate(plan)
     }
 
     // MARK: - Where rows go
@@ -106,6 +107,18 @@ struct PlanCheck {
 
     private func twice(_ what: String, _ item: Item) {
         problems.error(.nameTaken, at: item.place, item.path, "the \(what) stands twice", next: "name it once")
+    }
+
+    // MARK: - Late events (S13)
+
+    /// Windows are kept for events of which nobody knows any more.
+    private func checkLate(_ plan: Plan) {
+        guard case .ledger(let keep) = plan.late, keep < plan.state.keepClosed, let item = root["late"] else { return }
+        problems.warn(
+            .lateKeep, at: item.place, item.path,
+            "late events are kept for \(CanonicalText.span(keep.milliseconds)), and the windows that they could be counted in for "
+                + CanonicalText.span(plan.state.keepClosed.milliseconds),
+            next: "keep them as long as state.keep_closed, or lower that, or accept it: check: {accept: [late_keep]}")
     }
 
     // MARK: - Memory
