@@ -11,7 +11,7 @@ extension Verbs {
         ],
         notes: [
             "`on`: copies are counted, and pass; `off`: they are dropped. Either stands until the next order, over restarts and",
-            "whatever `deduplicate.observe` says; `reset`: what it says holds again. The service does it if one runs.",
+            "whatever `deduplicate.observe` says; `reset`: what it says holds again. The service does it if one runs; a group hears of it through its control topic.",
         ],
         run: { arguments, console throws(Fault) in try ObserveVerb.run(arguments, console) })
 }
@@ -33,14 +33,16 @@ enum ObserveVerb {
                 "command_unanswered", "The service's answer can't be read; what it did stands in its decisions.",
                 place: plan.state.directory, next: "See the table `decisions`.", exit: .answerIsNo)
         }
-        console.out(isJSON ? json(what, observe, before, answer.commit) : text(what, observe, before, answer.commit))
+        console.out(isJSON ? json(what, observe, before, answer.commit) : text(what, observe, before, answer.commit, plan))
         return .done
     }
 
-    private static func text(_ what: Command.Observing, _ observe: Bool, _ before: Bool, _ commit: Int64) -> String {
+    private static func text(_ what: Command.Observing, _ observe: Bool, _ before: Bool, _ commit: Int64, _ plan: Plan) -> String
+    {
+        let place = plan.delivery.isGroup ? "each partition's next commit on (order \(commit))" : "commit \(commit) on"
         let change = observe == before ? "as before" : before ? "they were let pass before" : "they were dropped before"
         let stands = what == .reset ? "as the topology says" : "until the next order"
-        return "copies are \(observe ? "let pass" : "dropped") from commit \(commit) on, \(stands); \(change)\n"
+        return "copies are \(observe ? "let pass" : "dropped") from \(place), \(stands); \(change)\n"
     }
 
     private static func json(_ what: Command.Observing, _ observe: Bool, _ before: Bool, _ commit: Int64) -> String {

@@ -87,8 +87,8 @@ public struct InternalTopic: Equatable, Sendable {
 
     private static var index: Setting { Setting("segment.index.bytes", "\(KafkaLimits.internalIndexBytes)", .whenCreated) }
 
-    /// Those of a group. `hasResults`: tables are among the outputs.
-    public static func all(of layout: GroupLayout, hasResults: Bool) -> [InternalTopic] {
+    /// Those of a group. `hasResults`: tables are among the outputs; `hasControl`: there is something that operators can order.
+    public static func all(of layout: GroupLayout, hasResults: Bool, hasControl: Bool = false) -> [InternalTopic] {
         var all = [
             compacted(layout.topics.changelog, partitions: Int32(layout.units)),
             timeLog(layout.topics.watermarks),
@@ -97,6 +97,7 @@ public struct InternalTopic: Equatable, Sendable {
         if layout.mergeLanes > 0 {
             all.append(passing(layout.topics.partials, partitions: Int32(layout.mergeLanes), kept: .days(7)))
         }
+        if hasControl { all.append(compacted(layout.topics.control, partitions: 1)) }
         if hasResults { all.append(compacted(layout.topics.results, partitions: Int32(layout.inputs.count))) }
         return all
     }

@@ -6,6 +6,7 @@ public struct GroupLayout: Equatable, Sendable {
         public var partials: String
         public var watermarks: String
         public var results: String
+        public var control: String
         /// What all their names begin with, and no other topology's.
         public var prefix: String
         public init(group: String, name: String) {
@@ -14,6 +15,14 @@ public struct GroupLayout: Equatable, Sendable {
             partials = "\(prefix)partials"
             watermarks = "\(prefix)watermarks"
             results = "\(prefix)results"
+            control = "\(prefix)control"
+        }
+
+        /// Where operators' orders lie, all in one partition.
+        public var controlPartition: PartitionID { PartitionID(topic: control, number: 0) }
+        /// It is there for what an order can be about.
+        public static func hasControl(_ plan: Plan) -> Bool {
+            plan.deduplicate != nil
         }
     }
 

@@ -83,6 +83,8 @@ enum RuntimeLimits {
     static let commandWait = TimeSpan.seconds(120)
     /// Commands that wait for a commit, and connections that wait to be taken.
     static let commandsWaiting = 16
+    /// Records of a control topic that are looked at for the order that stands; compaction leaves fewer.
+    static let ordersLookedAt = 1_000
     static let controlBacklog: Int32 = 16
     /// How long a producer may take to fence the one before.
     static let prepareLimit = TimeSpan.seconds(60)

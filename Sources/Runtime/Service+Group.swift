@@ -27,7 +27,7 @@ extension Service {
         try serve()
         defer { stopServing() }
         let control = try ControlSocket(
-            directory: directory.path, clock: clock, answer: { _ in CommandAnswer.line(.failure(ControlSocket.inGroup)) })
+            directory: directory.path, clock: clock, answer: { [plan] in GroupOrders.answer(line: $0, plan) })
         defer { control.stop() }
         let start = clock.monotonic()
         let own = GroupLayout.Topics(group: group, name: plan.name)
@@ -62,7 +62,7 @@ extension Service {
         defer { store.close() }
         if let notice = store.notice { onEvent(.startedOver(notice)) }
         let log = try KafkaLog(
-            settings, memory: RuntimeLimits.logMemory, partitions: RuntimeLimits.restoresAtOnce + 1 + layout.inputs.count,
+            settings, memory: RuntimeLimits.logMemory, partitions: RuntimeLimits.restoresAtOnce + 2 + layout.inputs.count,
             onEvent: { _ in })
         defer { log.close(within: RuntimeLimits.closeLimit) }
         let instance = plan.state.instance ?? directory.instance

@@ -86,6 +86,9 @@ public final class LaneCore {
     /// has taken nothing since its last seal: one that runs gets it with the seal's request.
     public func heed(_ order: ObserveOrder) { state.dedup?.pointee.heed(order) }
 
+    /// The number of the last order that was heeded; 0: none was.
+    public var heeded: Int64 { state.dedup?.pointee.orderNumber ?? 0 }
+
     /// Goes on at `offset`, where an operator chose to.
     public func jump(to offset: Int64) {
         state.nextOffset = offset

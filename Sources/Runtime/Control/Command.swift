@@ -17,6 +17,10 @@ public enum Command: Equatable, Sendable {
     public enum Observing: String, CaseIterable, Sendable {
         case on, off, reset
 
+        init(_ order: ObserveOrder) {
+            self = order.observe.map { $0 ? .on : .off } ?? .reset
+        }
+
         /// nil: what the topology says.
         public var observe: Bool? {
             switch self {
@@ -37,6 +41,12 @@ public enum Command: Equatable, Sendable {
     }
 
     static let observing = "observe"
+
+    /// As a decision of a commit. `result`: what it did, as JSON.
+    func decision(_ result: [UInt8]) -> Decision {
+        .commanded(
+            word: word, asked: String(decoding: line, as: UTF8.self), result: String(decoding: result, as: UTF8.self))
+    }
 
     /// What it was asked for, as it is written on the line and kept in `decisions`.
     public var line: [UInt8] {

@@ -54,10 +54,7 @@ struct CommandWork {
                 kept: LateReapply.result(outcome, next: nil, entries: false),
                 told: LateReapply.result(outcome, next: next, entries: true))
         }
-        cycle.record(
-            .commanded(
-                word: command.word, asked: String(decoding: command.line, as: UTF8.self),
-                result: String(decoding: effect.kept, as: UTF8.self)))
+        cycle.record(command.decision(effect.kept))
         return effect
     }
 }

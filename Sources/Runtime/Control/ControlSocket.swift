@@ -98,8 +98,8 @@ final class ControlSocket: Sendable {
 
     /// One instance can't decide for a group, and a group has no way yet to be told.
     static let inGroup = Fault(
-        "command_in_group", "The instances of a group take no commands.", place: "delivery",
-        next: "Only a topology without `delivery` can be told something while it runs.", exit: .answerIsNo)
+        "command_in_group", "The instances of a group don't take this command.", place: "delivery",
+        next: "A group takes `observe`; all others only a topology without `delivery`.", exit: .answerIsNo)
 
     private static func refused(_ directory: String, _ code: Int32) -> Fault {
         Fault(

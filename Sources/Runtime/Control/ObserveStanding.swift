@@ -35,11 +35,6 @@ extension CommitCycle {
     /// The same, written down: for who drives no commands. Error: `observe_no_deduplicate`.
     public mutating func order(_ what: Command.Observing, _ plan: Plan) throws(Fault) {
         try Command.checkObserves(plan)
-        let command = Command.observe(what)
-        let result = observe(what)
-        record(
-            .commanded(
-                word: command.word, asked: String(decoding: command.line, as: UTF8.self),
-                result: String(decoding: result, as: UTF8.self)))
+        record(Command.observe(what).decision(observe(what)))
     }
 }

@@ -14,11 +14,15 @@ public final class RestingService {
         self.clock = clock
     }
 
-    /// Gives `command` to the service that holds the plan's state directory, or, where none runs, does it here. Errors: the
-    /// command's own; `command_in_group`, `command_unanswered`, `command_not_now`, `control_no_right`, `inspect_no_state`; what opening the
+    /// Gives `command` to the service that holds the plan's state directory, or, where none runs, does it here; to a group through its
+    /// control topic, and then the answer's commit is the order's number. Errors: the
+    /// command's own; `command_in_group`, what brokers say, `command_unanswered`, `command_not_now`, `control_no_right`, `inspect_no_state`; what opening the
     /// state gives.
     public static func tell(_ command: Command, _ plan: Plan, clock: any Clock) throws(Fault) -> CommandAnswer {
-        if plan.delivery.isGroup { throw ControlSocket.inGroup }
+        if plan.delivery.isGroup {
+            let done = try GroupOrders.give(command, plan)
+            return CommandAnswer(commit: done.commit, result: JSONTree(done.result) ?? .null)
+        }
         try StateDirectory.checkHolds(plan.state.directory)
         if let answer = try ControlClient.ask(command, directory: plan.state.directory, clock: clock) { return answer }
         return try RestingService(plan, clock).run(command)

@@ -29,7 +29,9 @@ extension GroupCommitter {
     /// nil: nothing happened that needs a commit.
     func form(last: Bool, now: MonotonicTime) throws(Fault) -> FormedCommit? {
         let time = replica.time
-        let request = cycle.request(time, now: now)
+        var asked = cycle.request(time, now: now)
+        asked.observing = orders?.observing
+        let request = asked
         let answers = crew.seal(wait: last) { _ in request }
         cadence.note(
             answers.map { answer in
@@ -126,6 +128,7 @@ extension GroupCommitter {
         case .ledger: commit.duplicates = sealed.duplicates
         case .topic(let topic): formed.content.records += rows.duplicates(sealed, to: topic)
         }
+        if let order = sealed.heeded { commit.decisions.append(GroupOrders.decision(order)) }
         if leaving.contains(sealed.lane) { commit.decisions.append(.idle(lane: sealed.lane)) }
         emit(emitted, of: &commit, to: &formed)
         formed.sealed.append(sealed)

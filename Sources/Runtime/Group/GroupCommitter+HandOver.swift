@@ -73,6 +73,7 @@ extension GroupCommitter {
     func startOver() {
         dropAll()
         replica.restart()
+        orders?.close()
         cycle = GroupCycle(plan: plan, writer: replica.writer)
     }
 

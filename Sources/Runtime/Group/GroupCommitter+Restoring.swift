@@ -260,6 +260,10 @@ extension GroupCommitter {
                 throw Self.damaged(partition)
             }
         }
+        if let orders {
+            try orders.checkHolds(core.heeded)
+            if let order = orders.observing { core.heed(order) }
+        }
         nonisolated(unsafe) let handed = core
         let worker = Lane(
             configuration: configuration, core: handed, input: try parts.source.input(partition), clock: clock,

@@ -43,6 +43,8 @@ final class GroupCommitter: @unchecked Sendable {
     let crew: LaneCrew
     var log: LogWatch
     let replica: TimeReplica
+    /// nil: there is nothing that could be ordered.
+    let orders: OrderReplica?
     let rows: GroupRows
     var producer: KafkaTransactions
     var cycle: GroupCycle
@@ -95,6 +97,10 @@ final class GroupCommitter: @unchecked Sendable {
         log = LogWatch(limit: parts.options.heldLog)
         crew = LaneCrew(source: parts.source, idleAfter: parts.plan.eventTime.idleAfter, clock: parts.clock)
         replica = TimeReplica(log: parts.restores.log, queries: parts.restores.queries, layout: parts.layout)
+        orders =
+            GroupLayout.Topics.hasControl(parts.plan)
+            ? OrderReplica(log: parts.restores.log, queries: parts.restores.queries, place: parts.layout.topics.controlPartition)
+            : nil
         rows = GroupRows(plan: parts.plan, layout: parts.layout)
         cycle = GroupCycle(plan: parts.plan, writer: replica.writer)
         rowErrors = RowErrors(parts.plan)
@@ -198,6 +204,7 @@ final class GroupCommitter: @unchecked Sendable {
     func tick(last: Bool) throws(Fault) {
         let now = clock.monotonic()
         try followTime()
+        try followOrders()
         guard let identity, units.values.contains(where: { $0.standing == .running }) else {
             try look(nil, now)
             return
@@ -311,6 +318,7 @@ final class GroupCommitter: @unchecked Sendable {
         desk.close()
         dropAll()
         replica.close()
+        orders?.close()
         producer.close(within: RuntimeLimits.closeLimit)
         parts.sender?.close()
         parts.feed?.close()

@@ -15,11 +15,15 @@ struct InternalTopics {
         plan.aggregates.contains { $0.targets.contains { if case .table = $0 { true } else { false } } }
     }
 
-    private var all: [InternalTopic] { InternalTopic.all(of: layout, hasResults: hasTables) }
+    private var all: [InternalTopic] {
+        InternalTopic.all(of: layout, hasResults: hasTables, hasControl: GroupLayout.Topics.hasControl(plan))
+    }
 
     /// Every topic that the transactions write to.
     var written: [String] {
         var names = Set(all.map(\.name))
+        // Orders come from who gives them, outside of transactions.
+        names.remove(layout.topics.control)
         if plan.delivery == .exactlyOnce {
             for aggregate in plan.aggregates { for case .kafka(let topic) in aggregate.targets { names.insert(topic) } }
         }

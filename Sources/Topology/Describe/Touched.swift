@@ -20,6 +20,7 @@ extension Description {
                 if !plan.aggregates.allSatisfy(\.isKeyed) { own.append(topics.partials) }
                 let hasTable = plan.aggregates.flatMap(\.targets).contains { if case .table = $0 { true } else { false } }
                 if hasTable { own.append(topics.results) }
+                if GroupLayout.Topics.hasControl(plan) { own.append(topics.control) }
                 for topic in own { touch("writes", "topic", topic, isMade: true) }
             }
         case .files(let globs): for glob in globs { touch("reads", "files", glob) }
