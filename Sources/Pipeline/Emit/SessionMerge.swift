@@ -18,47 +18,11 @@ final class SessionMerge: MergedOutput {
     /// When something is due of a group, the earliest first; out-of-date entries are recognised by the group's own timer.
     private var timers = DueHeap<Group>()
     private var largestEnd = Int64.min
-    private(set) var memory = 0
+    private var finished = FinishedSessions()
+    private var held = 0
+    var memory: Int { held + finished.memory }
     private static let groupOverhead = 260
     private static let partOverhead = 96
-
-    /// A session of one lane.
-    private struct Part {
-        var lane: LaneNumber
-        var order: Int64
-        var start: Int64
-        var end: Int64
-        var cell: [UInt8]
-        var isFresh: Bool
-        /// Its lane holds it no more.
-        var isOver: Bool
-        var isStored = false
-    }
-
-    /// A session as rows show it, or will. `lane` is 0 where sessions of several lanes are joined.
-    private struct Session {
-        var lane: LaneNumber
-        var start: Int64
-        var end: Int64
-        /// Indexes of its parts, in the order in which they are joined.
-        var parts: [Int] = []
-        var revision: Int64 = 0
-        var isPending = true
-        /// What its last row showed; empty where there was none, or none can be taken back.
-        var shown: [UInt8] = []
-        var isStored = false
-    }
-
-    private final class Group {
-        let key: GroupKey
-        var parts: [Part] = []
-        var sessions: [Session] = []
-        /// Parts that are in committed state and told of no more.
-        var gone: [(lane: LaneNumber, start: Int64)] = []
-        var isTouched = false
-        var timer = Int64.max
-        init(_ key: GroupKey) { self.key = key }
-    }
 
     init(index: Int, plan: AggregatePlan, fields: [FieldPlan], stored: UInt16) {
         self.index = index
@@ -85,6 +49,10 @@ final class SessionMerge: MergedOutput {
     func receive(
         start: Int64, group: UnsafeRawBufferPointer, lane: LaneNumber, order: Int64, cell: UnsafeRawBufferPointer, isLast: Bool
     ) {
+        // The only word on it, and no row of it has come before.
+        if isLast, plan.isKeyed, plan.emit == .final, groups.isEmpty, !cell.isEmpty {
+            return finished.add(start: start, end: Self.end(cell), lane: lane, group: group, cell: cell)
+        }
         let group = self.group(GroupKey(group))
         let at = group.parts.firstIndex { $0.lane == lane && $0.start == start && !$0.isOver }
         if cell.isEmpty {
@@ -93,7 +61,7 @@ final class SessionMerge: MergedOutput {
             if isLast {
                 group.parts[at].isOver = true
             } else {
-                memory -= group.parts[at].cell.count + Self.partOverhead
+                held -= group.parts[at].cell.count + Self.partOverhead
                 if group.parts[at].isStored { group.gone.append((lane, start)) }
                 group.parts.remove(at: at)
             }
@@ -105,13 +73,13 @@ final class SessionMerge: MergedOutput {
             if isLast { group.parts[at].isOver = true }
             // What a lane tells again after a restore is no news.
             if !group.parts[at].cell.elementsEqual(cell) {
-                memory += cell.count - group.parts[at].cell.count
+                held += cell.count - group.parts[at].cell.count
                 group.parts[at].cell = Array(cell)
                 group.parts[at].end = end
                 group.parts[at].isFresh = true
             }
         } else {
-            memory += cell.count + Self.partOverhead
+            held += cell.count + Self.partOverhead
             var part = Part(
                 lane: lane, order: order, start: start, end: end, cell: Array(cell), isFresh: true, isOver: isLast)
             if let gone = group.gone.firstIndex(where: { $0.lane == lane && $0.start == start }) {
@@ -127,7 +95,7 @@ final class SessionMerge: MergedOutput {
         if let there = groups[key] { return there }
         let fresh = Group(key)
         groups[key] = fresh
-        memory += key.bytes.count + Self.groupOverhead
+        held += key.bytes.count + Self.groupOverhead
         return fresh
     }
 
@@ -140,7 +108,7 @@ final class SessionMerge: MergedOutput {
     private func forgetIfEmpty(_ group: Group) {
         guard group.parts.isEmpty, group.gone.isEmpty, group.sessions.isEmpty, !group.isTouched else { return }
         groups[group.key] = nil
-        memory -= group.key.bytes.count + Self.groupOverhead
+        held -= group.key.bytes.count + Self.groupOverhead
     }
 
     // MARK: Sessions
@@ -195,22 +163,38 @@ final class SessionMerge: MergedOutput {
     private func row(
         _ session: Session, _ group: Group, revision: Int64, _ moment: MergeMoment, retracted: Bool = false
     ) -> Row {
+        group.key.bytes.withUnsafeBytes {
+            row(session.start, session.end, session.lane, $0, revision: revision, moment, retracted: retracted)
+        }
+    }
+
+    /// Of what was folded.
+    private func row(
+        _ start: Int64, _ end: Int64, _ lane: LaneNumber, _ group: UnsafeRawBufferPointer, revision: Int64,
+        _ moment: MergeMoment, retracted: Bool
+    ) -> Row {
         Row(
-            output: index, windowStart: EventTime(milliseconds: session.start), windowEnd: EventTime(milliseconds: session.end),
-            group: group.key.bytes.withUnsafeBytes(GroupBytes.values), measures: fold.values(), revision: revision,
-            final: session.end + closing <= watermark(of: session, group, moment), asOf: moment.asOf, retracted: retracted,
+            output: index, windowStart: EventTime(milliseconds: start), windowEnd: EventTime(milliseconds: end),
+            group: GroupBytes.values(group), measures: fold.values(), revision: revision,
+            final: end + closing <= watermark(of: lane, moment), asOf: moment.asOf, retracted: retracted,
             errors: retracted ? [] : fold.errors())
     }
 
     /// What decides about a session: its own partition's watermark, or the combined one.
-    private func watermark(of session: Session, _ group: Group, _ moment: MergeMoment) -> Int64 {
+    private func watermark(of lane: LaneNumber, _ moment: MergeMoment) -> Int64 {
         guard plan.isKeyed, let lanes = moment.laneWatermarks else { return moment.watermark }
-        return max(lanes[session.lane] ?? noWatermark, moment.watermark)
+        return max(lanes[lane] ?? noWatermark, moment.watermark)
     }
 
     // MARK: Rows
 
     func emit(into rows: inout [Row], changes: StateLog, _ moment: MergeMoment) {
+        finished.take { start, end, lane, group, cell in
+            fold.begin()
+            fold.add(cell)
+            lastEmittedEnd = max(lastEmittedEnd, end)
+            rows.append(row(start, end, lane, group, revision: 1, moment, retracted: false))
+        }
         var due = touched
         touched = []
         for group in due { form(group, into: &rows, changes, moment) }
@@ -230,7 +214,7 @@ final class SessionMerge: MergedOutput {
             // Lanes tell of early rows when they are due.
             let isTold = isEarly && session.parts.contains { group.parts[$0].isFresh }
             let isOver = session.parts.allSatisfy { group.parts[$0].isOver } && plan.isKeyed
-            guard isTold || isOver || dueTime(session) <= watermark(of: session, group, moment) else { continue }
+            guard isTold || isOver || dueTime(session) <= watermark(of: session.lane, moment) else { continue }
             emitRow(at, group, into: &rows, moment)
         }
         store(group, changes, moment)
@@ -313,7 +297,7 @@ final class SessionMerge: MergedOutput {
         if gone.isEmpty { return }
         for at in gone {
             let part = group.parts[at]
-            memory -= part.cell.count + Self.partOverhead
+            held -= part.cell.count + Self.partOverhead
             let isTaken = group.parts.contains {
                 $0.isStored && $0.lane == part.lane && $0.start == part.start && $0.isOver != part.isOver
             }
@@ -341,7 +325,7 @@ final class SessionMerge: MergedOutput {
             guard isWhole(value) else { return false }
             let end = Self.end(value)
             largestEnd = max(largestEnd, end)
-            memory += value.count + Self.partOverhead
+            held += value.count + Self.partOverhead
             group.parts.append(
                 Part(
                     lane: lane, order: order(lane), start: start, end: end, cell: Array(value), isFresh: false, isOver: false,
