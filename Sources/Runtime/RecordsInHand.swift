@@ -117,11 +117,25 @@ struct SlotInHand: @unchecked Sendable {
 private enum Deaths {
     static func watch() { _ = isWatching }
 
-    static func inHand(_ slot: UnsafeMutablePointer<Int64>?) { pthread_setspecific(slotKey, slot) }
+    static func inHand(_ slot: UnsafeMutablePointer<Int64>?) {
+        if pthread_getspecific(heardKey) == nil { hearAborts() }
+        pthread_setspecific(slotKey, slot)
+    }
+
+    /// Dispatch's threads block SIGABRT, and `abort` of glibc 2.41 calls no handler of a thread that blocks it, as the older one did.
+    @inline(never)
+    private static func hearAborts() {
+        var mask = sigset_t()
+        sigemptyset(&mask)
+        sigaddset(&mask, SIGABRT)
+        pthread_sigmask(SIG_UNBLOCK, &mask, nil)
+        pthread_setspecific(heardKey, UnsafeRawPointer(bitPattern: 1))
+    }
 
     /// Once a process: the default follows, so that the process ends as it would have, with its core.
     private static let isWatching: Bool = {
         pthread_key_create(&slotKey, nil)
+        pthread_key_create(&heardKey, nil)
         for number in [SIGSEGV, SIGBUS, SIGILL, SIGTRAP, SIGFPE, SIGABRT] {
             var action = sigaction()
             action.__sigaction_handler.sa_handler = noteDeath
@@ -134,6 +148,8 @@ private enum Deaths {
 
 /// Written once, before the first handler can run.
 private nonisolated(unsafe) var slotKey = pthread_key_t()
+/// Of a thread that has unblocked what the handler is for; written with the other.
+private nonisolated(unsafe) var heardKey = pthread_key_t()
 
 /// In the thread that dies; nothing here may allocate or lock.
 private func noteDeath(_ number: Int32) {
