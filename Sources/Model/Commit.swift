@@ -114,8 +114,8 @@ public struct SealedLane: Sendable {
     public var seal: Int64
     /// Copies that were recognised; empty where they are only counted.
     public var duplicates: [CopyEntry] = []
-    /// The operator's order that holds in the lane from `nextOffset` on and did not before; nil: none is new.
-    public var heeded: ObserveOrder?
+    /// The operator's orders that state does not know of yet, the last of which holds at `nextOffset`.
+    public var heeded: [HeededOrder] = []
     public init(
         lane: LaneNumber, partition: PartitionID, changes: StateLog, partials: StateLog, books: Books, watermark: EventTime?,
         newestEventTime: EventTime?, nextOffset: Int64, lastRecord: RecordFingerprint?, late: [LateEntry],

@@ -13,6 +13,16 @@ public struct ObserveOrder: Equatable, Sendable {
     }
 }
 
+/// Where a lane began to heed an order: the records from this offset on are judged by it.
+public struct HeededOrder: Equatable, Sendable {
+    public var order: ObserveOrder
+    public var from: Int64
+    public init(order: ObserveOrder, from: Int64) {
+        self.order = order
+        self.from = from
+    }
+}
+
 extension Plan {
     /// With what holds for copies while `order` stands.
     public func heeding(_ order: ObserveOrder?) -> Plan {

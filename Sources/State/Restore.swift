@@ -88,20 +88,8 @@ extension StateStore {
         return lanes
     }
 
-    /// The last command with this word: the commit that holds it, when that was, and its line; nil: none was ever given.
-    public func lastCommand(_ word: String) throws(Fault) -> (commit: Int64, at: WallTime, asked: String)? {
-        let query = try database.statement(
-            """
-            SELECT commit_number, recorded_at, asked FROM decisions WHERE kind = ? AND asked IS NOT NULL
-            ORDER BY sequence DESC LIMIT 1
-            """)
-        query.bind(1, word)
-        var last: (commit: Int64, at: WallTime, asked: String)?
-        try query.eachRow { () throws(Fault) in
-            last = (query.int(0), WallTime(milliseconds: query.int(1)), query.text(2))
-        }
-        return last
-    }
+    /// The last command with this word; nil: none was ever given.
+    public func lastCommand(_ word: String) throws(Fault) -> StoredCommand? { try database.lastCommand(word) }
 
     /// Calls `body` for each key of `lane` (or of `mergeLane`) in the order of its bytes. The pointers are valid during the call
     /// only. Cost: one pass over the lane's pages, no copy.

@@ -54,6 +54,9 @@ struct ObserveVerbTests {
     @Test func anOrderStandsUntilTheNextOneWhateverTheFileSays() throws {
         let on = said("observe", "on", file)
         #expect(on.exit == 0)
+        let shown = try #require(JSONTree(said("observe", "show", file, "--json").out.utf8))
+        #expect(shown["observe"]?.flag == true && shown["topology"]?.flag == false && shown["ordered_at"]?.int != nil)
+        #expect(said("observe", "show", file).out.hasPrefix("copies are let pass by order since 2"))
         #expect(on.out.hasPrefix("copies are let pass from commit "))
         #expect(on.out.hasSuffix(" on, until the next order; they were dropped before\n"))
         let again = said("observe", "on", file, "--json")
@@ -67,6 +70,7 @@ struct ObserveVerbTests {
         let reset = said("observe", "reset", file)
         #expect(reset.exit == 0 && reset.out.hasSuffix(" on, as the topology says; they were dropped before\n"))
         #expect(reset.out.hasPrefix("copies are let pass from commit "))
+        #expect(said("observe", "show", file).out == "copies are let pass, as the topology says\n")
     }
 
     @Test(arguments: [["observe", "maybe", "t.yaml"], ["observe", "on"], ["observe", "on", "t.yaml", "more"]])

@@ -44,11 +44,13 @@ struct GroupOrdersTests {
         try running.until("all read") { $0.books.read == 4 && $0.books.duplicate == 2 && $0.state == .running }
         let on = try RestingService.tell(.observe(.on), plan, clock: SystemClock())
         #expect(on.commit == 1 && on.result == JSONTree(#"{"before":false,"observe":true}"#.utf8))
+        let standing = try #require(try Command.standing(plan))
+        #expect(standing.number == 1 && standing.observe == true)
         let since = try eventually("both partitions heed it") {
             try heeded(first).count == 2 ? running.facts.dedup?.ordered : nil
         }
-        #expect(running.facts.dedup?.isObserving == true)
-        #expect(Set(try heeded(first)) == [[#"'{"command":"observe","observe":"on"}'"#, #"'{"order":1}'"#]])
+        #expect(running.facts.dedup?.isObserving == true && since == standing.at)
+        #expect(Set(try heeded(first)) == [[#"'{"command":"observe","observe":"on"}'"#, #"'{"order":1,"from":2}'"#]])
         for partition in [0, 1] as [Int32] { try produce(["a\(partition)", "b"], cluster, to: topic, partition: partition) }
         try running.until("they pass") { $0.books.read == 8 && $0.books.duplicateObserved == 2 && $0.books.duplicate == 2 }
         try running.stop()
@@ -60,7 +62,7 @@ struct GroupOrdersTests {
         #expect(again.facts.dedup?.ordered == since && again.events.contains(.observeOrdered(true, since: since)))
         for partition in [0, 1] as [Int32] { try produce(["b", "b"], cluster, to: topic, partition: partition) }
         try again.until("they pass") { $0.books.read == 12 && $0.books.duplicateObserved == 6 && $0.books.duplicate == 2 }
-        #expect(Set(try heeded(second)) == [[#"'{"command":"observe","observe":"on"}'"#, #"'{"order":1}'"#]])
+        #expect(Set(try heeded(second)) == [[#"'{"command":"observe","observe":"on"}'"#, #"'{"order":1,"from":2}'"#]])
         let reset = try RestingService.tell(.observe(.reset), try self.plan(cluster, topic, second), clock: SystemClock())
         #expect(reset.result == JSONTree(#"{"before":true,"observe":false}"#.utf8))
         _ = try eventually("both partitions heed it") { try heeded(second).count == 4 ? true : nil }

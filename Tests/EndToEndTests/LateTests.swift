@@ -119,6 +119,29 @@ struct LateTests {
         #expect { _ = try Self.reapply(plan) } throws: { ($0 as? Fault)?.code == "file_changed" }
     }
 
+    /// An instance of a group lists what its own partitions refused and reads the records again; the way back is refused.
+    @Test(.enabled(if: KafkaCluster.isAvailable, why))
+    func aGroupListsAndShowsWhatItsPartitionsRefused() throws {
+        let cluster = try KafkaCluster.shared()
+        let topic = try cluster.createTopic("late-in-group")
+        try cluster.produce([event(4, "a", 7)] + Self.records, to: topic)
+        let scratch = Scratch()
+        let job = SmallJob(
+            bootstrap: cluster.bootstrap, source: "{topics: [\(topic)], group: \(topic)-group}", more: "delivery: exactly_once")
+        let plan = try job.plan(scratch.path)
+        let running = Running(plan)
+        try running.until("all read") { $0.books.read == 6 && $0.state == .running }
+        try running.stop()
+        let ledger = try LateLedger(directory: scratch.path)
+        defer { ledger.close() }
+        let entries = try ledger.entries(LateSelection())
+        #expect(entries.map(\.offset) == [4, 5] && Set(entries.map(\.number)).count == 2)
+        let reader = LateReader(plan, ledger)
+        let read = try entries.map { try reader.record(of: $0)?.payload.map { String(decoding: $0, as: UTF8.self) } }
+        #expect(read == Self.records.suffix(2))
+        #expect { _ = try Self.reapply(plan) } throws: { ($0 as? Fault)?.code == "command_in_group" }
+    }
+
     @Test(.enabled(if: KafkaCluster.isAvailable, why))
     func aRunningServiceReadsThemFromItsTopicAgain() throws {
         let cluster = try KafkaCluster.shared()

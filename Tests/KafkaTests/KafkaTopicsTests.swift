@@ -93,5 +93,10 @@ struct KafkaTopicsTests {
             counts(hasResults: true) == [
                 "g.weir.usage.changelog 8", "g.weir.usage.watermarks 1", "g.weir.usage.partials 4", "g.weir.usage.results 4",
             ])
+        layout.mergeLanes = 0
+        #expect(
+            InternalTopic.all(of: layout, hasResults: false, hasControl: true).map { "\($0.name) \($0.partitions)" } == [
+                "g.weir.usage.changelog 4", "g.weir.usage.watermarks 1", "g.weir.usage.control 1",
+            ])
     }
 }

@@ -52,7 +52,7 @@ private struct Ordered {
         watermark = sealed.watermark
         newest = sealed.newestEventTime
         committed = sealed.nextOffset
-        if let order = sealed.heeded { told.append((order.number, committed)) }
+        told += sealed.heeded.map { ($0.order.number, $0.from) }
     }
 
     mutating func crash() throws -> Bool {
@@ -81,19 +81,28 @@ struct ObserveOrderTests {
         var lane = try Ordered(Self.plan(observe: asWritten), events)
         var orders: [ObserveOrder] = []
         var standing: ObserveOrder?
+        func give() -> ObserveOrder {
+            let order = ObserveOrder(
+                number: Int64(orders.count + 1), at: WallTime(milliseconds: 0), observe: [true, false, nil][draw.upTo(3)])
+            orders.append(order)
+            return order
+        }
         while lane.committed < events.count {
             switch draw.upTo(8) {
             case 0:
                 // What nobody has committed was never ordered.
                 #expect(try lane.crash())
-                // A start gives the order that stands before anything is read.
-                if draw.upTo(2) == 0, let standing { lane.core.heed(standing) }
+                // A start gives the order that stands before anything is read: at times one that was given while nobody ran.
+                if draw.upTo(2) == 0 {
+                    let order = give()
+                    lane.core.heed(order)
+                    standing = order
+                } else if draw.upTo(2) == 0, let standing {
+                    lane.core.heed(standing)
+                }
             case 1:
-                let order = ObserveOrder(
-                    number: Int64(orders.count + 1), at: WallTime(milliseconds: 0), observe: [true, false, nil][draw.upTo(3)])
-                orders.append(order)
-                lane.seal(order, isKept: true)
-                standing = order
+                standing = give()
+                lane.seal(standing, isKept: true)
             case 2:
                 // A commit that never became durable: the process is gone with it.
                 lane.seal(ObserveOrder(number: 1_000, at: WallTime(milliseconds: 0), observe: true), isKept: false)

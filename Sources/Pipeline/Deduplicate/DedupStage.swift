@@ -16,9 +16,9 @@ struct DedupStage: ~Copyable {
     /// Copies pass. Changes between two batches only, by `heed`.
     private(set) var observe: Bool
     private let isObservedAsWritten: Bool
-    /// The order of an operator that holds here (number 0: none was given), and whether state does not know of it yet.
+    /// The order of an operator that holds here (number 0: none was given), and those that state does not know of yet.
     private var order = ObserveOrder(number: 0, at: WallTime(milliseconds: 0), observe: nil)
-    private var isOrderNew = false
+    private(set) var newOrders: [HeededOrder] = []
     /// The chunk that was restored last: what is noted of its keys comes next.
     private var restoredChunk: (bucket: Int64, number: UInt32, keys: [Identity])?
     /// What left the table for committed state; nil: nothing has.
@@ -182,7 +182,7 @@ struct DedupStage: ~Copyable {
         if cold != nil { sealCold(into: log, watermark: watermark, access) }
         blindSpot.seal(into: log, now: now)
         copies.seal(into: log, compared: compared)
-        if isOrderNew { sealOrder(into: log) }
+        if !newOrders.isEmpty { sealOrder(into: log) }
     }
 
     /// An entry of the stage's state; false: it is damaged, or none of this stage.
@@ -240,16 +240,14 @@ struct DedupStage: ~Copyable {
 
     // MARK: Orders
 
-    /// An operator's order holds from the next record on, unless a later one does already.
-    mutating func heed(_ given: ObserveOrder) {
+    /// An operator's order holds from the next record on, which is that at `offset`, unless a later one does already.
+    mutating func heed(_ given: ObserveOrder, from offset: Int64) {
         guard given.number > order.number else { return }
         order = given
-        isOrderNew = true
+        newOrders.append(HeededOrder(order: given, from: offset))
         observe = given.observe ?? isObservedAsWritten
     }
 
-    /// The order that the seal at hand is the first to tell; nil: there is none. Asked before `seal`.
-    var newOrder: ObserveOrder? { isOrderNew ? order : nil }
     var orderNumber: Int64 { order.number }
 
     /// Beside the offset that the delta ends at: what is read again after a crash meets what it met before.
@@ -260,7 +258,7 @@ struct DedupStage: ~Copyable {
         out.put(order.observe.map { $0 ? UInt8(2) : 1 } ?? 0)
         let value = out.sealed()
         [StateKey.order].withUnsafeBytes { key in value.withUnsafeBytes { log.put(key, $0) } }
-        isOrderNew = false
+        newOrders = []
     }
 
     private mutating func restoreOrder(_ value: UnsafeRawBufferPointer) -> Bool {

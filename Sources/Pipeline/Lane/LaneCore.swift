@@ -84,7 +84,7 @@ public final class LaneCore {
 
     /// What an operator ordered of copies (S9) holds from the next record on, unless the lane has heeded a later order. For a lane that
     /// has taken nothing since its last seal: one that runs gets it with the seal's request.
-    public func heed(_ order: ObserveOrder) { state.dedup?.pointee.heed(order) }
+    public func heed(_ order: ObserveOrder) { state.dedup?.pointee.heed(order, from: state.nextOffset) }
 
     /// The number of the last order that was heeded; 0: none was.
     public var heeded: Int64 { state.dedup?.pointee.orderNumber ?? 0 }

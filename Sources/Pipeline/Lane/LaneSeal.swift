@@ -36,8 +36,8 @@ extension LaneState {
             if let close = (outputs + index).pointee.lastOpenClose { lastOpenClose = max(lastOpenClose ?? close, close) }
             if let edge = (outputs + index).pointee.hold { hold = min(hold ?? edge, edge) }
         }
-        if let order = request.observing { dedup?.pointee.heed(order) }
-        let heeded = dedup?.pointee.newOrder
+        if let order = request.observing { dedup?.pointee.heed(order, from: nextOffset) }
+        let heeded = dedup?.pointee.newOrders ?? []
         dedup?.pointee.seal(into: changes, watermark: watermark, cold)
         clocks.seal(into: changes)
         var sealed = SealedLane(

@@ -5,10 +5,20 @@ public import State
 extension Command {
     /// From the decisions that hold such orders; nil: none was ever given. Errors: what reading the state gives.
     public static func observing(in store: StateStore) throws(Fault) -> ObserveOrder? {
-        guard let last = try store.lastCommand(observing), case .observe(let what)? = try? Command(line: last.asked.utf8) else {
-            return nil
-        }
-        return ObserveOrder(number: last.commit, at: last.at, observe: what.observe)
+        order(try store.lastCommand(observing))
+    }
+
+    private static func order(_ stored: StoredCommand?) -> ObserveOrder? {
+        guard let stored, case .observe(let what)? = try? Command(line: stored.asked.utf8) else { return nil }
+        return ObserveOrder(number: stored.commit, at: stored.at, observe: what.observe)
+    }
+
+    /// As `observing`, for who only wants to know: from the state directory, or the group's control topic. Errors: `observe_no_deduplicate`,
+    /// `inspect_no_state`, what brokers say.
+    public static func standing(_ plan: Plan) throws(Fault) -> ObserveOrder? {
+        try checkObserves(plan)
+        if plan.delivery.isGroup { return try GroupOrders.standing(plan) }
+        return order(try StoredCommand.last(observing, directory: plan.state.directory))
     }
 
     /// Error: `observe_no_deduplicate`.

@@ -128,7 +128,7 @@ extension GroupCommitter {
         case .ledger: commit.duplicates = sealed.duplicates
         case .topic(let topic): formed.content.records += rows.duplicates(sealed, to: topic)
         }
-        if let order = sealed.heeded { commit.decisions.append(GroupOrders.decision(order)) }
+        commit.decisions += sealed.heeded.map(GroupOrders.decision)
         if leaving.contains(sealed.lane) { commit.decisions.append(.idle(lane: sealed.lane)) }
         emit(emitted, of: &commit, to: &formed)
         formed.sealed.append(sealed)

@@ -52,6 +52,16 @@ enum GroupOrders {
         if !report.isComplete { throw ControlClient.unanswered(place.description) }
     }
 
+    /// The order that stands in the plan's group.
+    static func standing(_ plan: Plan) throws(Fault) -> ObserveOrder? {
+        guard case .kafka(_, let group, _) = plan.source.kind else { return nil }
+        let place = GroupLayout.Topics(group: group, name: plan.name).controlPartition
+        let queries = try KafkaQueries(KafkaSettings(plan.kafka), group: group)
+        defer { queries.close(within: RuntimeLimits.closeLimit) }
+        _ = try queries.partitions(of: [place.topic], within: RuntimeLimits.questionLimit)
+        return try standing(queries, place)
+    }
+
     /// The order that stands; nil: none was ever given, or not among the last records that are looked at.
     private static func standing(_ queries: KafkaQueries, _ place: PartitionID) throws(Fault) -> ObserveOrder? {
         guard let range = try queries.watermarks(of: [place], within: RuntimeLimits.questionLimit)[place], !range.isEmpty else {
@@ -73,12 +83,13 @@ enum GroupOrders {
         return ObserveOrder(number: offset + 1, at: WallTime(milliseconds: given), observe: what.observe)
     }
 
-    /// How a unit writes down that it heeds it.
-    static func decision(_ order: ObserveOrder) -> Decision {
+    /// How a unit writes down that it heeds an order, and from where on.
+    static func decision(_ heeded: HeededOrder) -> Decision {
         var json = JSONText()
         json.beginObject()
-        json.member("order", order.number)
+        json.member("order", heeded.order.number)
+        json.member("from", heeded.from)
         json.endObject()
-        return Command.observe(Command.Observing(order)).decision(json.bytes)
+        return Command.observe(Command.Observing(heeded.order)).decision(json.bytes)
     }
 }

@@ -12,13 +12,15 @@ struct GroupCase: CustomStringConvertible {
     var handOvers = true
     var idleness = true
     var unansweredSeals = true
+    /// Copies come, and operators order now that they pass, now that they are dropped.
+    var orders = false
     /// The quiet stream finishes before the end is said.
     var isQuietAtTheEnd: Bool
     var outputs: [AggregatePlan]
 
     static let fields = [
         FieldPlan(name: "ts", type: .timestamp(.milliseconds), required: true), FieldPlan(name: "g", type: .string),
-        FieldPlan(name: "k", type: .string), FieldPlan(name: "d", type: .double),
+        FieldPlan(name: "k", type: .string), FieldPlan(name: "d", type: .double), FieldPlan(name: "id", type: .string),
     ]
     static let idleAfter: Int64 = 8_000
 
@@ -80,7 +82,7 @@ struct GroupCase: CustomStringConvertible {
             name: "case", source: SourcePlan(kind: .files([])), fields: Self.fields,
             eventTime: EventTimePlan(
                 source: .field(0), outOfOrderness: .seconds(10), idleAfter: .milliseconds(Self.idleAfter)),
-            aggregates: outputs)
+            deduplicate: orders ? DeduplicatePlan(key: [4], within: .days(1)) : nil, aggregates: outputs)
     }
 
     var mergeLanes: Int { outputs.allSatisfy(\.isKeyed) ? 0 : lanes }
@@ -105,6 +107,7 @@ struct GroupCase: CustomStringConvertible {
         with(crashes) { $0.crashes = false }
         with(handOvers) { $0.handOvers = false }
         with(idleness) { $0.idleness = false }
+        with(orders) { $0.orders = false }
         with(unansweredSeals) { $0.unansweredSeals = false }
         with(isQuietAtTheEnd) { $0.isQuietAtTheEnd = false }
         return found
@@ -112,7 +115,7 @@ struct GroupCase: CustomStringConvertible {
 
     var description: String {
         "seed \(seed): \(lanes) lanes, \(processes) processes, \(steps) steps, crashes \(crashes), hand-overs \(handOvers), "
-            + "idleness \(idleness), unanswered seals \(unansweredSeals), quiet end \(isQuietAtTheEnd), "
+            + "idleness \(idleness), unanswered seals \(unansweredSeals), quiet end \(isQuietAtTheEnd), orders \(orders), "
             + outputs.map { "\($0.window) + \($0.allowedLateness.milliseconds) \($0.emit)\($0.isKeyed ? " keyed" : "")" }
             .joined(separator: "; ")
     }
@@ -130,6 +133,10 @@ struct GroupEvent {
     var group: String
     var key: String
     var value: Double
+    /// Empty: it is no copy of anything.
+    var id = ""
 
-    var payload: [UInt8] { Array("{\"ts\":\(time),\"g\":\"\(group)\",\"k\":\"\(key)\",\"d\":\(value)}".utf8) }
+    var payload: [UInt8] {
+        Array("{\"ts\":\(time),\"g\":\"\(group)\",\"k\":\"\(key)\",\"d\":\(value),\"id\":\"\(id)\"}".utf8)
+    }
 }

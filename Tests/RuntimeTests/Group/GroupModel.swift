@@ -109,7 +109,8 @@ struct GroupModel {
     init(_ group: GroupSimulation) {
         plan = group.plan
         for lane in group.input.indices {
-            let own = judge(group.input[lane], raises: group.raises[LaneNumber(lane)] ?? [])
+            let own = judge(
+                group.input[lane], raises: group.raises[LaneNumber(lane)] ?? [], heeds: group.heeds[LaneNumber(lane)] ?? [])
             // In the order of the partitions.
             for (cell, value) in own {
                 let total = cells[cell]
@@ -164,7 +165,12 @@ struct GroupModel {
         }
     }
 
-    private mutating func judge(_ events: [GroupEvent], raises: [(at: Int64, floor: Int64)]) -> [GroupCell: GroupValue] {
+    private mutating func judge(
+        _ events: [GroupEvent], raises: [(at: Int64, floor: Int64)], heeds: [HeededOrder]
+    ) -> [GroupCell: GroupValue] {
+        var heeds = heeds[...]
+        var observes = false
+        var known: Set<String> = []
         var found: [GroupCell: GroupValue] = [:]
         var own = Books(outputs: plan.aggregates.count)
         var sessions: [OwnSession] = []
@@ -178,6 +184,16 @@ struct GroupModel {
             let before = watermark ?? .min
             watermark = max(before, event.time - plan.eventTime.outOfOrderness.milliseconds)
             own.read += 1
+            while let heed = heeds.first, heed.from <= offset {
+                observes = heed.order.observe ?? false
+                heeds.removeFirst()
+            }
+            if known.contains(event.id) {
+                own.duplicate += observes ? 0 : 1
+                own.duplicateObserved += observes ? 1 : 0
+                if !observes { continue }
+            }
+            if plan.deduplicate != nil, event.id.isEmpty { own.unidentified += 1 }
             var isTaken = false
             var isPartlyLate = false
             var isRefused = false
@@ -211,6 +227,8 @@ struct GroupModel {
             }
             own.aggregated += isTaken ? 1 : 0
             own.late += !isTaken && isRefused ? 1 : 0
+            // The key of a late event is not remembered (S8).
+            if isTaken || !isRefused, plan.deduplicate != nil { known.insert(event.id) }
             own.filtered += !isTaken && !isRefused ? 1 : 0
             own.partlyLate += isPartlyLate ? 1 : 0
         }

@@ -37,6 +37,10 @@ final class GroupSimulation {
     private(set) var raises: [LaneNumber: [(at: Int64, floor: Int64)]] = [:]
     /// The state behind each record of time, as someone has it who reads all of them.
     private(set) var common: [Int64: TimeState] = [:]
+    /// The control topic, and where each unit began to heed which.
+    private(set) var orders: [ObserveOrder] = []
+    private(set) var heeds: [LaneNumber: [HeededOrder]] = [:]
+    private var ids: SplitMix
     private(set) var told: GroupRows
     private(set) var failures: [String] = []
     private(set) var turns = 0
@@ -59,6 +63,7 @@ final class GroupSimulation {
             plan: plan, group: "g", inputs: (0..<shape.lanes).map { PartitionID(topic: "t", number: Int32($0)) })
         stored = plan.aggregates.indices.map { UInt16($0 + 1) }
         draw = SplitMix(seed: shape.seed)
+        ids = SplitMix(seed: shape.seed ^ 0x0DE2)
         input = Array(repeating: [], count: shape.lanes)
         pauses = Array(repeating: 0, count: shape.lanes)
         partials = Array(repeating: SimulatedTopic(), count: shape.mergeLanes)
@@ -120,6 +125,17 @@ final class GroupSimulation {
             }
         }
         follow()
+        if shape.orders { order() }
+    }
+
+    /// Somebody orders something, or somebody hears of it: from draws of their own.
+    private func order() {
+        if ids.oneIn(12) {
+            orders.append(
+                ObserveOrder(
+                    number: Int64(orders.count) + 1, at: WallTime(milliseconds: now), observe: [true, false, nil][ids.upTo(3)]))
+        }
+        if ids.oneIn(6), !processes.isEmpty { processes[ids.upTo(processes.count)].readOrders() }
     }
 
     private var process: SimulatedProcess? { processes.isEmpty ? nil : processes[draw.upTo(processes.count)] }
@@ -145,7 +161,7 @@ final class GroupSimulation {
             input[lane].append(
                 GroupEvent(
                     time: 1_000_000 + now - Int64(draw.upTo(late + 1)), group: group, key: "\(group)\(lane)",
-                    value: Double(draw.upTo(100)) / 10))
+                    value: Double(draw.upTo(100)) / 10, id: shape.orders ? "i\(ids.upTo(12))" : ""))
         }
     }
 
@@ -200,6 +216,12 @@ final class GroupSimulation {
             units[unit] = after
             raises[unit, default: []] += commit.raises[unit] ?? []
             turns += commit.raises[unit]?.count ?? 0
+            for heed in commit.heeds[unit] ?? [] {
+                if heed.order.number <= heeds[unit]?.last?.order.number ?? 0 {
+                    fail("\(unit) heeds an order twice, or an old one")
+                }
+                heeds[unit, default: []].append(heed)
+            }
         }
         for (unit, row) in commit.rows {
             told.add(row, of: unit)

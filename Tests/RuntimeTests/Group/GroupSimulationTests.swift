@@ -40,6 +40,29 @@ struct GroupSimulationTests {
         }
     }
 
+    /// S9: copies are judged by the orders that each partition heeded, whoever had it then and however late they heard of them.
+    @Test(arguments: 0..<4) func aGroupHeedsOrdersAtTheirPlaces(_ part: Int) {
+        for seed in Self.seeds where Int(seed % 4) == part {
+            var shape = GroupCase(seed: seed)
+            shape.orders = true
+            if !GroupSimulation(shape).run().isEmpty { Issue.record("\(shrunk(shape, nil))") }
+        }
+    }
+
+    @Test func theOrdersOfTheCasesAreHeededAndHandedOver() {
+        var heeds = 0
+        var observed: Int64 = 0
+        for seed in UInt64(0)..<40 {
+            var shape = GroupCase(seed: seed)
+            shape.orders = true
+            let group = GroupSimulation(shape)
+            _ = group.run()
+            heeds += group.heeds.values.reduce(0) { $0 + $1.count }
+            observed += group.units.values.reduce(0) { $0 + $1.books.duplicateObserved }
+        }
+        #expect(heeds > 200 && observed > 500)
+    }
+
     /// The first seed that shows each.
     private static let shownBy: [Mutant: UInt64] = [
         .endsLeftOut: 10, .holdsLeftOut: 6, .watermarksAheadOfPartials: 1, .turnsWithoutTheLog: 129, .requestsLeftUnsaid: 0,

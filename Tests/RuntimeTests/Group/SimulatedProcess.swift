@@ -38,6 +38,7 @@ final class SimulatedProcess {
         var changes: [LaneNumber: [StateLog]] = [:]
         var rows: [(unit: LaneNumber, row: Row)] = []
         var raises: [LaneNumber: [(at: Int64, floor: Int64)]] = [:]
+        var heeds: [LaneNumber: [HeededOrder]] = [:]
         var partials: Set<Int> = []
         var hasTime = false
     }
@@ -50,6 +51,8 @@ final class SimulatedProcess {
     private let logTarget: Int64
     private(set) var lanes: [LaneNumber: InputLane] = [:]
     private(set) var merges: [LaneNumber: MergeLane] = [:]
+    /// The last order that it has heard of.
+    private var order: ObserveOrder?
     var open: OpenCommit?
     /// It was taken for dead and does not know it: all that it commits fails.
     var isZombie = false
@@ -114,6 +117,7 @@ final class SimulatedProcess {
                 if !isRead { group.fail("damaged state of \(unit)") }
             }
         }
+        if let order { core.heed(order) }
         lanes[unit] = InputLane(core: core, keyed: keyed, silentSince: group.now)
         cycle.add(lane: unit, isIdle: group.mutant == .idlenessForgotten ? false : stored?.isIdle ?? false)
     }
@@ -140,6 +144,8 @@ final class SimulatedProcess {
         if !lane.core.take(events.map(\.payload), from: Int64(from)) { group.fail("a batch could not be processed") }
         if lane.core.spoken != before { lane.silentSince = group.now }
     }
+
+    func readOrders() { order = group.orders.last }
 
     func readPartials(_ unit: LaneNumber, limit: Int) {
         guard let merge = merges[unit] else { return }
@@ -204,7 +210,9 @@ final class SimulatedProcess {
     func begin() {
         guard open == nil else { return }
         let now = MonotonicTime(nanoseconds: group.now * 1_000_000)
-        let request = cycle.request(log, now: now)
+        var asked = cycle.request(log, now: now)
+        asked.observing = order
+        let request = asked
         var commit = OpenCommit(transaction: group.nextTransaction())
         let seals = lanes.keys.sorted().compactMap { answer($0, request) }
         let answers = seals.map(\.answer)
@@ -294,6 +302,7 @@ final class SimulatedProcess {
         commit.changes[unit] = [sealed.changes, step.changes]
         commit.rows += step.rows.map { (unit, $0) }
         commit.raises[unit] = seal.raises
+        commit.heeds[unit] = sealed.heeded
         let before = group.units[unit]
         return before?.next != sealed.nextOffset || before?.watermark != sealed.watermark || !sealed.changes.isEmpty
             || !step.rows.isEmpty || !step.changes.isEmpty || !sealed.partials.isEmpty || before?.isEnded != request.closesAll
