@@ -67,6 +67,7 @@ struct ObserveVerbTests {
         // The file is changed: the order stands, and `reset` gives the word back to the file.
         let changed = Self.topology(folder.path, deduplicate: "deduplicate: {key: [id], within: 1d, observe: true}")
         _ = try folder.file("t.yaml", changed)
+        #expect(said("observe", "show", file).out.hasPrefix("copies are dropped by order since 2"))
         let reset = said("observe", "reset", file)
         #expect(reset.exit == 0 && reset.out.hasSuffix(" on, as the topology says; they were dropped before\n"))
         #expect(reset.out.hasPrefix("copies are let pass from commit "))

@@ -35,6 +35,23 @@ import Testing
         expectGolden(try pretty(StatusJSON.render(emptyFacts(), at: noon)), "status-empty.json")
     }
 
+    /// Whoever looks at the copies sees by whose word they pass, also before there were any.
+    @Test(arguments: [
+        (true, "copies are let pass by order since 2026-01-01T00:00:00.000Z, whatever the topology says: weir observe"),
+        (false, "copies are dropped by order since 2026-01-01T00:00:00.000Z, whatever the topology says: weir observe"),
+    ])
+    func anOrderThatStandsIsTold(observe: Bool, words: String) {
+        for (facts, hasCopies) in [(busyFacts(), true), (emptyFacts(), false)] {
+            var facts = facts
+            facts.dedup = DedupFacts(within: .minutes(15), isObserving: observe)
+            facts.dedup?.ordered = WallTime(milliseconds: 1_767_225_600_000)
+            let text = StatusText.render(facts, at: noon)
+            #expect(text.contains(hasCopies ? words : "COPIES  \(words)\n"))
+            let json = String(decoding: StatusJSON.render(facts, at: noon), as: UTF8.self)
+            #expect(json.contains(#""observe":\#(observe),"observe_ordered_at":1767225600000"#))
+        }
+    }
+
     @Test func whereEveryPartitionStoppedNothingIsReady() {
         var facts = busyFacts()
         #expect(Readiness(facts).isReady)
