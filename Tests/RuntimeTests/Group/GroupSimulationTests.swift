@@ -69,10 +69,12 @@ struct GroupSimulationTests {
         .turnsOfAnyRequest: 129, .turnsBeforeTheAnswer: 120, .floorsOfToday: 828, .turnsWithoutAFloor: 23, .idleLanesTake: 15,
         .idleLanesShipNothing: 6, .idlenessForgotten: 261, .turnsNotGivenBack: 52, .newcomerTrustsItself: 6,
         .snapshotsWithoutTurns: 12, .mergeForgetsWhatItClosed: 20, .partialsFromTheirEnd: 5, .partialsReadUncommitted: 883,
+        .ordersForgotten: 1,
     ]
 
     @Test(arguments: Mutant.allCases) func aWrongBuildIsSeen(_ mutant: Mutant) throws {
-        let shape = GroupCase(seed: try #require(Self.shownBy[mutant]))
+        var shape = GroupCase(seed: try #require(Self.shownBy[mutant]))
+        shape.orders = mutant == .ordersForgotten
         #expect(GroupSimulation(shape).run().isEmpty)
         #expect(!GroupSimulation(shape, mutant: mutant).run().isEmpty, "\(mutant) is not seen")
     }

@@ -36,4 +36,6 @@ enum Mutant: CaseIterable {
     case partialsFromTheirEnd
     /// Merge lanes take what was aborted.
     case partialsReadUncommitted
+    /// Lanes don't bring the order that they heed along: whoever has not heard of it judges by the topology.
+    case ordersForgotten
 }

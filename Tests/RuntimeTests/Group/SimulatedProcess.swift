@@ -112,6 +112,7 @@ final class SimulatedProcess {
             core.restore(largestClose: stored.largestClose)
             keyed.restore(progress: stored.progress)
             stored.state.eachEntry { key, value in
+                if group.mutant == .ordersForgotten, key[0] == UInt8(ascii: "m") { return }
                 let isMerged = "prsb".utf8.contains(key[0])
                 let isRead = isMerged ? keyed.restore(key: key, value: value) : core.restore(key: key, value: value)
                 if !isRead { group.fail("damaged state of \(unit)") }
