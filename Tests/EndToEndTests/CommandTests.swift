@@ -116,7 +116,7 @@ struct CommandTests {
         let plan = try job(scratch)
         let running = Running(plan)
         try running.until("it runs") { $0.state == .running }
-        let answer = try eventually("an answer") { try? ask(line.isEmpty ? "" : line + "\n", plan.state.directory) }
+        let answer = try eventually("an answer") { try? Self.ask(line.isEmpty ? "" : line + "\n", plan.state.directory) }
         if let says {
             #expect(answer.hasSuffix("}\n") && answer.contains("\"\(says)\""))
         } else {
@@ -126,7 +126,7 @@ struct CommandTests {
     }
 
     /// What a client gets that writes `line` and then says that no more comes.
-    private func ask(_ line: String, _ directory: String) throws -> String {
+    static func ask(_ line: String, _ directory: String) throws -> String {
         let connection = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0)
         defer { close(connection) }
         let opened = open(directory, O_RDONLY | O_DIRECTORY)
