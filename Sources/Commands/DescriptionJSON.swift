@@ -75,6 +75,7 @@ enum DescriptionJSON {
             json.member("name", part.name)
             json.member("count", part.count)
             json.member("memory_bytes", part.memory.bytes)
+            json.member("least_memory_bytes", part.least.bytes)
             json.member("state_db_bytes", part.disk.bytes)
             json.member("held_ms", part.held.milliseconds)
         }

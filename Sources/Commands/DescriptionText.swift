@@ -59,15 +59,19 @@ enum DescriptionText {
     }
 
     private static func table(_ title: String, _ parts: [StateEstimate.Part]) -> String {
-        var table = TextTable([(title, .left), ("count", .right), ("memory", .right), ("state.db", .right), ("each for", .right)])
+        var table = TextTable([
+            (title, .left), ("count", .right), ("memory", .right), ("at least", .right), ("state.db", .right),
+            ("each for", .right),
+        ])
         for part in parts {
             table.row([
-                part.name, NumberText.grouped(part.count), NumberText.bytes(part.memory), NumberText.bytes(part.disk),
-                TimeText.span(part.held),
+                part.name, NumberText.grouped(part.count), NumberText.bytes(part.memory), NumberText.bytes(part.least),
+                NumberText.bytes(part.disk), TimeText.span(part.held),
             ])
         }
         table.row([
-            "in all", "", NumberText.bytes(StateEstimate.memory(parts)), NumberText.bytes(StateEstimate.disk(parts)), "",
+            "in all", "", NumberText.bytes(StateEstimate.memory(parts)), NumberText.bytes(StateEstimate.least(parts)),
+            NumberText.bytes(StateEstimate.disk(parts)), "",
         ])
         return table.text
     }

@@ -11,10 +11,14 @@ public enum PipelineLimits {
     public static let liveBuckets = 60_000
     /// Bytes of cells of a closed window in one entry of state, if one cell is not larger: what SQLite keeps without a page of its own.
     static let closedChunkBytes = 3_968
+    /// From so many changed cells on they are handed out in the order of their keys, so that the store touches each of its pages once.
+    static let sortedCells = 16_384
     /// Payload bytes kept of a rejected record.
     public static let deadLetterBytes = 64 << 10
     /// A delta past this size asks to be sealed early.
     public static let deltaBytes = 32 << 20
+    /// The same where memory is short, at the least.
+    static let leastDeltaBytes = 256 << 10
     /// Bytes of text that expressions can write of one record, all together; what is beyond is an error value. A batch that
     /// needs more is taken in parts.
     public static let textBytes = 16 << 20

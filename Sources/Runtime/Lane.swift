@@ -286,6 +286,7 @@ actor Lane {
         core.settle(through: settled)
         if let target = share.target { core.spill(to: target) }
         ceiling = share.ceiling
+        core.limitDelta(to: ceiling / RuntimeLimits.deltaShare)
         if isFull, core.usedMemory <= ceiling {
             isFull = false
             wake()

@@ -50,6 +50,8 @@ enum RuntimeLimits {
     static let burstShare: Int64 = 10
     /// Of the longest log that may be, the share from which on it is told who holds it.
     static let logToldShare: Int64 = 8
+    /// A lane's delta may take one part in so many of what the lane may: while it is built up, the one before is on its way to the disk.
+    static let deltaShare = 8
     /// A lane that waits for memory while nothing leaves it, for so many commits, will wait for ever.
     static let looksWhenFull = 16
     /// How often sizes are measured.

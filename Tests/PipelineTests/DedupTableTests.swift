@@ -67,4 +67,56 @@ struct DedupTableTests {
         }
         #expect(table.count < 2_000, "what expired is swept: \(table.count)")
     }
+
+    /// What leaves is what was there when it was asked to, in order; what came to its bucket since stays, and so do the notes of all that
+    /// stay.
+    @Test(arguments: 0..<12 as Range<UInt64>) func whatWasToLeaveIsGoneAndAllElseIsFound(_ seed: UInt64) {
+        var random = SplitMix(seed: seed)
+        var table = DedupTable(slack: 3, noteWords: 1)
+        var here: [Identity: Int64] = [:]
+        var wrong = 0
+        for round in 0..<12 as Range<Int64> {
+            func add(_ count: Int) {
+                for _ in 0..<count {
+                    // Many of them in a few places, some at the very end.
+                    let high = random.below(3) == 0 ? random.next() : UInt64.max &- UInt64(random.below(1 << 20))
+                    let key = Identity(high: high, low: UInt64(random.below(2)))
+                    let bucket = round + 1 + Int64(random.below(3))
+                    let isNew = here[key].map { $0 <= round } ?? true
+                    if table.insert(key, bucket: bucket, now: round) != isNew { wrong += 1 }
+                    if isNew {
+                        here[key] = bucket
+                        table.set(note: key.high ^ UInt64(bucket), 0, of: key)
+                    }
+                }
+            }
+            add(random.below(4_000))
+            var leaving: [Int64: Set<Identity>] = [:]
+            for bucket in [round + 1, round + 2] where random.below(4) > 0 {
+                let slots = table.leave(bucket)
+                let keys = slots.map { table.key(at: $0) }
+                if Set(keys) != Set(here.filter { $0.value == bucket }.keys) || Set(keys).count != keys.count { wrong += 1 }
+                let mixed = keys.map { DedupTable.mixed($0) }
+                if mixed != mixed.sorted() { wrong += 1 }
+                if zip(slots, keys).contains(where: { table.note(0, at: $0) != $1.high ^ UInt64(bucket) }) { wrong += 1 }
+                leaving[bucket] = Set(keys)
+            }
+            add(random.below(6_000))
+            let gone = Set(leaving.keys.filter { _ in random.below(3) > 0 })
+            for bucket in gone {
+                let left = Set(table.leavingSlots(of: bucket).map { table.key(at: $0) })
+                // Those that expired and came again meanwhile stay.
+                let expected = leaving[bucket]!.filter { here[$0] == bucket }
+                if left != expected { wrong += 1 }
+                for key in left { here[key] = nil }
+            }
+            table.drop(gone, now: round, most: random.below(2) == 0 ? 0 : .max, isAll: gone.count == leaving.count)
+            for (key, bucket) in here where bucket > round {
+                if !table.contains(key, now: round) || table.expiry(of: key) != bucket { wrong += 1 }
+                if table.note(0, of: key) != key.high ^ UInt64(bucket) { wrong += 1 }
+            }
+            if gone.count < leaving.count { table.drop([], now: round, most: .max, isAll: true) }
+        }
+        #expect(wrong == 0)
+    }
 }

@@ -25,7 +25,7 @@ struct DedupStage: ~Copyable {
     var cold: ColdKeys?
     /// How many rows ahead of its probe a slot is asked for: far enough for memory to answer, near enough to stay in the
     /// first cache until it is used.
-    private static let ahead = 32
+    static let ahead = 32
 
     init(_ plan: DeduplicatePlan, plan topology: Plan) {
         within = plan.within.milliseconds
@@ -193,8 +193,8 @@ struct DedupStage: ~Copyable {
         let number = StateKey.number(key, at: 1)
         let chunk = UInt32(bigEndian: key.loadUnaligned(fromByteOffset: 9, as: UInt32.self))
         if key.count == StateKey.notesLength {
-            // Those that nobody asks for any more, and those of keys that are forgotten.
-            if form.words == 0 || number <= nowBucket(watermark) { return true }
+            // Those that nobody asks for any more, those of keys that are forgotten, and those that stay on disk with their keys.
+            if form.words == 0 || number <= nowBucket(watermark) || chunk >= ColdKeys.firstSorted { return true }
             return restoreNotes(bucket: number, chunk: chunk, value)
         }
         guard key.count == StateKey.chunkLength, value.count % 16 == 0 else { return false }
@@ -219,7 +219,7 @@ struct DedupStage: ~Copyable {
 
     /// A chunk of remembered identities from state; those that expired by `watermark` are skipped.
     private mutating func restore(bucket number: Int64, chunk: UInt32, keys: UnsafeRawBufferPointer, watermark: Int64) {
-        if chunk >= ColdKeys.firstSorted { return restoreCold(bucket: number, keys: keys, watermark: watermark) }
+        if chunk >= ColdKeys.firstSorted { return restoreCold(bucket: number, chunk: chunk, keys: keys, watermark: watermark) }
         fresh.restored(bucket: number, number: chunk, keys: keys)
         let now = nowBucket(watermark)
         if form.words > 0 { restoredChunk = (number, chunk, []) }

@@ -11,6 +11,8 @@ struct DedupTable: ~Copyable {
     /// `noteWords` a slot; nothing is read of slots whose notes were not set since their key came.
     private var notes: UnsafeMutablePointer<UInt64>
     private let noteWords: Int
+    /// Keys that were written elsewhere and leave when that is committed, a bit a slot; nil: there are none.
+    private var leaving: UnsafeMutablePointer<UInt64>?
     private(set) var capacity: Int
     private var shift: UInt64
     private var used = 0
@@ -43,9 +45,11 @@ struct DedupTable: ~Copyable {
         keys.deallocate()
         tags.deallocate()
         notes.deallocate()
+        leaving?.deallocate()
     }
 
-    var bytes: Int { capacity * (MemoryLayout<Identity>.stride + MemoryLayout<UInt16>.stride + noteWords * 8) }
+    private var slotBytes: Int { MemoryLayout<Identity>.stride + MemoryLayout<UInt16>.stride + noteWords * 8 }
+    var bytes: Int { capacity * slotBytes }
     /// Slots in use, expired ones that were not swept yet included.
     var count: Int { used }
 
@@ -109,6 +113,7 @@ struct DedupTable: ~Copyable {
             if keys[at] == key {
                 if isAlive(key, there, now) { return false }
                 tags[at] = tag
+                if leaving != nil { stay(at) }
                 return true
             }
             at = (at &+ 1) & mask
@@ -169,49 +174,33 @@ struct DedupTable: ~Copyable {
     /// Puts a key back that a restore found; its bucket is alive.
     mutating func restore(_ key: Identity, bucket: Int64, now: Int64) { _ = insert(key, bucket: bucket, now: now) }
 
-    /// The identities that are remembered until `bucket`, which is within the reach of the tags.
-    func identities(in bucket: Int64) -> [Identity] {
-        let tag = bucket - base + 1
-        guard isBased, tag >= 1, tag <= Self.lastTag else { return [] }
-        var found: [Identity] = []
-        for at in 0..<capacity where Int64(tags[at]) == tag { found.append(keys[at]) }
-        return found
-    }
-
-    /// Forgets the identities of these buckets, which are known elsewhere from now on; the table is as long then as what is left asks
-    /// for.
-    mutating func drop(_ buckets: Set<Int64>, now: Int64) {
-        var leaves = [Bool](repeating: false, count: Int(Self.farTag) + 1)
-        for bucket in buckets where bucket - base + 1 >= 1 && bucket - base + 1 <= Self.lastTag {
-            leaves[Int(bucket - base + 1)] = true
-        }
-        // Far, and no bucket to be far in: expired.
-        for at in 0..<capacity where leaves[Int(tags[at])] { tags[at] = Self.farTag }
-        rebuild(now: now, base: base, isTight: true)
-    }
-
     /// What the table would take beside itself if it had to grow soon.
     var growth: Int { used * 8 > capacity * 5 ? bytes : 0 }
 
-    /// Sweeps out what has expired, and doubles the table if it is still more than half full.
+    /// Sweeps out what has expired, and doubles the table if it is still more than half full. `most`: bytes that it may have if that
+    /// is enough for what is alive; nil: it is as long as it is, unless most of it is empty.
     @inline(never)
-    private mutating func rebuild(now: Int64, base newBase: Int64, isTight: Bool = false) {
+    private mutating func rebuild(now: Int64, base newBase: Int64, most: Int? = nil) {
         let oldKeys = keys
         let oldTags = tags
         let oldNotes = notes
+        let oldLeaving = leaving
         let oldCapacity = capacity
         let oldBase = base
         let oldFar = far
         var alive = 0
         for at in 0..<oldCapacity where oldTags[at] != 0 && isAlive(oldKeys[at], oldTags[at], now) { alive += 1 }
         while alive * 2 > capacity { capacity *= 2 }
-        while capacity > Self.initialCapacity, alive * (isTight ? 4 : 8) < capacity { capacity /= 2 }
+        while capacity > Self.initialCapacity, most.map({ bytes > $0 && alive * 4 <= capacity }) ?? (alive * 8 < capacity) {
+            capacity /= 2
+        }
         base = newBase
         far = [:]
         keys = .allocate(capacity: capacity)
         tags = .allocate(capacity: capacity)
         tags.initialize(repeating: 0, count: capacity)
         notes = .allocate(capacity: max(capacity * noteWords, 1))
+        if oldLeaving != nil { leaving = Self.noMarks(capacity) }
         shift = UInt64(64 - capacity.trailingZeroBitCount)
         limit = capacity / 4 * 3
         used = alive
@@ -228,9 +217,143 @@ struct DedupTable: ~Copyable {
             tags[at] = tag <= Self.lastTag ? UInt16(tag) : Self.farTag
             if tag > Self.lastTag { far[key] = bucket }
             for word in 0..<noteWords { notes[at * noteWords + word] = oldNotes[from * noteWords + word] }
+            if let oldLeaving, Self.isMarked(oldLeaving, from) { mark(at) }
         }
         oldNotes.deallocate()
+        oldLeaving?.deallocate()
         oldKeys.deallocate()
         oldTags.deallocate()
+    }
+}
+
+// MARK: Keys that leave
+
+extension DedupTable {
+    private static func noMarks(_ capacity: Int) -> UnsafeMutablePointer<UInt64> {
+        let marks = UnsafeMutablePointer<UInt64>.allocate(capacity: capacity / 64)
+        marks.initialize(repeating: 0, count: capacity / 64)
+        return marks
+    }
+
+    private static func isMarked(_ marks: UnsafeMutablePointer<UInt64>, _ at: Int) -> Bool {
+        marks[at / 64] >> UInt64(at % 64) & 1 != 0
+    }
+
+    private func mark(_ at: Int) { leaving?[at / 64] |= 1 << UInt64(at % 64) }
+
+    /// Remembered anew: what was written of it does not hold any more.
+    @inline(never)
+    private func stay(_ at: Int) { leaving?[at / 64] &= ~(1 << UInt64(at % 64)) }
+
+    /// The slots of the identities that are remembered until `bucket`, which is within the reach of the tags, in the order of their mixed
+    /// bits; until they are dropped it is remembered which they were. Good until the table changes.
+    mutating func leave(_ bucket: Int64) -> [UInt32] {
+        if leaving == nil { leaving = Self.noMarks(capacity) }
+        let found = slots(of: bucket, areLeaving: false)
+        for at in found { mark(Int(at)) }
+        return found
+    }
+
+    /// Those of them that are left.
+    func leavingSlots(of bucket: Int64) -> [UInt32] { slots(of: bucket, areLeaving: true) }
+
+    func key(at slot: UInt32) -> Identity { keys[Int(slot)] }
+    func note(_ word: Int, at slot: UInt32) -> UInt64 { notes[Int(slot) &* noteWords &+ word] }
+
+    /// Cost: a pass over the tags. Keys lie nearly in the order of their mixed bits.
+    private func slots(of bucket: Int64, areLeaving: Bool) -> [UInt32] {
+        let tag = bucket - base + 1
+        guard isBased, tag >= 1, tag <= Self.lastTag else { return [] }
+        var found: [UInt32] = []
+        // What was pushed past the end lies at the beginning.
+        var wrapped: [UInt32] = []
+        var isBeginning = true
+        for at in 0..<capacity {
+            if tags[at] == 0 { isBeginning = false }
+            guard Int64(tags[at]) == tag else { continue }
+            if areLeaving, !(leaving.map { Self.isMarked($0, at) } ?? false) { continue }
+            if isBeginning, Self.position(keys[at], shift) > at {
+                wrapped.append(UInt32(at))
+            } else {
+                found.append(UInt32(at))
+            }
+        }
+        found += wrapped
+        sort(&found)
+        return found
+    }
+
+    /// By insertion, each a few places, as far as they are where they should be.
+    private func sort(_ slots: inout [UInt32]) {
+        let keys = keys
+        var steps = slots.count * 64
+        slots.withUnsafeMutableBufferPointer { slots in
+            for from in slots.indices.dropFirst() {
+                let slot = slots[from]
+                let value = Self.mixed(keys[Int(slot)])
+                var at = from
+                while at > 0, Self.mixed(keys[Int(slots[at - 1])]) > value {
+                    slots[at] = slots[at - 1]
+                    at -= 1
+                }
+                slots[at] = slot
+                steps -= from - at
+                if steps < 0 { break }
+            }
+            if steps < 0 { slots.sort { Self.mixed(keys[Int($0)]) < Self.mixed(keys[Int($1)]) } }
+        }
+    }
+
+    /// Forgets the identities of these buckets that were to leave, which are known elsewhere from now on. `most`: bytes that the table
+    /// should not be longer than, if that is enough for what is left. `isAll`: no others are leaving.
+    mutating func drop(_ buckets: Set<Int64>, now: Int64, most: Int, isAll: Bool) {
+        guard let marks = leaving else { return }
+        var leaves = [Bool](repeating: false, count: Int(Self.farTag) + 1)
+        for bucket in buckets where bucket - base + 1 >= 1 && bucket - base + 1 <= Self.lastTag {
+            leaves[Int(bucket - base + 1)] = true
+        }
+        var first = 0
+        while tags[first] != 0 { first += 1 }
+        var left = 0
+        for at in 0..<capacity where tags[at] != 0 {
+            if leaves[Int(tags[at])], Self.isMarked(marks, at) {
+                tags[at] = 0
+                stay(at)
+            } else {
+                left += 1
+            }
+        }
+        used = left
+        if isAll {
+            marks.deallocate()
+            leaving = nil
+        }
+        if bytes > most, left * 4 <= capacity {
+            rebuild(now: now, base: base, most: most)
+        } else {
+            closeGaps(from: first)
+        }
+    }
+
+    /// Moves up what would not be found any more. `first`: a slot that was empty before there were gaps.
+    private mutating func closeGaps(from first: Int) {
+        let mask = capacity - 1
+        for step in 1..<capacity {
+            let from = (first + step) & mask
+            let tag = tags[from]
+            if tag == 0 { continue }
+            let key = keys[from]
+            tags[from] = 0
+            var at = Self.position(key, shift)
+            while tags[at] != 0 { at = (at &+ 1) & mask }
+            tags[at] = tag
+            if at == from { continue }
+            keys[at] = key
+            for word in 0..<noteWords { notes[at * noteWords + word] = notes[from * noteWords + word] }
+            if let leaving, Self.isMarked(leaving, from) {
+                stay(from)
+                mark(at)
+            }
+        }
     }
 }

@@ -1,3 +1,4 @@
+import CDecode
 import Glibc
 
 /// A set of 64-bit values that can't be added to, at 16 bits each and a little: it says of each of its values that it is there, and of
@@ -37,10 +38,48 @@ final class FuseFilter {
     }
 
     @inline(__always)
-    func contains(_ value: UInt64) -> Bool {
-        let hash = Self.mixed(value &+ seed)
-        let (a, b, c) = Self.places(hash, segment, span)
-        return Self.mark(hash) ^ marks[a] ^ marks[b] ^ marks[c] == 0
+    func contains(_ value: UInt64) -> Bool { probe.places(of: value).areMarked }
+
+    /// To ask with; good while the filter lives.
+    var probe: Probe { Probe(marks: marks, segment: segment, span: span, seed: seed) }
+
+    /// A filter as those see it who ask.
+    struct Probe {
+        /// nil: it holds nothing.
+        var marks: UnsafeMutablePointer<UInt16>?
+        var segment: UInt64 = 0
+        var span: UInt64 = 0
+        var seed: UInt64 = 0
+
+        @inline(__always)
+        func places(of value: UInt64) -> Places {
+            guard let marks else { return Places() }
+            let hash = FuseFilter.mixed(value &+ seed)
+            let (a, b, c) = FuseFilter.places(hash, segment, span)
+            return Places(a: marks + a, b: marks + b, c: marks + c, mark: FuseFilter.mark(hash))
+        }
+    }
+
+    /// Where a value has its marks, and what they come to if it is one of the filter's.
+    struct Places {
+        var a: UnsafeMutablePointer<UInt16>?
+        var b: UnsafeMutablePointer<UInt16>?
+        var c: UnsafeMutablePointer<UInt16>?
+        var mark: UInt16 = 0
+
+        @inline(__always)
+        func prefetch() {
+            guard let a, let b, let c else { return }
+            weir_prefetch(a)
+            weir_prefetch(b)
+            weir_prefetch(c)
+        }
+
+        @inline(__always)
+        var areMarked: Bool {
+            guard let a, let b, let c else { return false }
+            return mark ^ a.pointee ^ b.pointee ^ c.pointee == 0
+        }
     }
 
     // MARK: Where a value lies

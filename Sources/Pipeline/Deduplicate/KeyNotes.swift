@@ -37,9 +37,7 @@ struct KeyNotes: ~Copyable {
         withUnsafeTemporaryAllocation(byteCount: StateKey.notesLength, alignment: 8) { key in
             let start = key.baseAddress!
             StateKey.writeChunk(start, tag, bucket: bucket, number: number)
-            start.storeBytes(of: UInt8(ascii: "n"), toByteOffset: StateKey.chunkLength, as: UInt8.self)
-            let target = log.put(
-                UnsafeRawBufferPointer(key), valueLength: Self.header + (earlier.count + fresh.count) * 8)
+            let target = log.put(StateKey.notes(of: key), valueLength: Self.header + (earlier.count + fresh.count) * 8)
             target.storeBytes(of: form.flags, as: UInt8.self)
             target.storeBytes(of: form.schema.littleEndian, toByteOffset: 1, as: UInt64.self)
             earlier.withUnsafeBytes {

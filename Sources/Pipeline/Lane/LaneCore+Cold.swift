@@ -24,6 +24,11 @@ extension LaneCore {
         if excess > 0 { state.spill(excess, isAll: bytes == 0) }
     }
 
+    /// A delta of so many bytes asks to be sealed, if it does not before.
+    public func limitDelta(to bytes: Int) {
+        deltaLimit = min(max(bytes, PipelineLimits.leastDeltaBytes), PipelineLimits.deltaBytes)
+    }
+
     /// What can't be read of the lane's cold state: nothing that it computed since its last seal is of any use.
     public var coldFault: Fault? { state.cold.fault }
     /// Bytes in use, about, without places kept free for more.
@@ -37,7 +42,7 @@ extension LaneCore {
 
 extension LaneState {
     var usedBytes: Int {
-        var bytes = ledgerBytes + (dedup?.pointee.neededBytes ?? 0)
+        var bytes = ledgerBytes + cold.sealedBytes + (dedup?.pointee.neededBytes ?? 0)
         for index in 0..<outputCount {
             bytes += outputs[index].usedBytes
             if let sessions = outputs[index].sessions { bytes += sessions.pointee.bytes }

@@ -32,6 +32,7 @@ public struct LaneConfiguration: Sendable {
 public final class LaneCore {
     var state: LaneState
     private var logCapacity = 4_096
+    var deltaLimit = PipelineLimits.deltaBytes
 
     public init(_ configuration: LaneConfiguration) throws(Fault) { state = try LaneState(configuration) }
 
@@ -112,7 +113,7 @@ public final class LaneCore {
     /// The record timestamp of the oldest record that is not sealed yet.
     public var oldestTimestamp: WallTime? { state.oldestTimestamp.map(WallTime.init(milliseconds:)) }
     /// The delta has grown so large that it should be sealed now.
-    public var wantsSeal: Bool { state.deltaBytes > PipelineLimits.deltaBytes }
+    public var wantsSeal: Bool { state.deltaBytes > deltaLimit }
     /// The first moment after `watermark` at which a window with data ends or closes; nil: there is none.
     public func nextEdge(after watermark: EventTime) -> EventTime? {
         var next: Int64?
@@ -152,7 +153,7 @@ extension LaneState {
             // What was counted and ordered of copies stays in state where nothing is deduplicated any more, and is not looked at.
             guard let dedup else { return key.first == StateKey.copies || key.first == StateKey.order }
             let isSorted = key.count == StateKey.chunkLength && key[0] == StateKey.chunk && ColdKeys.isSorted(key)
-            if isSorted, dedup.pointee.cold == nil { dedup.pointee.cold = ColdKeys(cold) }
+            if isSorted, dedup.pointee.cold == nil { dedup.pointee.cold = ColdKeys(cold, form: dedup.pointee.form) }
             return dedup.pointee.restore(key, value, watermark: watermark)
         case StateKey.clocks: return clocks.restore(key, value)
         default: return false

@@ -40,6 +40,7 @@ extension LaneState {
         let heeded = dedup?.pointee.newOrders ?? []
         dedup?.pointee.seal(into: changes, watermark: watermark, cold)
         clocks.seal(into: changes)
+        cold.sealedBytes = changes.byteCount + partials.byteCount
         var sealed = SealedLane(
             lane: lane, partition: partition, changes: changes, partials: partials, books: books,
             watermark: watermark == noWatermark ? nil : EventTime(milliseconds: watermark),
@@ -134,6 +135,7 @@ extension OutputState {
             return
         }
         let stamp = CellWord.stamp(access.seals)
+        if dirty.count >= PipelineLimits.sortedCells { sortDirty() }
         for at in 0..<dirty.count {
             let cell = dirty.base[at]
             let start = Int64(bitPattern: cell[CellWord.start])

@@ -89,6 +89,12 @@ enum StateKey {
         target.storeBytes(of: number.bigEndian, toByteOffset: 9, as: UInt32.self)
     }
 
+    /// Turns the key of a chunk into that of what is noted of its keys.
+    static func notes(of name: UnsafeMutableRawBufferPointer) -> UnsafeRawBufferPointer {
+        name[chunkLength] = UInt8(ascii: "n")
+        return UnsafeRawBufferPointer(rebasing: name[..<notesLength])
+    }
+
     /// Deletes everything of one window of one output.
     static func deleteWindow(_ log: StateLog, _ tag: UInt8, output: UInt16, start: Int64) {
         withUnsafeTemporaryAllocation(byteCount: windowPrefix * 2, alignment: 8) { buffer in

@@ -32,7 +32,10 @@ public struct StateEstimate: Equatable, Sendable {
         /// `keys` or `cells of AGGREGATE`.
         public var name: String
         public var count: Int64
+        /// If all of it is there.
         public var memory: ByteCount
+        /// What of it can't wait on disk.
+        public var least: ByteCount
         public var disk: ByteCount
         /// For how much event time one is held.
         public var held: TimeSpan
@@ -60,13 +63,16 @@ public struct StateEstimate: Equatable, Sendable {
     }
 
     public static func memory(_ parts: [Part]) -> ByteCount { ByteCount(parts.reduce(0) { $0 + $1.memory.bytes }) }
+    public static func least(_ parts: [Part]) -> ByteCount { ByteCount(parts.reduce(0) { $0 + $1.least.bytes }) }
     public static func disk(_ parts: [Part]) -> ByteCount { ByteCount(parts.reduce(0) { $0 + $1.disk.bytes }) }
 
-    /// Events a second whose keys fit in what the queues leave of `state.memory`; nil: nothing is deduplicated.
-    static func fittingRate(_ plan: Plan) -> Double? {
+    /// Events a second whose keys fit in what the queues leave of `state.memory`, and those of which it holds what can't wait on disk; nil:
+    /// nothing is deduplicated.
+    static func fittingRate(_ plan: Plan) -> (inMemory: Double, onDisk: Double)? {
         let sizes = Sizes(plan: plan, assumed: Assumptions(plan))
         guard let held = sizes.keysHeld else { return nil }
-        return Double(plan.stateBudget.bytes) / sizes.keyMemory / (Double(held.milliseconds) / 1_000)
+        let budget = Double(plan.stateBudget.bytes) / (Double(held.milliseconds) / 1_000)
+        return (budget / sizes.keyMemory, budget * EstimateLimits.filterShare / EstimateLimits.keyFilter)
     }
 
     /// Groups of an aggregate whose cells fit there in one partition, and how many windows of each are open at once.
@@ -82,7 +88,7 @@ public struct StateEstimate: Equatable, Sendable {
 }
 
 extension Plan {
-    /// What keys and windows may take: input stops when they need more.
+    /// What keys and windows may take; what needs more waits on disk.
     var stateBudget: ByteCount {
         guard case .kafka = source.kind else { return state.memory }
         return ByteCount(state.memory.bytes - state.memory.bytes / StatePlan.queueShare)
@@ -103,6 +109,12 @@ public enum EstimateLimits {
     /// Of a word that is noted of each key beside it (`compare`, `duplicates`), in a slot's proportion.
     static let noteMemory = 21.0
     static let noteDisk = 8.0
+    /// What stays in memory of a key that waits on disk, in a filter; and the share of the memory that filters may have: the rest is for
+    /// what is new.
+    static let keyFilter = 2.4
+    static let filterShare = 0.75
+    /// What stays of a cell that waits on disk: a hash, in a table of which a quarter to three quarters are taken.
+    static let coldCell = 16.0
     /// Memory of a partition's empty tables.
     static let laneMemory = 116_736.0
     /// A key in state.db, and the share by which pages are longer than what is in them.
@@ -158,6 +170,7 @@ struct Sizes {
             StateEstimate.Part(
                 name: "keys", count: Self.whole(count),
                 memory: Self.bytes(count * keyMemory + Double(assumed.partitions) * EstimateLimits.laneMemory),
+                least: Self.bytes(count * EstimateLimits.keyFilter + Double(assumed.partitions) * EstimateLimits.laneMemory),
                 disk: Self.bytes(
                     count * (EstimateLimits.keyDisk + notes * EstimateLimits.noteDisk) * EstimateLimits.pages), held: held)
         ]
@@ -211,10 +224,14 @@ struct Sizes {
         var disk = cells * (EstimateLimits.rowOverhead + group + shape.disk)
         let told = min(toldWindows(aggregate, of: open), windows)
         let rows = min(groups, each) * told
-        memory += rows * (EstimateLimits.mergeEntry + group) + each * told * (EstimateLimits.mergePartial + shape.disk)
+        let merged = rows * (EstimateLimits.mergeEntry + group) + each * told * (EstimateLimits.mergePartial + shape.disk)
+        let leaves = !aggregate.window.isSession && aggregate.from == nil
+        let least = (leaves ? cells * EstimateLimits.coldCell : memory) + merged
+        memory += merged
         disk += rows * (EstimateLimits.rowOverhead + group + 9) + each * told * (EstimateLimits.rowOverhead + group + shape.disk)
         return StateEstimate.Part(
             name: "cells of \(aggregate.name)", count: Self.whole(cells), memory: Self.bytes(memory),
+            least: Self.bytes(min(least, memory)),
             disk: Self.bytes(disk * EstimateLimits.pages), held: cellsHeld(aggregate))
     }
 

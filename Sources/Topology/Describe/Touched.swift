@@ -55,7 +55,9 @@ extension Description {
                     says: "of it, evenly to the partitions"))
         }
         shares.append(
-            Share(name: "keys and windows", bytes: plan.stateBudget, says: "of it; input stops when they need more"))
+            Share(
+                name: "keys and windows", bytes: plan.stateBudget,
+                says: "of it; what is not used waits on disk where they need more"))
         shares.append(Share(name: "page caches", bytes: OwnTables.pageCaches, says: "beside it, of both databases"))
         return shares
     }
