@@ -22,6 +22,8 @@ extension DedupStage {
         let now = nowBucket(watermark)
         cold.forget(through: now)
         if cold.wanted > 0 { sort(cold, log, now, access.seals) }
+        // Nothing that leaves would make it shorter.
+        if cold.wanted > 0, cold.leaving.isEmpty { table.tighten(to: cold.allowed, now: now) }
         cold.wanted = 0
     }
 

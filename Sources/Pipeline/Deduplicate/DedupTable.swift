@@ -335,6 +335,11 @@ extension DedupTable {
         }
     }
 
+    /// Makes a table that is longer than `most` bytes as short as its keys allow, if that is half at most.
+    mutating func tighten(to most: Int, now: Int64) {
+        if bytes > most, used * 4 <= capacity { rebuild(now: now, base: base, most: most) }
+    }
+
     /// Moves up what would not be found any more. `first`: a slot that was empty before there were gaps.
     private mutating func closeGaps(from first: Int) {
         let mask = capacity - 1
