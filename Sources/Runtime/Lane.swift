@@ -277,7 +277,9 @@ actor Lane {
             confirmedEnd: isPaused || phase != .running ? nil : input.caughtUpOffset,
             isFinished: phase == .finished, fault: fault, oldest: oldest, keys: core.keys, keyMemory: core.keyMemory,
             oldestKey: core.oldestKey, wantsTurn: wantsTurn,
-            turnWaits: turnWaits, deltaMemory: core.memory, use: .init(used: core.usedMemory, fixed: core.fixedMemory),
+            turnWaits: turnWaits, deltaMemory: core.memory,
+            // What was sealed is looked at when it is committed, and gone by then.
+            use: .init(used: core.usedMemory - core.sealedMemory, fixed: core.fixedMemory),
             isFull: isFull, coldReads: core.coldReads, broken: core.coldFault, firstTakenAt: firstTakenAt)
     }
 

@@ -14,6 +14,7 @@ extension LaneCore {
     /// The lane's seals up to this one (`SealedLane.seal`) are in what `attach` named.
     public func settle(through seal: Int64) {
         state.cold.settled = max(state.cold.settled, seal)
+        if state.cold.settled >= state.cold.seals { state.cold.sealedBytes = 0 }
         state.dedup?.pointee.settle(watermark: state.watermark, state.cold)
     }
 
@@ -33,6 +34,8 @@ extension LaneCore {
     public var coldFault: Fault? { state.cold.fault }
     /// Bytes in use, about, without places kept free for more.
     public var usedMemory: Int { state.usedBytes }
+    /// Of them, those of the last seal, until it is in committed state.
+    public var sealedMemory: Int { state.cold.sealedBytes }
     /// Of them, those that can't leave memory.
     public var fixedMemory: Int { state.fixedBytes }
     /// Cells that are in committed state alone, and how often such ones were asked for.
