@@ -11,6 +11,8 @@ public struct Facts: Equatable, Sendable {
     /// nil: this topology has no broker.
     public var isBrokerUp: Bool?
     public var partitions: [PartitionFacts] = []
+    /// The partitions that inputs hand their records on to (S7); empty: they keep them.
+    public var rekeyed: [PartitionFacts] = []
     /// Partitions of the group that this process does not read now.
     public var elsewhere: [ElsewhereFacts] = []
     /// After so long a silence a partition may be left out (S6); nil: not known.
@@ -70,7 +72,10 @@ public struct Facts: Equatable, Sendable {
     }
 
     /// The books of all partitions together (S1).
-    public var books: Books { partitions.reduce(Books(outputs: outputs.count)) { $0 + $1.books } }
+    public var books: Books { lanes.reduce(Books(outputs: outputs.count)) { $0 + $1.books }.joined }
+
+    /// All that keep books, input partitions first.
+    public var lanes: [PartitionFacts] { partitions + rekeyed }
 
     /// Of all partitions together, in this process; a place without errors is 0.
     public var expressionErrors: [(place: String, errors: Int64)] {
@@ -84,7 +89,7 @@ public struct Facts: Equatable, Sendable {
     public var newestEventTime: EventTime? { partitions.compactMap(\.newestEventTime).max() }
 
     /// Bytes of memory of all lanes' state.
-    public var memory: ByteCount { ByteCount(partitions.reduce(0) { $0 + $1.memory.bytes }) }
+    public var memory: ByteCount { ByteCount(lanes.reduce(0) { $0 + $1.memory.bytes }) }
 }
 
 public enum RunState: Equatable, Sendable {

@@ -7,6 +7,8 @@ public let mergeLane: LaneNumber = -1
 /// One refused (record, output) pair (S13).
 public struct LateEntry: Equatable, Sendable {
     public var output: Int
+    /// Where the record lies, if not in the lane's own partition (a re-keyed one has no log).
+    public var source: PartitionID?
     public var offset: Int64
     public var eventTime: EventTime
     /// The event's last window.
@@ -116,6 +118,8 @@ public struct SealedLane: Sendable {
     public var duplicates: [CopyEntry] = []
     /// The operator's orders that state does not know of yet, the last of which holds at `nextOffset`.
     public var heeded: [HeededOrder] = []
+    /// What is handed on, by re-keyed partition; empty: this lane keeps its records.
+    public var rekeyed: [RekeyedRecords] = []
     public init(
         lane: LaneNumber, partition: PartitionID, changes: StateLog, partials: StateLog, books: Books, watermark: EventTime?,
         newestEventTime: EventTime?, nextOffset: Int64, lastRecord: RecordFingerprint?, late: [LateEntry],

@@ -12,7 +12,8 @@ public enum DuplicatesPlan: Equatable, Sendable {
     public var keepsPlaces: Bool { self != .count }
 }
 
-/// One copy that was recognised: where it is, and where the event is that was kept. Both are in the same partition.
+/// One copy that was recognised: where it is, and where the event is that was kept. Both are in the lane's partition, unless one is
+/// named.
 public struct CopyEntry: Equatable, Sendable {
     public enum Kind: String, CaseIterable, Sendable {
         case exact, retimed, conflicting
@@ -29,6 +30,9 @@ public struct CopyEntry: Equatable, Sendable {
     /// The offset of the event that was kept; nil: it was remembered when places were not.
     public var keptOffset: Int64?
     public var identity: Identity
+    /// Where the two lie; nil: in the lane's own partition (a re-keyed one has no log).
+    public var source: PartitionID?
+    public var keptSource: PartitionID?
     public init(
         offset: Int64, eventTime: EventTime, age: TimeSpan, kind: Kind, field: String?, keptOffset: Int64?, identity: Identity
     ) {
@@ -43,7 +47,8 @@ public struct CopyEntry: Equatable, Sendable {
 
     /// The entry on its topic: key and value, compact JSON; the same entry gives the same bytes. The identity stays behind, since
     /// it may be a person's.
-    public func json(of partition: PartitionID) -> (key: [UInt8], value: [UInt8]) {
+    public func json(of own: PartitionID) -> (key: [UInt8], value: [UInt8]) {
+        let partition = source ?? own
         func begin(_ json: inout JSONText) {
             json.beginObject()
             json.member("topic", partition.topic)
@@ -55,6 +60,10 @@ public struct CopyEntry: Equatable, Sendable {
         key.endObject()
         var value = JSONText(capacity: 192)
         begin(&value)
+        if source != nil {
+            value.member("kept_topic", keptSource.map { .string($0.topic) } ?? .null)
+            value.member("kept_partition", keptSource.map { .int(Int64($0.number)) } ?? .null)
+        }
         value.member("kept_offset", keptOffset.map(Value.int) ?? .null)
         value.member("event_time", eventTime.milliseconds)
         value.member("age_ms", age.milliseconds)

@@ -140,7 +140,8 @@ public struct FiguresByProducer<Figures: ProducedFigures>: Equatable, Sendable {
 
 /// One copy whose content was not that of the event that was kept.
 public struct ConflictingCopy: Equatable, Sendable {
-    /// Where the copy is.
+    /// Where the copy is; no source: in the lane's own partition.
+    public var source: PartitionID?
     public var offset: Int64
     public var eventTime: EventTime
     public var age: TimeSpan

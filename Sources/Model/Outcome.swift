@@ -27,6 +27,8 @@ public enum RejectReason: UInt8, CaseIterable, Sendable {
 /// The one outcome of a record that was read (S1).
 public enum Outcome: Hashable, Sendable {
     case aggregated, filtered, duplicate, late
+    /// Of an input partition alone, with `scope: topic`: a re-keyed one says what became of it.
+    case rekeyed
     case rejected(RejectReason)
 }
 
@@ -37,6 +39,8 @@ public struct Books: Equatable, Sendable {
     public var filtered: Int64 = 0
     public var duplicate: Int64 = 0
     public var late: Int64 = 0
+    /// Handed on to a re-keyed partition, whose books say what became of them (S7).
+    public var rekeyed: Int64 = 0
     /// By `RejectReason.rawValue`.
     public var rejectedByReason: [Int64] = Array(repeating: 0, count: RejectReason.allCases.count)
 
@@ -61,7 +65,15 @@ public struct Books: Equatable, Sendable {
 
     public var rejected: Int64 { rejectedByReason.reduce(0, +) }
     /// S1: what is true at every commit.
-    public var balances: Bool { read == aggregated + filtered + duplicate + late + rejected }
+    public var balances: Bool { read == aggregated + filtered + duplicate + late + rejected + rekeyed }
+
+    /// Of a sum over input and re-keyed partitions: what was handed on stands in it twice, and then once.
+    public var joined: Books {
+        var joined = self
+        joined.read -= rekeyed
+        joined.rekeyed = 0
+        return joined
+    }
 
     public static func + (a: Books, b: Books) -> Books {
         var sum = a
@@ -70,6 +82,7 @@ public struct Books: Equatable, Sendable {
         sum.filtered += b.filtered
         sum.duplicate += b.duplicate
         sum.late += b.late
+        sum.rekeyed += b.rekeyed
         for i in sum.rejectedByReason.indices { sum.rejectedByReason[i] += b.rejectedByReason[i] }
         sum.redelivered += b.redelivered
         sum.unidentified += b.unidentified

@@ -229,9 +229,10 @@ public struct DeduplicatePlan: Equatable, Sendable {
     public var compare: [Int]?
     /// What is kept about copies one by one.
     public var duplicates: DuplicatesPlan
+    public var scope: DeduplicateScope
     public init(
         key: [Int], within: TimeSpan, bucket: TimeSpan? = nil, observe: Bool = false, compare: [Int]? = nil,
-        duplicates: DuplicatesPlan = .count
+        duplicates: DuplicatesPlan = .count, scope: DeduplicateScope = .partition
     ) {
         self.key = key
         self.within = within
@@ -239,6 +240,7 @@ public struct DeduplicatePlan: Equatable, Sendable {
         self.observe = observe
         self.compare = compare
         self.duplicates = duplicates
+        self.scope = scope
     }
 }
 

@@ -67,9 +67,11 @@ public enum MetricsText {
 
     private static func books(_ facts: Facts, _ text: inout PrometheusText) {
         text.family("weir_records_total", .counter, "Records by their one outcome; they add up to the records read.")
-        for partition in facts.partitions {
+        for partition in facts.lanes {
             let labels = labels(partition.id)
             let books = partition.books
+            // Of inputs alone: what became of these is among the outcomes of re-keyed partitions.
+            if books.rekeyed > 0 { text.sample(books.rekeyed, labels + [("outcome", "rekeyed"), ("reason", "")]) }
             for (outcome, count) in [
                 ("aggregated", books.aggregated), ("filtered", books.filtered), ("duplicate", books.duplicate),
                 ("late", books.late),
@@ -94,7 +96,7 @@ public enum MetricsText {
         ]
         for counter in counters {
             text.family(counter.name, .counter, counter.help)
-            for partition in facts.partitions { text.sample(partition.books[keyPath: counter.count], labels(partition.id)) }
+            for partition in facts.lanes { text.sample(partition.books[keyPath: counter.count], labels(partition.id)) }
         }
         text.family("weir_late_refusals_total", .counter, "Records that an output refused because they were late for it.")
         let refusals = facts.books.lateRefusals

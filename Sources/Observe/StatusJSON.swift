@@ -16,6 +16,8 @@ public enum StatusJSON {
         text.array(facts.outputs.indices) { output(facts, $1, now, &$0) }
         text.key("partitions")
         text.array(facts.partitions) { partition($1, now, &$0) }
+        text.key("rekeyed")
+        text.array(facts.rekeyed) { partition($1, now, &$0) }
         text.key("books")
         books(facts.books, &text)
         text.key("expression_errors")
@@ -160,6 +162,7 @@ public enum StatusJSON {
         text.member("duplicate", books.duplicate)
         text.member("late", books.late)
         text.member("rejected", books.rejected)
+        text.member("rekeyed", books.rekeyed)
         text.member("balances", books.balances)
         text.key("rejected_by_reason")
         text.beginObject()

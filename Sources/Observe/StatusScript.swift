@@ -176,7 +176,7 @@ extension StatusPage {
           byID("partition-count").textContent = s.partitions.length + (s.watermark.holder_count ? " · " + s.watermark.holder_count + (s.watermark.holder_count === 1 ? " holds" : " hold") + " the watermark" : "");
           const holding = new Set(s.watermark.held_by.map(h => h.topic + "/" + h.partition));
           const lines = [];
-          for (const p of s.partitions) {
+          for (const p of [...s.partitions, ...s.rekeyed]) {
             const name = p.topic + "/" + p.partition, [word, kind] = marks[p.mark] || [p.mark, ""];
             const state = make("td", "tight", make("span", "badge " + kind, word));
             if (holding.has(name)) state.append(" ", make("span", "badge warn", "holds"));

@@ -6,7 +6,7 @@ public enum StatusText {
     public static func render(_ facts: Facts, at now: WallTime) -> String {
         [
             head(facts, now), outputs(facts, now), watermark(facts, now), clocks(facts.clocks(at: now)), partitions(facts, now),
-            books(facts), CopiesText.copies(facts), CopiesText.badClocks(facts), commits(facts, now),
+            rekeyed(facts), books(facts), CopiesText.copies(facts), CopiesText.badClocks(facts), commits(facts, now),
         ].filter { !$0.isEmpty }.joined(separator: "\n")
     }
 
@@ -85,6 +85,21 @@ public enum StatusText {
                 NumberText.grouped(books.rejected),
             ])
             if let fault = partition.fault { table.note("\(fault.what) → \(fault.next)") }
+        }
+        return table.text
+    }
+
+    /// What inputs handed on, and what became of it: `partitions` has only what ended before.
+    private static func rekeyed(_ facts: Facts) -> String {
+        guard !facts.rekeyed.isEmpty else { return "" }
+        var table = TextTable([
+            ("REKEYED", .left), ("WATERMARK", .left), ("READ", .right), ("AGGREGATED", .right), ("FILTERED", .right),
+            ("DUPLICATE", .right), ("LATE", .right),
+        ])
+        for partition in facts.rekeyed {
+            let books = partition.books
+            let counts = [books.read, books.aggregated, books.filtered, books.duplicate, books.late]
+            table.row([partition.id.description, time(partition.watermark)] + counts.map(NumberText.grouped))
         }
         return table.text
     }

@@ -179,10 +179,11 @@ extension Rehearsal {
     /// What the run has reached so far; what records did counts from the commit that holds them.
     public var reach: Reach {
         var reach = told.commits.reach
-        for books in told.commits.books.values { reach.add(books) }
-        for lane in lanes {
-            for before in lane.reachBefore { reach.add(before) }
-            if let now = lane.core.reach { reach.add(now) }
+        reach.add(told.commits.books.values.reduce(Books(outputs: plan.aggregates.count)) { $0 + $1 }.joined)
+        let runs = lanes.map { ($0.reachBefore, $0.core) } + rekeyed.map { ($0.reachBefore, $0.core) }
+        for (befores, core) in runs {
+            for before in befores { reach.add(before) }
+            if let now = core.reach { reach.add(now) }
         }
         reach.crashes = restarts[.crash] ?? 0
         reach.cleanRestarts = restarts[.clean] ?? 0

@@ -20,6 +20,11 @@ public final class Rehearsal {
     private(set) var cycle: CommitCycle
     private var merge: MergeCore
     private(set) var lanes: [RehearsedLane] = []
+    /// The re-keyed lanes (S7), in the order of their partitions; empty: inputs keep their records.
+    private(set) var rekeyed: [RehearsedRekeyed] = []
+    private let targets: [PartitionID]
+    /// Why they can't go on.
+    private var broken: Fault?
     var told: Told
     private(set) var restarts: [Restart: Int64] = [:]
 
@@ -28,7 +33,8 @@ public final class Rehearsal {
     /// (S5, S6); one of which a feed is the first that is heard was added to the topic at that moment.
     public init(plan: Plan, partitions: Int?, appearing: [FedRecord] = []) throws(Fault) {
         self.plan = plan
-        topics = Self.topics(of: plan)
+        let topics = Self.topics(of: plan)
+        self.topics = topics
         told = Told(plan)
         directory = try StateDirectory(inMemory: "rehearsal")
         probe = try EventTimeProbe(plan)
@@ -39,8 +45,10 @@ public final class Rehearsal {
             topics.flatMap { topic in
                 (0..<Int32(clamping: partitions ?? 0)).map { PartitionID(topic: topic, number: $0) }
             })
-        if partitions == nil { ids.formUnion(appearing.map(partition)) }
+        if partitions == nil { ids.formUnion(appearing.map { Self.partition($0, topics) }) }
+        targets = plan.isRekeyed ? plan.rekeyedPartitions(inputs: ids.count) : []
         try add(ids.sorted())
+        try addRekeyed()
     }
 
     /// The names of what is read, as ledgers tell them: those of its topics, or one for all else.
@@ -92,7 +100,9 @@ public final class Rehearsal {
     /// `partition`, `offset`: of those alone.
     public func reapply(output: String? = nil, partition: Int32? = nil, offset: Int64? = nil) throws(Fault) {
         try tick()
-        let entries = try store.late(LateSelection(output: output)).filter { entry in
+        var selection = LateSelection(output: output)
+        selection.isAcrossPartitions = plan.isRekeyed
+        let entries = try store.late(selection).filter { entry in
             (partition.map { $0 == entry.partition.number } ?? true) && (offset.map { $0 == entry.offset } ?? true)
         }
         let candidates = entries.map { entry in
@@ -144,6 +154,7 @@ public final class Rehearsal {
         results = try ResultsStore(directory: directory, store: store)
         (merge, cycle) = try Self.empty(plan, store)
         for lane in lanes { merge.add(lane: lane.number, order: lane.order) }
+        try addRekeyed()
         try merge.restore(from: store)
         let restored = Dictionary(uniqueKeysWithValues: try store.restoredLanes().map { ($0.lane, $0) })
         for lane in lanes {
@@ -185,7 +196,9 @@ public final class Rehearsal {
         if let current { try read(current) }
     }
 
-    private func partition(_ record: FedRecord) -> PartitionID {
+    private func partition(_ record: FedRecord) -> PartitionID { Self.partition(record, topics) }
+
+    private static func partition(_ record: FedRecord, _ topics: [String]) -> PartitionID {
         PartitionID(topic: record.topic ?? topics.first ?? "input", number: record.partition)
     }
 
@@ -209,10 +222,43 @@ public final class Rehearsal {
     }
 
     private func core(_ id: PartitionID, _ number: LaneNumber, _ order: Int64) throws(Fault) -> LaneCore {
-        try LaneCore(
-            LaneConfiguration(
-                plan: plan, lane: number, partition: id, partitionOrder: order,
-                storedOutputs: store.outputIDs.map { UInt16(truncatingIfNeeded: $0) }))
+        let role: LaneRole = targets.isEmpty ? .whole : .source(targets: targets.count, limit: .max)
+        return try LaneCore(configuration(id, number, order, role))
+    }
+
+    private func configuration(_ id: PartitionID, _ number: LaneNumber, _ order: Int64, _ role: LaneRole) -> LaneConfiguration {
+        var configuration = LaneConfiguration(
+            plan: plan, lane: number, partition: id, partitionOrder: order,
+            storedOutputs: store.outputIDs.map { UInt16(truncatingIfNeeded: $0) })
+        configuration.role = role
+        return configuration
+    }
+
+    /// As they were committed. What inputs handed on and no commit holds is read again by them.
+    private func addRekeyed() throws(Fault) {
+        if targets.isEmpty { return }
+        let numbers = try store.lanes(for: targets)
+        let restored = try store.restoredLanes()
+        let names = Dictionary(uniqueKeysWithValues: lanes.map { ($0.number, $0.id) })
+        let before = rekeyed
+        rekeyed = []
+        for (place, id) in targets.enumerated() {
+            let (number, order) = (numbers[id]!, Int64(id.number))
+            merge.add(lane: number, order: order)
+            let core = try LaneCore(configuration(id, number, order, .rekeyed(sources: names)))
+            if let was = restored.first(where: { $0.lane == number }) { try core.restore(was, at: 0, from: store) }
+            if let order = cycle.observing { core.heed(order) }
+            rekeyed.append(RehearsedRekeyed(core, after: place < before.count ? before[place] : nil))
+        }
+    }
+
+    private func exchange(_ turns: [RekeyedTurn]) -> EventTime? {
+        for turn in turns {
+            for (place, records) in turn.records.enumerated() where broken == nil {
+                do throws(Fault) { try rekeyed[place].core.take(records, held: turn.held) } catch { broken = error }
+            }
+        }
+        return rekeyed.compactMap(\.core.lastOpenClose).max()
     }
 
     private static func empty(_ plan: Plan, _ store: StateStore) throws(Fault) -> (MergeCore, CommitCycle) {
@@ -237,7 +283,8 @@ public final class Rehearsal {
     /// When, all lanes being idle, the silence brings the watermark to where a window with data ends or closes.
     private var nextEdge: MonotonicTime? {
         guard let watermark = cycle.time.watermark else { return nil }
-        let edges = (lanes.map { $0.core.nextEdge(after: watermark) } + [merge.nextEdge(after: watermark)]).compactMap(\.self)
+        let cores = lanes.map(\.core) + rekeyed.map(\.core)
+        let edges = (cores.map { $0.nextEdge(after: watermark) } + [merge.nextEdge(after: watermark)]).compactMap(\.self)
         guard let edge = edges.min(), let moment = cycle.timekeeper.moment(of: edge) else { return nil }
         return moment > clock.monotonic() ? moment : nil
     }
@@ -248,7 +295,15 @@ public final class Rehearsal {
         let commit = cycle.form(
             ending: ending, now: clock.monotonic(), wall: { clock.wall() },
             seal: { request in lanes.map { $0.seal(request, isIdle: idle.contains($0.number)) } },
-            ship: { number, request in lanes.first { $0.number == number }?.seal(request, isIdle: true) })
+            ship: { number, request in lanes.first { $0.number == number }?.seal(request, isIdle: true) },
+            exchange: { exchange($0) },
+            sealRekeyed: { request in
+                rekeyed.map { lane in
+                    if let floor = request.floor { lane.core.raise(to: floor) }
+                    return lane.core.seal(request)
+                }
+            })
+        if let broken { throw broken }
         if let commit { try take(commit) }
     }
 

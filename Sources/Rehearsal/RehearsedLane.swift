@@ -80,3 +80,17 @@ final class RehearsedLane {
         return CommitCycle.LaneAnswer(sealed: core.seal(request), silentSince: silentSince, isFullyRead: true, spoke: spoke)
     }
 }
+
+/// One re-keyed partition (S7).
+final class RehearsedRekeyed {
+    let core: LaneCore
+    /// What the lanes of earlier processes reached.
+    let reachBefore: [LaneReach]
+
+    /// `before`: the one of the process that ended.
+    init(_ core: LaneCore, after before: RehearsedRekeyed?) {
+        self.core = core
+        reachBefore = (before?.reachBefore ?? []) + [before?.core.reach].compactMap(\.self)
+        core.beginReach()
+    }
+}

@@ -49,7 +49,8 @@ struct Told {
         for lane in commit.lanes {
             late += lane.late.map {
                 Observation.Late(
-                    output: plan.aggregates[$0.output].name, topic: lane.partition.topic, partition: lane.partition.number,
+                    output: plan.aggregates[$0.output].name, topic: ($0.source ?? lane.partition).topic,
+                    partition: ($0.source ?? lane.partition).number,
                     offset: $0.offset, windowStart: $0.windowStart, windowEnd: $0.windowEnd, watermark: $0.watermark,
                     lateBy: $0.lateBy)
             }
@@ -68,7 +69,8 @@ extension Rehearsal {
     public func observe() throws(Fault) -> Observation {
         try compareTables()
         let restored = try store.restoredLanes()
-        var books = restored.reduce(Books(outputs: plan.aggregates.count)) { $0 + $1.books }
+        let all = restored.reduce(Books(outputs: plan.aggregates.count)) { $0 + $1.books }
+        var books = all.joined
         books.reapplied = try store.reapplied().values.reduce(0) { $0 + $1.reduce(0, +) }
         defer {
             told.rows = []
@@ -77,7 +79,7 @@ extension Rehearsal {
         }
         return Observation(
             rows: told.rows.map(shown), latest: told.standing.map(shown),
-            outcomes: Self.counts(books, told.copies, told.refused), late: told.late,
+            outcomes: Self.counts(books, rekeyed: all.rekeyed, told.copies, told.refused), late: told.late,
             deadLetters: told.deadLetters, watermark: store.head.time.watermark, freshness: try freshness(restored))
     }
 
@@ -94,11 +96,12 @@ extension Rehearsal {
     }
 
     private static func counts(
-        _ books: Books, _ copies: CopyFigures, _ refused: [LateReapply.Became: Int64]
+        _ books: Books, rekeyed: Int64, _ copies: CopyFigures, _ refused: [LateReapply.Became: Int64]
     ) -> [Observation.Count] {
         [
             .init("read", books.read), .init("aggregated", books.aggregated), .init("duplicate", books.duplicate),
             .init("late", books.late), .init("filtered", books.filtered), .init("rejected", books.rejected),
+            .init("rekeyed", rekeyed),
             .init("partly_late", books.partlyLate), .init("unidentified", books.unidentified),
             .init("duplicate_observed", books.duplicateObserved), .init("redelivered", books.redelivered),
             .init("exact", copies.exact), .init("retimed", copies.retimed), .init("conflicting", copies.conflicting),

@@ -94,23 +94,29 @@ public struct CommitCycle {
     /// is for idle lanes. `leave` is asked which of the lanes that could be left out, in ascending order, take nothing from now
     /// on. `holding` names the idle lanes that may have taken records, or that can't be asked now; the watermark waits for them.
     /// `ship` asks an idle lane for what it holds up to the combined watermark; idle lanes take no records, so it answers at
-    /// once. None of them may touch this value. `ending`: the bounded input is over, so lanes close all and nothing is idle.
+    /// once. With re-keying `exchange` hands what inputs gathered to the re-keyed lanes, waits until they have taken it, and gives the
+    /// largest close of their windows; `sealRekeyed` asks all of them, once the combined watermark is known. None of them may touch
+    /// this value. `ending`: the bounded input is over, so lanes close all and nothing is idle.
     public mutating func form(
         ending: Bool, now: MonotonicTime, wall: () -> WallTime,
         seal: (SealRequest) -> [LaneAnswer],
         leave: (_ candidates: [LaneNumber], _ answers: [LaneAnswer]) -> [LaneNumber] = { candidates, _ in candidates },
         holding: () -> Set<LaneNumber> = { [] },
-        ship: (LaneNumber, SealRequest) -> LaneAnswer?
+        ship: (LaneNumber, SealRequest) -> LaneAnswer?,
+        exchange: ([RekeyedTurn]) -> EventTime? = { _ in nil },
+        sealRekeyed: (SealRequest) -> [SealedLane] = { _ in [] }
     ) -> Commit? {
-        let answers = seal(
-            SealRequest(due: early.due(now), floor: timekeeper.time.watermark, closesAll: ending, observing: observing))
-        let leaving = ending ? [] : leave(candidates(answers, now), answers)
+        let request = SealRequest(
+            due: early.due(now), floor: timekeeper.time.watermark, closesAll: ending, observing: observing)
+        let answers = seal(request)
         let granted = holding()
+        let rekeyedClose = plan.isRekeyed ? exchange(turns(answers, granted)) : nil
+        let leaving = ending ? [] : leave(candidates(answers, now), answers)
         var sealed = answers.map(\.sealed)
         let changedBefore = answers.contains { !isQuiet($0.sealed) }
         for answer in answers { note(answer) }
         let watermarkBefore = timekeeper.time.watermark
-        let lastClose = (Array(openCloses.values) + [merge.lastOpenClose].compactMap { $0 }).max()
+        let lastClose = (Array(openCloses.values) + [merge.lastOpenClose, rekeyedClose].compactMap { $0 }).max()
         var decisions = timekeeper.step(
             Array(reports.values).sorted { $0.lane < $1.lane }, leaving: leaving, granted: granted, now: now,
             lastOpenClose: lastClose)
@@ -130,10 +136,21 @@ public struct CommitCycle {
                 sealed.append(answer.sealed)
             }
         }
+        var isRekeyedQuiet = true
+        if plan.isRekeyed {
+            let rekeyed = sealRekeyed(
+                SealRequest(
+                    due: request.due, floor: timekeeper.time.watermark, closesAll: ending, observing: observing))
+            isRekeyedQuiet = rekeyed.allSatisfy { $0.changes.isEmpty && $0.partials.isEmpty }
+            sealed += rekeyed
+        }
         for index in reports.keys { reports[index]!.spoke = false }
         let step = merge.step(
             sealed: sealed, combined: timekeeper.time.watermark, idle: timekeeper.time.idle, ended: ending, asOf: asOf)
-        guard changedBefore || !decisions.isEmpty || !step.rows.isEmpty || !step.changes.isEmpty || !step.closed.isEmpty else {
+        guard
+            changedBefore || !isRekeyedQuiet || !decisions.isEmpty || !step.rows.isEmpty || !step.changes.isEmpty
+                || !step.closed.isEmpty
+        else {
             return nil
         }
         number += 1
@@ -143,6 +160,29 @@ public struct CommitCycle {
             number: number, at: at, lanes: sealed, merge: step.changes, rows: step.rows, decisions: decisions,
             time: timekeeper.time,
             progress: step.progress, closed: step.closed, reapplied: takeReapplied())
+    }
+
+    /// What re-keyed lanes take in this commit: input by input, in the order of their numbers, which is all there is to remember of
+    /// it, since the commit holds what came of it too. The watermark of a record is the smallest of all inputs that count: those that
+    /// are not idle by decision, and those that were let speak again, from the combined watermark on (S6, S7).
+    private func turns(_ answers: [LaneAnswer], _ granted: Set<LaneNumber>) -> [RekeyedTurn] {
+        let idle = timekeeper.time.idle
+        var marks: [LaneNumber: Int64] = [:]
+        for report in reports.values { marks[report.lane] = report.watermark?.milliseconds ?? .min }
+        let spoke = Set(answers.filter(\.spoke).map(\.sealed.lane))
+        for lane in idle {
+            let floor = timekeeper.time.watermark?.milliseconds ?? .min
+            marks[lane] = granted.contains(lane) || spoke.contains(lane) ? max(marks[lane] ?? .min, floor) : nil
+        }
+        var turns: [RekeyedTurn] = []
+        for sealed in answers.map(\.sealed).sorted(by: { $0.lane < $1.lane }) {
+            let own = marks.removeValue(forKey: sealed.lane)
+            if sealed.rekeyed.contains(where: { $0.count > 0 }) {
+                turns.append(RekeyedTurn(held: marks.values.min() ?? .max, records: sealed.rekeyed))
+            }
+            if own != nil { marks[sealed.lane] = sealed.watermark?.milliseconds ?? .min }
+        }
+        return turns
     }
 
     private mutating func takeReapplied() -> [ReappliedEntry] {

@@ -148,8 +148,9 @@ final class Committer: @unchecked Sendable {
             ending: ending, now: now, wall: { clock.wall() }, seal: { request in crew.seal(wait: wait) { _ in request } },
             leave: { takesIdleDecisions ? crew.leave($0, $1) : [] },
             // An idle lane that did not answer can't be asked for its windows: the watermark must not pass them without it.
-            holding: { crew.granted.union(before.idle.intersection(crew.outstanding)) }, ship: { crew.ship($0, $1) })
-        if let fault = crew.broken { throw fault }
+            holding: { crew.granted.union(before.idle.intersection(crew.outstanding)) }, ship: { crew.ship($0, $1) },
+            exchange: { crew.rekeyed.take($0) }, sealRekeyed: { crew.rekeyed.seal($0) })
+        if let fault = crew.broken ?? crew.rekeyed.broken { throw fault }
         if let commit {
             try makeDurable(commit)
             crew.settle(commit.lanes)
@@ -200,7 +201,7 @@ final class Committer: @unchecked Sendable {
         // Paused lanes give no reason to commit, so it is looked for here whether the outbox has emptied.
         if crew.isPaused, let measured, measured.outboxBytes <= StateLimits.outboxBytes, !log.isFull { crew.pause(false) }
         board.update(
-            reports: reports, time: cycle.time, commit: commit, measured: measured,
+            reports: reports, rekeyed: crew.rekeyed.reports, time: cycle.time, commit: commit, measured: measured,
             freeDisk: isMeasured ? directory.freeBytes : nil,
             reapplied: reapplied,
             waiting: isMeasured && publisher != nil ? try store.topicRowsWaiting() : nil, sinkFault: publisher?.fault,
@@ -225,9 +226,8 @@ final class Committer: @unchecked Sendable {
 
     /// Late and rejected records are counted one by one; that they are many is told.
     private func tellBursts() {
-        for (number, report) in reports {
-            let books = report.answer.sealed.books
-            let partition = report.answer.sealed.partition
+        for sealed in reports.values.map(\.answer.sealed) + crew.rekeyed.reports.map(\.sealed) {
+            let (number, books, partition) = (sealed.lane, sealed.books, sealed.partition)
             for (place, errors) in books.expressionErrors.enumerated() where errors > 0 && toldErrors.insert(place).inserted {
                 onEvent(.expressionError(partition, place: ExpressionPlaces(plan).names[place], errors: errors))
             }

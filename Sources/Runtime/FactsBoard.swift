@@ -61,7 +61,8 @@ final class FactsBoard: Sendable {
     }
 
     func update(
-        reports: [LaneNumber: LaneReport], time: CombinedTime, commit: Commit?, measured: StateMeasurements?, freeDisk: Int64?,
+        reports: [LaneNumber: LaneReport], rekeyed: [RekeyedReport] = [], time: CombinedTime, commit: Commit?,
+        measured: StateMeasurements?, freeDisk: Int64?,
         reapplied: [LaneNumber: Int64] = [:], waiting: [String: Int64]?,
         sinkFault: Fault?, elsewhere: [ElsewhereFacts] = [], wall: WallTime, now: MonotonicTime
     ) {
@@ -73,12 +74,14 @@ final class FactsBoard: Sendable {
                 fact.books.reapplied = reapplied[fact.lane] ?? 0
                 return fact
             }.sorted { $0.id < $1.id }
+            board.facts.rekeyed = rekeyed.map { fact($0, now) }.sorted { $0.id < $1.id }
             board.facts.elsewhere = elsewhere
             board.facts.noteHolders(before: before, at: wall)
             if var dedup = board.facts.dedup {
-                dedup.keys = reports.values.reduce(0) { $0 + Int64($1.keys) }
-                dedup.bytes = ByteCount(reports.values.reduce(0) { $0 + Int64($1.keyMemory) })
-                dedup.oldest = reports.values.compactMap(\.oldestKey).min()
+                let keys = reports.values.map { ($0.keys, $0.keyMemory) } + rekeyed.map { ($0.keys, $0.keyMemory) }
+                dedup.keys = keys.reduce(0) { $0 + Int64($1.0) }
+                dedup.bytes = ByteCount(keys.reduce(0) { $0 + Int64($1.1) })
+                dedup.oldest = (reports.values.compactMap(\.oldestKey) + rekeyed.compactMap(\.oldestKey)).min()
                 board.facts.dedup = dedup
             }
             if let commit {
@@ -130,6 +133,18 @@ final class FactsBoard: Sendable {
         fact.memory = ByteCount(Int64(report.deltaMemory))
         fact.figures = sealed.figures
         fact.silentFor = now - report.answer.silentSince
+        return fact
+    }
+
+    private func fact(_ report: RekeyedReport, _ now: MonotonicTime) -> PartitionFacts {
+        let sealed = report.sealed
+        var fact = PartitionFacts(id: sealed.partition, lane: sealed.lane, books: sealed.books, nextOffset: sealed.nextOffset)
+        fact.watermark = sealed.watermark
+        fact.newestEventTime = sealed.newestEventTime
+        fact.isCaughtUp = true
+        fact.memory = ByteCount(Int64(report.memory))
+        fact.figures = sealed.figures
+        fact.silentFor = now - report.takenAt
         return fact
     }
 

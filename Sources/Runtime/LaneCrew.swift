@@ -16,6 +16,8 @@ final class LaneCrew: @unchecked Sendable {
     private let watch: EndWatch
     private let mailbox = Mutex<[LaneReport]>([])
     private(set) var lanes: [LaneNumber: Lane] = [:]
+    /// Empty where inputs keep their records.
+    private(set) var rekeyed = RekeyedCrew([])
     private(set) var reports: [LaneNumber: LaneReport] = [:]
     /// Asked, and not answered yet.
     private(set) var outstanding: Set<LaneNumber> = []
@@ -47,6 +49,12 @@ final class LaneCrew: @unchecked Sendable {
         let share = MemoryBound.Share(target: nil, ceiling: ceiling)
         shares[lane.number] = share
         lane.run { $0.keep(share, settled: 0) }
+    }
+
+    /// Once, before the first commit.
+    func add(rekeyed lanes: [RekeyedLane]) {
+        rekeyed = RekeyedCrew(lanes)
+        for lane in lanes { settled[lane.number] = 0 }
     }
 
     /// Ends a lane: what it has not handed over is forgotten.
@@ -176,7 +184,8 @@ final class LaneCrew: @unchecked Sendable {
     /// Shares out what state may take among the lanes, and stops where what must stay in memory does not fit. `merge`: what waits to be
     /// merged.
     func keep(_ bound: MemoryBound, merge: Int64, _ onEvent: (OperationalEvent) -> Void) throws(Fault) {
-        let uses = reports.mapValues(\.use)
+        var uses = reports.mapValues(\.use)
+        for report in rekeyed.reports { uses[report.sealed.lane] = report.use }
         mostState = max(mostState, uses.values.reduce(merge) { $0 + Int64($1.used) })
         for (number, report) in reports {
             let before = fullFor[number]
@@ -186,7 +195,12 @@ final class LaneCrew: @unchecked Sendable {
         let isStuck = fullFor.values.contains { $0.looks > RuntimeLimits.looksWhenFull }
         let fixed = uses.values.reduce(0) { $0 + Int64(isStuck ? $1.used : $1.fixed) }
         try bound.check([("keys and windows", fixed), ("what waits to be merged", merge)], isStuck: isStuck, onEvent)
-        for (number, share) in bound.shares(uses, other: merge) {
+        var all = bound.shares(uses, other: merge)
+        let isOver = rekeyed.reports.contains { $0.use.used > all[$0.sealed.lane]?.ceiling ?? .max }
+        // Only the inputs can wait: they take nothing until something has left the re-keyed lanes.
+        if isOver { for number in lanes.keys { all[number]?.ceiling = -1 } }
+        rekeyed.keep(all, settled: settled)
+        for (number, share) in all {
             guard let lane = lanes[number], let before = shares[number] else { continue }
             let isFar = abs(share.ceiling - before.ceiling) > before.ceiling / 8
             guard share.target != nil || isFar || reports[number]?.isFull == true else { continue }
@@ -228,9 +242,12 @@ final class LaneCrew: @unchecked Sendable {
     var firstRecordAt: MonotonicTime? { reports.values.compactMap(\.firstTakenAt).min() }
     /// Of the lanes that are here.
     func books(_ plan: Plan) -> Books {
-        reports.values.reduce(Books(outputs: plan.aggregates.count)) { $0 + $1.answer.sealed.books }
+        let inputs = reports.values.reduce(Books(outputs: plan.aggregates.count)) { $0 + $1.answer.sealed.books }
+        return rekeyed.reports.reduce(inputs) { $0 + $1.sealed.books }.joined
     }
-    var coldReads: Int64 { reports.values.reduce(0) { $0 + $1.coldReads } }
+    var coldReads: Int64 {
+        reports.values.reduce(0) { $0 + $1.coldReads } + rekeyed.reports.reduce(0) { $0 + $1.coldReads }
+    }
     var turnWaits: Histogram { reports.values.reduce(into: Histogram()) { $0.merge($1.turnWaits) } }
     var stopped: [PartitionID: Fault] {
         Dictionary(uniqueKeysWithValues: reports.values.compactMap { r in r.fault.map { (r.answer.sealed.partition, $0) } })

@@ -8,10 +8,12 @@ struct MemoryBound {
     let budget: ByteCount
 
     init(_ plan: Plan) {
-        let memory = plan.state.memory
+        var memory = plan.state.memory
+        // What is on its way between lanes is part of it.
+        if plan.isRekeyed { memory = ByteCount(memory.bytes - memory.bytes / RekeyLimits.memoryShare) }
         // The queues of the client are part of it.
         if case .kafka = plan.source.kind {
-            budget = ByteCount(memory.bytes - QueueShare.budget(of: memory).bytes)
+            budget = ByteCount(memory.bytes - QueueShare.budget(of: plan.state.memory).bytes)
         } else {
             budget = memory
         }

@@ -5,18 +5,22 @@ import State
 
 /// Brings a run to its first record: restores what was committed, checks that the input continues it, makes the lanes.
 final class RunStart {
-    private let plan: Plan
+    let plan: Plan
     private let options: RunOptions
-    private let clock: any Clock
-    private let store: StateStore
-    private let directory: StateDirectory
+    let clock: any Clock
+    let store: StateStore
+    let directory: StateDirectory
     private let source: any Source
     private let onEvent: @Sendable (OperationalEvent) -> Void
     private let isStopping: () -> Bool
     private let inHand: RecordsInHand?
-    private let replay: ReplayPlan?
-    private let storedOutputs: [UInt16]
-    private let merge: MergeCore
+    let replay: ReplayPlan?
+    let storedOutputs: [UInt16]
+    let merge: MergeCore
+    /// What its input lanes do.
+    private var role = LaneRole.whole
+    /// Records with an earlier event time don't count, where a replay can't look them up in its logs.
+    private(set) var warmBefore: EventTime?
     /// An earlier run has read of this input.
     private var hasRead = false
 
@@ -70,6 +74,7 @@ final class RunStart {
 
     func openLanes(_ restored: [RestoredLane], into committer: Committer) throws(Fault) {
         let began = clock.monotonic()
+        let (rekeyed, restored) = restored.divided(by: plan)
         let known = Dictionary(uniqueKeysWithValues: restored.map { ($0.partition, $0) })
         var ids = Set(try source.partitions()).union(known.keys)
         try checkChoices(ids)
@@ -77,10 +82,13 @@ final class RunStart {
         if let bounds { ids = Set(bounds.keys) }
         let numbers = try store.lanes(for: ids.sorted())
         for (id, lane) in numbers { merge.add(lane: lane, order: order(id, lane)) }
+        let targets = try rekeyedPartitions(rekeyed, inputs: numbers)
+        role = inputRole(targets: targets.count, inputs: ids.count)
+        warmBefore = bounds?.values.compactMap(\.countsFrom).min()
+        var keys = try makeRekeyed(targets, rekeyed, inputs: numbers, committer: committer)
         try merge.restore(from: store)
         let ends = options.until == .stopped || options.range != nil ? nil : try source.ends(of: ids.sorted())
         hasRead = restored.contains { $0.nextOffset != nil }
-        var keys = 0
         var opening: [(lane: Lane, offset: Int64, fault: Fault?)] = []
         for id in ids.sorted() {
             // A signal during a long restore: nothing was opened, so nothing is to be drained.
@@ -191,9 +199,11 @@ final class RunStart {
     }
 
     private func configuration(_ id: PartitionID, _ number: LaneNumber, warmBefore: EventTime? = nil) -> LaneConfiguration {
-        LaneConfiguration(
+        var configuration = LaneConfiguration(
             plan: plan, lane: number, partition: id, partitionOrder: order(id, number), storedOutputs: storedOutputs,
             bounds: replay?.windows, warmBefore: warmBefore)
+        configuration.role = role
+        return configuration
     }
 
     private func order(_ id: PartitionID, _ number: LaneNumber) -> Int64 { source.order(of: id) ?? Int64(number) }

@@ -91,7 +91,7 @@ public final class Service: Sendable {
         if isStopping.load(ordering: .acquiring) { committer.stop() }
         let control = try ControlSocket(directory: directory.path, clock: clock, answer: { committer.answer(line: $0) })
         defer { control.stop() }
-        let readBefore = restored.reduce(0) { $0 + $1.books.read }
+        let readBefore = restored.reduce(Books(outputs: 0)) { $0 + $1.books }.joined.read
         try untilDone(committer) { () throws(Fault) in
             board.set(state: .running)
             onEvent(.started(topology: plan.name, version: version, partitions: committer.lanes.count))

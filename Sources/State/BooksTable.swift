@@ -9,7 +9,7 @@ struct BooksTable {
         ["lane", "topic", "partition", "read", "aggregated", "filtered", "duplicate", "late"]
         + RejectReason.allCases.map { "rejected_\($0.word)" } + [
             "redelivered", "unidentified", "partly_late", "duplicate_observed", "watermark", "newest_event_time", "next_offset",
-            "last_open_close", "last_record_offset", "last_record_timestamp", "last_record_hash",
+            "last_open_close", "last_record_offset", "last_record_timestamp", "last_record_hash", "rekeyed",
         ]
     private static let insert =
         "INSERT OR REPLACE INTO books(\(columns.joined(separator: ", "))) VALUES (\(columns.map { _ in "?" }.joined(separator: ", ")))"
@@ -39,6 +39,7 @@ struct BooksTable {
         insert.bind(next(), lane.lastRecord?.offset)
         insert.bind(next(), lane.lastRecord?.timestamp)
         insert.bind(next(), lane.lastRecord.map { Int64(bitPattern: $0.hash) })
+        insert.bind(next(), books.rekeyed)
         try insert.run()
         let refusals = try database.statement("INSERT OR REPLACE INTO late_refusals VALUES (?, ?, ?)")
         for (output, entries) in books.lateRefusals.enumerated() where entries > 0 {
@@ -77,6 +78,7 @@ struct BooksTable {
         let offset = query.optionalInt(next())
         let timestamp = query.int(next())
         let hash = UInt64(bitPattern: query.int(next()))
+        lane.books.rekeyed = query.int(next())
         lane.lastRecord = offset.map { RecordFingerprint(offset: $0, timestamp: timestamp, hash: hash) }
         let refusals = try database.statement("SELECT output_id, entries FROM late_refusals WHERE lane = ?")
         refusals.bind(1, lane.lane)

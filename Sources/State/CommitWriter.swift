@@ -69,12 +69,14 @@ struct CommitWriter {
         for lane in commit.lanes {
             switch store.plan.late {
             case .count: break
-            case .ledger: for entry in lane.late { try ledgers.write(entry, lane.partition, sequence: takeSequence()) }
+            case .ledger:
+                for entry in lane.late { try ledgers.write(entry, entry.source ?? lane.partition, sequence: takeSequence()) }
             case .topic(let topic):
                 let writer = OutboxWriter(database: database)
                 for entry in lane.late {
                     outbox.bytes += try writer.write(
-                        LateOnTopic(entry, of: lane.partition, plan: store.plan), to: topic, commit: commit.number,
+                        LateOnTopic(entry, of: entry.source ?? lane.partition, plan: store.plan), to: topic,
+                        commit: commit.number,
                         sequence: takeSequence())
                 }
             }

@@ -13,28 +13,25 @@ struct CopyLedger {
 
     static let table = "duplicates"
 
-    /// Made where it is missing, in files of before it too.
-    static func prepare(_ database: Database) throws(Fault) {
-        try database.execute(
-            """
-            CREATE TABLE IF NOT EXISTS duplicates(
-                sequence INTEGER PRIMARY KEY,
-                recorded_at INTEGER NOT NULL,
-                topic TEXT NOT NULL,
-                partition INTEGER NOT NULL,
-                "offset" INTEGER NOT NULL,
-                kept_offset INTEGER,
-                event_time INTEGER NOT NULL,
-                age INTEGER NOT NULL,
-                kind TEXT NOT NULL,
-                field TEXT,
-                identity BLOB NOT NULL);
-            CREATE INDEX IF NOT EXISTS duplicates_by_age ON duplicates(recorded_at);
-            """)
-    }
+    /// As files of the second format have it, or lack it.
+    static let text = """
+        CREATE TABLE IF NOT EXISTS duplicates(
+            sequence INTEGER PRIMARY KEY,
+            recorded_at INTEGER NOT NULL,
+            topic TEXT NOT NULL,
+            partition INTEGER NOT NULL,
+            "offset" INTEGER NOT NULL,
+            kept_offset INTEGER,
+            event_time INTEGER NOT NULL,
+            age INTEGER NOT NULL,
+            kind TEXT NOT NULL,
+            field TEXT,
+            identity BLOB NOT NULL);
+        CREATE INDEX IF NOT EXISTS duplicates_by_age ON duplicates(recorded_at);
+        """
 
     func write(_ row: CopyRow, sequence: Int64) throws(Fault) {
-        let insert = try database.statement("INSERT OR REPLACE INTO duplicates VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")
+        let insert = try database.statement("INSERT OR REPLACE INTO duplicates VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")
         insert.bind(1, sequence)
         insert.bind(2, row.at.milliseconds)
         insert.bind(3, row.partition.topic)
@@ -46,6 +43,8 @@ struct CopyLedger {
         insert.bind(9, row.entry.kind.rawValue)
         insert.bind(10, row.entry.field)
         insert.bind(11, row.entry.identity.bytes)
+        insert.bind(12, row.entry.keptSource?.topic)
+        insert.bind(13, row.entry.keptSource.map { Int64($0.number) })
         try insert.run()
     }
 }
@@ -60,7 +59,8 @@ extension CommitWriter {
         case .ledger:
             let ledger = CopyLedger(database: store.database)
             for entry in lane.duplicates {
-                try ledger.write(CopyRow(at: commit.at, partition: lane.partition, entry: entry), sequence: takeSequence())
+                try ledger.write(
+                    CopyRow(at: commit.at, partition: entry.source ?? lane.partition, entry: entry), sequence: takeSequence())
             }
             return 0
         case .topic(let topic):

@@ -11,6 +11,8 @@ public struct LateSelection: Equatable, Sendable {
     public var since: WallTime?
     /// Those that were applied again too.
     public var includesReapplied: Bool
+    /// Equal events of different partitions are one, as with `scope: topic`.
+    public var isAcrossPartitions = false
     /// Numbers above this one.
     public var after: Int64
     public var limit: Int
@@ -108,7 +110,7 @@ extension Database {
         if !selection.entries.isEmpty {
             var found: [LateLedgerEntry] = []
             for number in Set(selection.entries).sorted() where found.count < selection.limit && number > selection.after {
-                found += try late("sequence = ?1", 1) { $0.bind(1, number) }
+                found += try late("sequence = ?1", 1, selection.isAcrossPartitions) { $0.bind(1, number) }
             }
             return found
         }
@@ -116,7 +118,7 @@ extension Database {
             """
             sequence > ?1 AND (?2 IS NULL OR output = ?2) AND (?3 IS NULL OR topic = ?3 AND partition = ?4)
                 AND (?5 IS NULL OR recorded_at >= ?5) AND (?6 OR reapplied_as IS NULL)
-            """, selection.limit
+            """, selection.limit, selection.isAcrossPartitions
         ) { query in
             query.bind(1, selection.after)
             query.bind(2, selection.output)
@@ -127,18 +129,21 @@ extension Database {
         }
     }
 
-    private func late(_ condition: String, _ limit: Int, _ bind: (Statement) -> Void) throws(Fault) -> [LateLedgerEntry] {
+    private func late(
+        _ condition: String, _ limit: Int, _ isAcross: Bool, _ bind: (Statement) -> Void
+    ) throws(Fault) -> [LateLedgerEntry] {
         let query = try statement(
             """
             SELECT sequence, recorded_at, output, topic, partition, "offset", event_time, window_start, window_end, watermark,
                 late_by, identity, reapplied_as, reapplied_in,
                 identity IS NOT NULL AND EXISTS (SELECT 1 FROM late AS other WHERE other.identity = late.identity
-                    AND other.reapplied_as IS NOT NULL AND other.output = late.output AND other.topic = late.topic
-                    AND other.partition = late.partition)
+                    AND other.reapplied_as IS NOT NULL AND other.output = late.output
+                    AND (?8 OR other.topic = late.topic AND other.partition = late.partition))
             FROM late WHERE \(condition) ORDER BY sequence LIMIT ?7
             """)
         bind(query)
         query.bind(7, Int64(max(limit, 0)))
+        query.bind(8, isAcross)
         func time(_ column: Int32) -> EventTime { EventTime(milliseconds: query.int(column)) }
         var found: [LateLedgerEntry] = []
         try query.eachRow { () throws(Fault) in

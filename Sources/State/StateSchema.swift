@@ -3,7 +3,7 @@ import Model
 /// The tables of state.db. Names and columns are for people too: any SQLite tool can read them while the service runs.
 enum StateSchema {
     /// Written into the file's header; a file with a higher one was written by a newer Weir.
-    static let format: Int64 = 2
+    static let format: Int64 = 3
     /// "Weir" in the file's header, so that a stray database is not mistaken for state.
     static let applicationID: Int64 = 0x5765_6972
 
@@ -154,7 +154,14 @@ enum StateSchema {
             watermark INTEGER NOT NULL,
             late_by INTEGER NOT NULL,
             payload BLOB);
-        """
+        """,
+        // What inputs hand on, and where the kept event of a copy from another partition lies.
+        3: """
+        ALTER TABLE books ADD COLUMN rekeyed INTEGER NOT NULL DEFAULT 0;
+        \(CopyLedger.text)
+        ALTER TABLE duplicates ADD COLUMN kept_topic TEXT;
+        ALTER TABLE duplicates ADD COLUMN kept_partition INTEGER;
+        """,
     ]
 
     /// What a group's file has beside: where each unit stands in its changelog partition, and its head as it was written there.

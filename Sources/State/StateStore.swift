@@ -33,7 +33,6 @@ public final class StateStore: @unchecked Sendable {
         self.clock = clock
         database = try Database(directory.stateFile, directory.writing(cache: StateLimits.stateCache))
         try StateSchema.prepare(database)
-        try CopyLedger.prepare(database)
         let start = StateStart(database: database, plan: plan, instance: directory.instance, at: clock.wall(), accept: accept)
         (outputs, added) = try start.run(keys: keys)
         outputIDs = outputs.map(\.id)

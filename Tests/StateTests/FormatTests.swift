@@ -22,7 +22,8 @@ struct FormatTests {
             """
             sqlite3 '\(scratch.path)/state.db' 'DROP INDEX late_reapplied; ALTER TABLE late DROP COLUMN reapplied_as;
             ALTER TABLE late DROP COLUMN reapplied_in; DROP TABLE reapplied; ALTER TABLE decisions DROP COLUMN asked;
-            ALTER TABLE decisions DROP COLUMN result; DROP TABLE late_outbox; PRAGMA user_version = 1'
+            ALTER TABLE decisions DROP COLUMN result; DROP TABLE late_outbox; ALTER TABLE books DROP COLUMN rekeyed;
+            DROP TABLE duplicates; PRAGMA user_version = 1'
             """)
         let (_, store) = try open(scratch)
         #expect(store.head.number == 1)

@@ -7,6 +7,7 @@ enum RowVerdict {
     static let duplicate: UInt8 = 4
     static let late: UInt8 = 5
     static let aggregated: UInt8 = 6
+    static let rekeyed: UInt8 = 7
 }
 
 /// What one output says to a row, before any of its windows is touched.

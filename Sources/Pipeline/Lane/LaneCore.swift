@@ -13,6 +13,8 @@ public struct LaneConfiguration: Sendable {
     public var bounds: Range<Int64>?
     /// Records with an earlier event time only remember keys and move the watermark, for a replay of a log without times (S17).
     public var warmBefore: EventTime?
+    /// Which part of the way from a record to its windows this lane goes.
+    public var role = LaneRole.whole
     public init(
         plan: Plan, lane: LaneNumber, partition: PartitionID, partitionOrder: Int64, storedOutputs: [UInt16],
         bounds: Range<Int64>? = nil, warmBefore: EventTime? = nil
@@ -25,6 +27,15 @@ public struct LaneConfiguration: Sendable {
         self.bounds = bounds
         self.warmBefore = warmBefore
     }
+}
+
+/// With `deduplicate: {scope: topic}` a record's way is cut in two (S7).
+public enum LaneRole: Equatable, Sendable {
+    case whole
+    /// Up to the filter; what is left goes on to one of so many re-keyed partitions. `limit`: bytes that it gathers before a seal.
+    case source(targets: Int, limit: Int)
+    /// From deduplication on, of what inputs handed on. `sources`: who is meant by the places that it remembers.
+    case rekeyed(sources: [LaneNumber: PartitionID])
 }
 
 /// The pure lane: records in, a sealed delta out. It reads no clock, knows no network and no disk. Not thread-safe: its
@@ -70,14 +81,17 @@ public final class LaneCore {
                     count: rows, payloads: batch.payloads + done, lengths: batch.lengths + done, offsets: batch.offsets + done,
                     timestamps: batch.timestamps + done), warm: warm)
             if taken == 0 {
-                throw Fault(
-                    "memory_exhausted", "There is no memory to decode the next record.",
-                    place: "\(state.partition)@\(state.nextOffset)",
-                    next: "Give the process more memory, or lower source.max_record.", exit: .state)
+                throw Self.noMemory("\(state.partition)@\(state.nextOffset)")
             }
             if let fault = state.cold.fault { throw fault }
             done += taken
         }
+    }
+
+    static func noMemory(_ place: String) -> Fault {
+        Fault(
+            "memory_exhausted", "There is no memory to decode the next record.", place: place,
+            next: "Give the process more memory, or lower source.max_record.", exit: .state)
     }
 
     /// An idle lane that speaks again starts from the combined watermark (S6).
@@ -113,7 +127,7 @@ public final class LaneCore {
     /// The record timestamp of the oldest record that is not sealed yet.
     public var oldestTimestamp: WallTime? { state.oldestTimestamp.map(WallTime.init(milliseconds:)) }
     /// The delta has grown so large that it should be sealed now.
-    public var wantsSeal: Bool { state.deltaBytes > deltaLimit }
+    public var wantsSeal: Bool { state.deltaBytes > deltaLimit || state.handingOn?.isFull ?? false }
     /// The first moment after `watermark` at which a window with data ends or closes; nil: there is none.
     public func nextEdge(after watermark: EventTime) -> EventTime? {
         var next: Int64?

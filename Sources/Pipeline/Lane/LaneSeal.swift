@@ -52,6 +52,8 @@ extension LaneState {
         sealed.figures = figures
         sealed.heeded = heeded
         sealed.duplicates = dedup?.pointee.takeEntries() ?? []
+        if isRekeyed { sealed.duplicates = places.named(sealed.duplicates) }
+        sealed.rekeyed = handingOn?.seal() ?? []
         late = []
         deadLetters = []
         ledgerBytes = 0
@@ -65,7 +67,15 @@ extension LaneState {
             bytes += (outputs + index).pointee.windows.bytes + (outputs + index).pointee.coldBytes
             if let sessions = (outputs + index).pointee.sessions { bytes += sessions.pointee.bytes }
         }
-        return bytes + ledgerBytes
+        return bytes + ledgerBytes + (handingOn?.memory ?? 0)
+    }
+
+    var lastOpenClose: EventTime? {
+        var last: Int64?
+        for index in 0..<outputCount {
+            if let close = (outputs + index).pointee.lastOpenClose { last = max(last ?? close, close) }
+        }
+        return last.map(EventTime.init(milliseconds:))
     }
 
     /// An estimate of what a seal now would write.

@@ -39,6 +39,7 @@ extension LaneState {
     var figures: LaneFigures {
         var figures = LaneFigures()
         dedup?.pointee.tell(&figures)
+        if isRekeyed { figures.samples = places.named(figures.samples) }
         figures.clocks = clocks.told
         return figures
     }
@@ -85,13 +86,17 @@ extension LaneState {
                 let identity = dedup != nil && scratch.identified[row] ? scratch.identities[row] : nil
                 let record = keepsLateRecords ? lateRecord(batch, row) : nil
                 ledgerBytes += 96 + (record?.payload?.count ?? 0)
-                late.append(
-                    LateEntry(
-                        output: index, offset: batch.offsets[row], eventTime: EventTime(milliseconds: scratch.times[row]),
-                        windowStart: EventTime(milliseconds: grid.start(of: start)),
-                        windowEnd: EventTime(milliseconds: grid.end(of: start)),
-                        watermark: EventTime(milliseconds: scratch.before[row]),
-                        lateBy: .milliseconds(scratch.before[row] - grid.close(of: start)), identity: identity, record: record))
+                var entry = LateEntry(
+                    output: index, offset: batch.offsets[row], eventTime: EventTime(milliseconds: scratch.times[row]),
+                    windowStart: EventTime(milliseconds: grid.start(of: start)),
+                    windowEnd: EventTime(milliseconds: grid.end(of: start)),
+                    watermark: EventTime(milliseconds: scratch.before[row]),
+                    lateBy: .milliseconds(scratch.before[row] - grid.close(of: start)), identity: identity, record: record)
+                if let source {
+                    entry.source = source
+                    entry.offset = RecordPlace.offset(entry.offset)
+                }
+                late.append(entry)
             }
         }
     }

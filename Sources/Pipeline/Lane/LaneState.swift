@@ -7,7 +7,7 @@ struct LaneState: ~Copyable {
     let lane: LaneNumber
     let partition: PartitionID
     let eventTime: EventTimeStage
-    let accumulate: AccumulateStage
+    var accumulate: AccumulateStage
     let decoder: RecordDecoder
     let scratch = BatchScratch()
     let cold = ColdAccess()
@@ -22,6 +22,12 @@ struct LaneState: ~Copyable {
     let errorNames: Int
     var filter: PredicateProgram?
     let dedup: UnsafeMutablePointer<DedupStage>?
+    /// What leaves for re-keyed partitions behind the filter; nil: nothing does.
+    let handingOn: HandingOn?
+    let isRekeyed: Bool
+    /// Of a re-keyed lane: who is meant by places, and whose records it has in hand.
+    var places = PlaceNames()
+    var source: PartitionID?
     let outputs: UnsafeMutablePointer<OutputState>
     let outputCount: Int
 
@@ -52,7 +58,7 @@ struct LaneState: ~Copyable {
     let keepsLateRecords: Bool
     private let required: [Int]
     /// Records with an earlier event time are in no count; `.min`: all count.
-    private let warmBefore: Int64
+    let warmBefore: Int64
 
     init(_ configuration: LaneConfiguration) throws(Fault) {
         decoder = try RecordDecoder(fields: configuration.plan.fields, maxRecord: configuration.plan.source.maxRecord)
@@ -71,14 +77,21 @@ struct LaneState: ~Copyable {
         } else {
             filter = nil
         }
-        if let deduplicate = plan.deduplicate {
+        handingOn = HandingOn(configuration)
+        if case .rekeyed(let sources) = configuration.role {
+            isRekeyed = true
+            self.places.inputs = sources
+        } else {
+            isRekeyed = false
+        }
+        if let deduplicate = plan.deduplicate, handingOn == nil {
             let stage = UnsafeMutablePointer<DedupStage>.allocate(capacity: 1)
             stage.initialize(to: DedupStage(deduplicate, plan: plan))
             dedup = stage
         } else {
             dedup = nil
         }
-        outputCount = plan.aggregates.count
+        outputCount = handingOn == nil ? plan.aggregates.count : 0
         outputs = .allocate(capacity: max(outputCount, 1))
         for at in 0..<outputCount {
             (outputs + at).initialize(
@@ -88,7 +101,7 @@ struct LaneState: ~Copyable {
         warmBefore = configuration.warmBefore?.milliseconds ?? .min
         clocks = FigureBook(tag: StateKey.clocks, of: configuration.plan)
         producer = plan.source.producer.map { [fields = plan.fields] in ProducerColumn($0, fields: fields) }
-        books = Books(outputs: outputCount)
+        books = Books(outputs: plan.aggregates.count)
         let fields = configuration.plan.fields
         keepsPayloads = !fields.contains(where: \.isPersonal)
         keepsLateEntries = plan.late != .count
@@ -123,6 +136,10 @@ struct LaneState: ~Copyable {
             from: watermark, rows: rows, verdicts: scratch.verdicts, times: scratch.times, before: scratch.before)
         var live = collect(rows)
         live = applyFilter(columns, rows, live)
+        if handingOn != nil {
+            handOn(columns, batch, rows, live, warm: warm, booksBefore)
+            return rows
+        }
         evaluateConditions(columns, rows, live)
         let refused =
             hasKeyedSessions && mayBeLate(live)
@@ -132,7 +149,7 @@ struct LaneState: ~Copyable {
     }
 
     /// The stages that end a record's way by what the lane remembers. True if any output refused a row.
-    private mutating func settle(
+    mutating func settle(
         _ columns: borrowing Columns, _ batch: RecordBatch, _ rows: Int, _ live: Int, warm: Bool
     ) -> Bool {
         let refused = judgeLateness(columns, live)
@@ -174,7 +191,7 @@ struct LaneState: ~Copyable {
 
     /// Where a replay's start can't be looked up in the log, each record's own time says whether it only warms (S17): such
     /// a row has been remembered, and is in no count from here on.
-    private func leaveWarm(_ rows: Int, _ live: Int) -> Int {
+    func leaveWarm(_ rows: Int, _ live: Int) -> Int {
         for row in 0..<rows where scratch.times[row] < warmBefore {
             switch scratch.verdicts[row] {
             case RowVerdict.open, RowVerdict.filtered, RowVerdict.duplicate: scratch.verdicts[row] = RowVerdict.redelivered
@@ -258,7 +275,7 @@ struct LaneState: ~Copyable {
         }
     }
 
-    private mutating func collect(_ rows: Int) -> Int {
+    mutating func collect(_ rows: Int) -> Int {
         var live = 0
         var newest = self.newest
         for row in 0..<rows where scratch.verdicts[row] == RowVerdict.open {
@@ -290,7 +307,7 @@ struct LaneState: ~Copyable {
     }
 
     /// Asks each output's conditions of all rows of the batch; what they say is read until the next batch.
-    private mutating func evaluateConditions(_ columns: borrowing Columns, _ rows: Int, _ live: Int) {
+    mutating func evaluateConditions(_ columns: borrowing Columns, _ rows: Int, _ live: Int) {
         for index in 0..<outputCount where !outputs[index].isRollUp {
             let output = outputs + index
             if output.pointee.admits != nil {

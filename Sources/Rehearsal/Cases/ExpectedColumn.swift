@@ -69,7 +69,7 @@ struct ExpectedColumn: Sendable {
 
 extension ExpectedColumn {
     static let outcomes = [
-        "read", "aggregated", "duplicate", "late", "filtered", "rejected", "partly_late", "unidentified",
+        "read", "aggregated", "duplicate", "late", "filtered", "rejected", "rekeyed", "partly_late", "unidentified",
         "duplicate_observed", "redelivered", "exact", "retimed", "conflicting", "reapplied", "not_reapplied",
     ].map { ExpectedColumn(name: $0, kind: .whole(least: 0)) }
 

@@ -24,6 +24,8 @@ enum CommandSupplies: Sendable {
             }
             let ledger = try LateLedger(directory: plan.state.directory)
             defer { ledger.close() }
+            var selection = selection
+            selection.isAcrossPartitions = plan.isRekeyed
             let (candidates, next) = try LateReader(plan, ledger).candidates(selection)
             return .late(candidates, next: next)
         }

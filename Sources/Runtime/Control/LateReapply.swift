@@ -35,11 +35,13 @@ public struct LateReapply {
     private let plan: Plan
     private let storedOutputs: [UInt16]
     private let lanes: [PartitionID: (lane: LaneNumber, order: Int64)]
-    /// With deduplication on, copies are recognised by their identity.
+    /// With deduplication on, copies are recognised by their identity: in their partition, or in all.
     private let knowsCopies: Bool
+    private let isAcrossPartitions: Bool
 
     public init(_ plan: Plan, storedOutputs: [UInt16], lanes: [PartitionID: (lane: LaneNumber, order: Int64)]) {
         knowsCopies = plan.deduplicate.map { !$0.observe } ?? false
+        isAcrossPartitions = plan.isRekeyed
         var plain = plan
         plain.deduplicate = nil
         plain.late = .count
@@ -50,7 +52,8 @@ public struct LateReapply {
 
     private struct Event: Hashable {
         var output: String
-        var partition: PartitionID
+        /// nil: of any.
+        var partition: PartitionID?
         var identity: [UInt8]
     }
 
@@ -71,7 +74,8 @@ public struct LateReapply {
             }
             var event: Event?
             if knowsCopies, let identity = entry.identity {
-                event = Event(output: entry.output, partition: entry.partition, identity: identity)
+                event = Event(
+                    output: entry.output, partition: isAcrossPartitions ? nil : entry.partition, identity: identity)
             }
             func mark(_ kind: ReappliedEntry.Kind) -> ReappliedEntry {
                 ReappliedEntry(entry: entry.number, lane: place.lane, output: output, kind: kind)

@@ -39,7 +39,9 @@ public final class RestingService {
         let merge = MergeCore(plan: plan, storedOutputs: stored)
         var places: [PartitionID: (lane: LaneNumber, order: Int64)] = [:]
         for lane in try store.restoredLanes() {
-            let order = KafkaSource.order(of: lane.partition, in: plan) ?? Int64(lane.lane)
+            let isRekeyed = plan.isRekeyed && lane.partition.topic == plan.rekeyedTopic
+            let order =
+                isRekeyed ? Int64(lane.partition.number) : KafkaSource.order(of: lane.partition, in: plan) ?? Int64(lane.lane)
             places[lane.partition] = (lane.lane, order)
             merge.add(lane: lane.lane, order: order)
             if let watermark = lane.watermark { merge.restore(lane: lane.lane, watermark: watermark) }

@@ -28,7 +28,6 @@ struct GroupOpening {
         let database = try Database(
             directory.stateFile, directory.writing(cache: StateLimits.stateCache, sync: .normal))
         try StateSchema.prepare(database)
-        try CopyLedger.prepare(database)
         let wasOpen = try database.number("SELECT count(*) FROM meta WHERE name = 'open'") > 0
         if wasOpen { try DamagedFile.check(database) }
         let start = StateStart(

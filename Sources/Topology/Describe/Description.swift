@@ -69,6 +69,7 @@ public struct Description: Sendable {
         if let filter = plan.filter { say("filter", CanonicalText.predicate(filter, plan.fields)) }
         if let dedup = plan.deduplicate {
             let what = dedup.observe ? "counts, but passes, copies" : "drops copies"
+            let across = dedup.scope == .topic ? " from all inputs, each decoded once more for it," : ""
             let compared = dedup.compare.map { ", compares \(names($0)) at 8 bytes a key" } ?? ""
             let kept =
                 switch dedup.duplicates {
@@ -78,7 +79,7 @@ public struct Description: Sendable {
                 }
             say(
                 "deduplicate",
-                "\(what) by \(names(dedup.key)) within \(span(dedup.within)), in buckets of \(span(dedup.bucket))\(compared)\(kept)"
+                "\(what)\(across) by \(names(dedup.key)) within \(span(dedup.within)), in buckets of \(span(dedup.bucket))\(compared)\(kept)"
             )
         }
         for aggregate in plan.aggregates {

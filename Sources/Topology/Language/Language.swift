@@ -137,11 +137,8 @@ enum Language {
             Key("bucket", someSpan, absent: .workedOut("`within`/16, at least 1s"), "The grain of forgetting."),
             Key("observe", .flag, default: "false", "Copies are counted as duplicates but pass, to try a key out."),
             Key(
-                "scope",
-                .words([
-                    Word("partition"), Word("topic", notBuilt: "leave it out and key the producers' messages by the dedup key"),
-                ]),
-                default: "partition", "Where copies meet."),
+                "scope", .words([Word("partition"), Word("topic")]), default: "partition",
+                "Where copies meet: in their own partition or file, or in all (`topic`: more work, not in a group yet)."),
             Key(
                 "compare", .section(compare), absent: .words("copies are not told apart"),
                 "Tells exact, retimed and conflicting copies apart, at 8 bytes a key."),

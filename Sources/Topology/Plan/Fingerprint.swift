@@ -10,7 +10,8 @@ enum Fingerprint {
                 dedup.key.map { "key: \(CanonicalText.field(plan.fields[$0], plan.fields))" } + [
                     "within: \(CanonicalText.span(dedup.within.milliseconds))",
                     "bucket: \(CanonicalText.span(dedup.bucket.milliseconds))",
-                ] + fields(Set(dedup.key.flatMap { plan.fields[$0].computed?.columns ?? [] }), plan.fields)
+                ] + (dedup.scope == .topic ? ["scope: topic"] : [])
+                + fields(Set(dedup.key.flatMap { plan.fields[$0].computed?.columns ?? [] }), plan.fields)
             parts.append(part("deduplicate", lines, deduplicate))
         }
         for (aggregate, place) in zip(plan.aggregates, aggregates) {

@@ -69,6 +69,11 @@ struct PlanCheck {
                 .contradiction, at: item.place, item.path, "late events can't be applied again in a group: nothing would be kept",
                 next: "leave `keep_closed` out, or `delivery`")
         }
+        if plan.isRekeyed, let item = root.section("deduplicate")?["scope"] {
+            problems.error(
+                .notBuilt, at: item.place, item.path, "`scope: topic` is part of the language but not built yet for a group",
+                next: "leave `delivery` out, or `scope`, and let the producers key their messages by the dedup key")
+        }
         if case .kafka = plan.source.kind { return }
         problems.error(
             .deliveryWithoutKafka, at: item.place, item.path,
@@ -164,13 +169,13 @@ struct PlanCheck {
                 "`\(field.name)` has a default: events without it look like copies of one another",
                 next: "take the default away; events without a key are never duplicates")
         }
-        if case .files(let globs) = plan.source.kind,
+        if case .files(let globs) = plan.source.kind, dedup.scope == .partition,
             globs.count > 1 || globs.contains(where: { $0.contains(where: { "*?[".contains($0) }) })
         {
             problems.warn(
                 .filesApart, at: item.keyPlace, item.path,
                 "each file is a partition, and copies in different files are not recognised",
-                next: "put them into one file, or accept it: check: {accept: [files_apart]}")
+                next: "set `scope: topic`, put them into one file, or accept it: check: {accept: [files_apart]}")
         }
     }
 

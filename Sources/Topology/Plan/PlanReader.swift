@@ -20,7 +20,8 @@ struct PlanReader {
         var filter: Predicate?
         if let item = root["filter"] { filter = condition(item) }
         var deduplicate = root["deduplicate"].flatMap { deduplicatePlan($0, outOfOrderness: eventTime?.outOfOrderness ?? .zero) }
-        let keyedBy = Set(source?.keyedBy ?? [])
+        // Records that are re-keyed lie no longer as their producers keyed them.
+        let keyedBy = deduplicate?.scope == .topic ? [] : Set(source?.keyedBy ?? [])
         var aggregates: [AggregatePlan] = []
         var places: [Place] = []
         for (name, item) in root["aggregates"]?.named ?? [] {
@@ -155,7 +156,7 @@ struct PlanReader {
         let key = columns(keyItem, "a key")
         let plan = DeduplicatePlan(
             key: key, within: within, bucket: section["bucket"]?.span, observe: section["observe"]?.flag ?? false,
-            duplicates: duplicates(section["duplicates"]))
+            duplicates: duplicates(section["duplicates"]), scope: section["scope"]?.word == "topic" ? .topic : .partition)
         let reach = within.milliseconds + outOfOrderness.milliseconds
         let buckets = (reach + plan.bucket.milliseconds - 1) / plan.bucket.milliseconds
         if buckets > TopologyLimits.dedupBuckets {

@@ -73,6 +73,7 @@ struct Oracle {
         case .filtered: partitions[partition].books.filtered += 1
         case .duplicate: partitions[partition].books.duplicate += 1
         case .late: partitions[partition].books.late += 1
+        case .rekeyed: partitions[partition].books.rekeyed += 1
         case .rejected(let reason): partitions[partition].books.rejectedByReason[Int(reason.rawValue)] += 1
         }
     }
