@@ -50,7 +50,8 @@ actor RekeyedLane {
         let sealed = core.seal(request)
         return RekeyedReport(
             sealed: sealed, keys: core.keys, keyMemory: core.keyMemory, oldestKey: core.oldestKey, memory: core.memory,
-            use: .init(used: core.usedMemory, fixed: core.fixedMemory), coldReads: core.coldReads, broken: core.coldFault,
+            use: .init(used: core.usedMemory - core.sealedMemory, fixed: core.fixedMemory), coldReads: core.coldReads,
+            broken: core.coldFault,
             takenAt: takenAt)
     }
 
