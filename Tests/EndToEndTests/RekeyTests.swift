@@ -61,29 +61,8 @@ struct RekeyTests {
             scratch.write("p\(at).ndjson", Array((lines.joined(separator: "\n") + "\n").utf8))
         }
         let file = scratch.write("job.yaml", Array(job("{files: [\"\(scratch.path)/*.ndjson\"]}").yaml.utf8))
-        let clock = SystemClock()
-        var random = Seeded(state: 7)
-        var killed = 0
-        var cycle = 0
-        while killed < 8 {
-            cycle += 1
-            let state = scratch.file("state-\(cycle)")
-            while true {
-                let process = try WeirProcess(
-                    ["run", file, "--state", state, "--http", "off", "--until", "end"], log: scratch.file("log"))
-                let after = killed < 8 ? Int64(random.next() % 400) : 120_000
-                let moment = clock.monotonic() + .milliseconds(after)
-                let exit = try eventually("the end of weir: \(process.log.suffix(500))", within: 150) { () -> Int32? in
-                    if clock.monotonic() >= moment { process.signal(SIGKILL) }
-                    return process.exit
-                }
-                if exit == 0 { break }
-                if killed > 0, exit == ExitCode.state.rawValue, process.log.contains("input_ended") { break }
-                try #require(exit == 128 + SIGKILL, "\(process.log.suffix(2_000))")
-                killed += 1
-            }
-            try expect(state, holds: events)
-        }
+        let killed = try Kills(count: 8, spread: 400, seed: 7).strike(file, in: scratch) { try expect($0, holds: events) }
+        #expect(killed == 8)
     }
 
     @Test(.enabled(if: KafkaCluster.isAvailable, why)) func copiesInOtherPartitionsOfATopicAreFound() throws {
