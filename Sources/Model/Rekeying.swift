@@ -67,6 +67,8 @@ public final class RekeyedRecords: @unchecked Sendable {
 
     /// Decoders read a little past a record's end.
     private static let padding = 64
+    /// Of a partition to which anything is handed on at all.
+    private static let leastCapacity = 16 << 10
 
     public init(source: PartitionID, lane: LaneNumber, order: Int64) {
         self.source = source
@@ -141,13 +143,7 @@ public final class RekeyedRecords: @unchecked Sendable {
     }
 
     private func grow(to needed: Int) {
-        var next = max(capacity, 16 << 10)
-        while next < needed { next *= 2 }
-        let bigger = UnsafeMutableRawPointer.allocate(byteCount: next, alignment: 16)
-        bigger.copyMemory(from: bytes, byteCount: used)
-        bytes.deallocate()
-        bytes = bigger
-        capacity = next
+        bytes = bytes.grown(&capacity, to: max(needed, Self.leastCapacity), keeping: used, alignment: 16)
     }
 }
 

@@ -75,13 +75,5 @@ public final class StateLog: @unchecked Sendable {
         return at + 9 + key.count
     }
 
-    private func grow(to needed: Int) {
-        var next = capacity
-        while next < needed { next *= 2 }
-        let bigger = UnsafeMutableRawPointer.allocate(byteCount: next, alignment: 8)
-        bigger.copyMemory(from: buffer, byteCount: byteCount)
-        buffer.deallocate()
-        buffer = bigger
-        capacity = next
-    }
+    private func grow(to needed: Int) { buffer = buffer.grown(&capacity, to: needed, keeping: byteCount) }
 }

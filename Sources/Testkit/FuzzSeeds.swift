@@ -17,7 +17,7 @@ public enum FuzzSeeds {
 }
 
 /// The same numbers for the same seed (splitmix64).
-public struct SplitMix: Sendable {
+public struct SplitMix: RandomNumberGenerator, Sendable {
     private var state: UInt64
     public init(seed: UInt64) { state = seed }
     public mutating func next() -> UInt64 {
@@ -27,4 +27,7 @@ public struct SplitMix: Sendable {
         z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
         return z ^ (z >> 31)
     }
+
+    /// 0 up to `bound`, which is above 0.
+    public mutating func below(_ bound: Int) -> Int { Int(next() % UInt64(bound)) }
 }

@@ -22,13 +22,13 @@ private struct Event {
 }
 
 /// Out of order by more than the watermark waits for, with copies, in two partitions.
-private func events(_ random: inout SeededChoices, _ count: Int) -> [Event] {
+private func events(_ random: inout SplitMix, _ count: Int) -> [Event] {
     var clock: Int64 = 100
     return (0..<count).map { _ in
-        clock += Int64(random.next(8))
+        clock += Int64(random.below(8))
         return Event(
-            partition: Int32(random.next(2)), seconds: clock - Int64(random.next(90)), id: UInt64(random.next(count / 2)) + 1,
-            group: ["a", "b"][random.next(2)])
+            partition: Int32(random.below(2)), seconds: clock - Int64(random.below(90)), id: UInt64(random.below(count / 2)) + 1,
+            group: ["a", "b"][random.below(2)])
     }
 }
 
@@ -76,17 +76,17 @@ private func counts(_ rows: [Observation.Row]) -> [String: Int64] {
 }
 
 @Test(arguments: 0..<30) func disorderInTwoPartitionsGivesWhatTheSemanticsSay(_ seed: UInt64) throws {
-    var random = SeededChoices(seed: seed)
+    var random = SplitMix(seed: seed)
     let events = events(&random, 120)
     let model = PlainModel(events)
     let run = try Rehearsal(plan: plan(), partitions: 2)
     run.commitsOnlyWhenTold = true
     var rest = events[...]
     while !rest.isEmpty {
-        let size = random.next(9) + 1
+        let size = random.below(9) + 1
         try run.feed(rest.prefix(size).map(\.fed))
         rest = rest.dropFirst(size)
-        switch random.next(5) {
+        switch random.below(5) {
         case 0: try run.restart(.crash)
         case 1: try run.restart(.clean)
         case 2: try run.commit()
@@ -127,7 +127,7 @@ private func variant(_ name: String) -> Plan {
 
 @Test(arguments: ["plain", "late by a minute", "hopping", "keyed", "filtered", "all copies", "two outputs"])
 func aServiceOverFilesGivesTheSame(_ name: String) throws {
-    var random = SeededChoices(seed: 7)
+    var random = SplitMix(seed: 7)
     var events = events(&random, 200)
     // What `keyed_by` promises: a group lies in one partition. Else rows would depend on which lanes a commit finds done.
     if name == "keyed" { for at in events.indices { events[at].partition = events[at].group == "a" ? 0 : 1 } }
@@ -163,14 +163,4 @@ func aServiceOverFilesGivesTheSame(_ name: String) throws {
     }
     results.close()
     store.close()
-}
-
-/// Numbers from a seed.
-private struct SeededChoices {
-    private var state: UInt64
-    init(seed: UInt64) { state = seed &* 0x9E37_79B9_7F4A_7C15 &+ 1 }
-    mutating func next(_ below: Int) -> Int {
-        state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
-        return Int((state >> 33) % UInt64(below))
-    }
 }

@@ -187,7 +187,3 @@ struct ReapplyTests {
         return try #require(reading.plan, "\(reading.problems.map { $0.text() }.joined(separator: "\n"))")
     }
 }
-
-extension SplitMix {
-    fileprivate mutating func below(_ bound: Int) -> Int { Int(next() % UInt64(bound)) }
-}

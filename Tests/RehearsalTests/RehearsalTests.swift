@@ -124,16 +124,16 @@ private func at(_ seconds: Int64) -> EventTime { EventTime(milliseconds: base + 
 }
 
 @Test(arguments: 0..<40) func howARunIsCutChangesNoResult(_ seed: UInt64) throws {
-    var random = SeededNumbers(seed: seed)
+    var random = SplitMix(seed: seed)
     var clock: Int64 = 0
     var records: [FedRecord] = []
     var counts: [String: Int64] = [:]
     var known: Set<UInt64> = []
     // In order in one partition, so a plain count by minute and group is the answer.
     for _ in 0..<60 {
-        clock += Int64(random.next(9))
-        let id = UInt64(random.next(40)) + 1
-        let group = ["a", "b"][random.next(2)]
+        clock += Int64(random.below(9))
+        let id = UInt64(random.below(40)) + 1
+        let group = ["a", "b"][random.below(2)]
         records.append(event(clock, id: id, group: group))
         if known.insert(id).inserted { counts["\(clock / 60) \(group)", default: 0] += 1 }
     }
@@ -146,10 +146,10 @@ private func at(_ seconds: Int64) -> EventTime { EventTime(milliseconds: base + 
     cut.commitsOnlyWhenTold = true
     var rest = records[...]
     while !rest.isEmpty {
-        let size = random.next(7) + 1
+        let size = random.below(7) + 1
         try cut.feed(Array(rest.prefix(size)))
         rest = rest.dropFirst(size)
-        switch random.next(4) {
+        switch random.below(4) {
         case 0: try cut.restart(.crash)
         case 1: try cut.restart(.clean)
         case 2: try cut.commit()
@@ -170,14 +170,4 @@ private func at(_ seconds: Int64) -> EventTime { EventTime(milliseconds: base + 
     }
     #expect(values(expected) == counts)
     #expect(values(found) == counts)
-}
-
-/// Numbers from a seed.
-private struct SeededNumbers {
-    private var state: UInt64
-    init(seed: UInt64) { state = seed &* 0x9E37_79B9_7F4A_7C15 &+ 1 }
-    mutating func next(_ below: Int) -> Int {
-        state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
-        return Int((state >> 33) % UInt64(below))
-    }
 }

@@ -248,7 +248,3 @@ struct RekeyTests {
         #expect(Set(copies) == model.copies && copies.count == model.copies.count, seed)
     }
 }
-
-extension SplitMix {
-    fileprivate mutating func below(_ bound: Int) -> Int { Int(next() % UInt64(bound)) }
-}

@@ -7,7 +7,7 @@ import Testkit
 @testable import State
 
 struct DiskTests {
-    private func random(_ count: Int, _ generator: inout Seeded) -> [UInt8] {
+    private func random(_ count: Int, _ generator: inout SplitMix) -> [UInt8] {
         (0..<count / 8).flatMap { _ in withUnsafeBytes(of: generator.next(), Array.init) }
     }
 
@@ -15,7 +15,7 @@ struct DiskTests {
         let scratch = Scratch()
         let (_, store) = try open(scratch)
         _ = try store.lanes(for: [partition])
-        var generator = Seeded(state: 3)
+        var generator = SplitMix(seed: 3)
         var expected: [[UInt8]: [UInt8]] = [:]
         func next(_ number: Int64) -> (Commit, [UInt8], [UInt8]) {
             let log = StateLog()
@@ -91,7 +91,7 @@ struct DiskTests {
         let (_, store) = try open(scratch)
         _ = try store.lanes(for: [partition])
         try store.database.execute("PRAGMA synchronous = OFF")
-        var generator = Seeded(state: 8)
+        var generator = SplitMix(seed: 8)
         let bucketsPerHorizon = 16
         let stays = 16 * StateLimits.pageSize * 64
         var longestLog: Int64 = 0
@@ -139,7 +139,7 @@ struct DiskTests {
         let scratch = Scratch()
         let (_, store) = try open(scratch)
         _ = try store.lanes(for: (0..<8).map { PartitionID(topic: "events", number: $0) })
-        var generator = Seeded(state: 5)
+        var generator = SplitMix(seed: 5)
         let chunk = random(262_144, &generator)
         let value = random(80, &generator)
         var costs: [Int64] = []

@@ -34,7 +34,7 @@ struct GroupChangeTests {
 
     @Test func aRemovedAggregatesKeysGoFromTheChangelogWithTheNextCommit() throws {
         var (topic, commits) = try written()
-        var random = Seeded(state: 1)
+        var random = SplitMix(seed: 1)
         let scratch = Scratch()
         do {
             let (_, store) = try openGroup(scratch, keys: keys)
@@ -60,7 +60,7 @@ struct GroupChangeTests {
 
     @Test func aChangelogOfAnotherTopologyIsRefusedByWhoeverRestoresIt() throws {
         let (topic, _) = try written()
-        var random = Seeded(state: 1)
+        var random = SplitMix(seed: 1)
         func refused(_ plan: Plan, accept: Bool = false, inputs: Int32 = 3, events: String = "events") -> String? {
             faultCode {
                 let layout = GroupLayout(
@@ -128,7 +128,7 @@ struct GroupChangeTests {
         #expect(whole.tables["late"] == [])
         #expect(whole.tables["dead_letters"]?.count == 1)
         let (_, copy) = try openGroup(Scratch(), kept)
-        var random = Seeded(state: 1)
+        var random = SplitMix(seed: 1)
         try topic.restore(0, into: copy, &random)
         #expect(try GroupContent(copy) == whole)
     }
@@ -146,7 +146,7 @@ struct GroupChangeTests {
             #expect(records.map { $0.value == nil ? "-" : "+" }.joined() == told)
             #expect(try store.owed(of: 0) == owed)
             let (_, copy) = try openGroup(Scratch())
-            var random = Seeded(state: 1)
+            var random = SplitMix(seed: 1)
             try topic.restore(0, into: copy, &random)
             #expect(try copy.owed(of: 0) == owed)
         }

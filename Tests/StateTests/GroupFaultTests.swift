@@ -54,7 +54,7 @@ struct GroupFaultTests {
         var topic = FakeChangelog()
         for _ in 0..<20 { try topic.commit(commits.next(), to: source) }
         let whole = try GroupContent(source)
-        var random = Seeded(state: 3)
+        var random = SplitMix(seed: 3)
         var steps = 1
         var failures = 0
         while true {
@@ -104,7 +104,7 @@ struct GroupFaultTests {
                 #expect(content == before)
                 continue
             }
-            var random = Seeded(state: 1)
+            var random = SplitMix(seed: 1)
             try topic.restore(1, into: again, &random)
             #expect(try GroupContent(again) == before)
             try again.wipe(1)
@@ -143,7 +143,7 @@ struct GroupFaultTests {
         let isThere = shell("ls '\(left.path)'").contains("state.db.corrupt-1000000")
         #expect(isThere == (code != nil))
         #expect(store.positions().isEmpty == (code != nil || damage.hasPrefix("rm")))
-        var random = Seeded(state: 1)
+        var random = SplitMix(seed: 1)
         for lane in GroupContent.lanes { try topic.restore(lane, into: store, &random) }
         #expect(try GroupContent(store) == whole)
     }

@@ -19,7 +19,7 @@ struct GroupStoreTests {
     func whatWasAppliedIsWhatItsRecordsRestore(seed: UInt64) throws {
         let (first, behind) = (Scratch(), Scratch())
         var commits = RandomUnits(seed: seed)
-        var random = Seeded(state: seed &* 77)
+        var random = SplitMix(seed: seed &* 77)
         var oracle = GroupOracle()
         var topic = FakeChangelog()
         var (directory, store): (StateDirectory?, GroupStore?) = try openGroup(first, GroupStoreTests.short)
@@ -107,7 +107,7 @@ struct GroupStoreTests {
     @Test func damagedHeadsAreDataNotCrashes() throws {
         let codec = HeadCodec(outputIDs: [StateStart.groupNumber(of: "usage")])
         var commits = RandomUnits(seed: 5)
-        var random = Seeded(state: 6)
+        var random = SplitMix(seed: 6)
         for _ in 0..<40 {
             let content = HeadCodec.Content(head: commits.head(LaneNumber.random(in: 0...5, using: &random)), nextEntry: 9)
             let whole = codec.encode(content)

@@ -68,7 +68,7 @@ struct FakeChangelog {
     }
 
     /// Gives a store what it does not have, in batches of random sizes.
-    func restore(_ lane: LaneNumber, into store: GroupStore, _ random: inout Seeded, until end: Int64? = nil) throws {
+    func restore(_ lane: LaneNumber, into store: GroupStore, _ random: inout SplitMix, until end: Int64? = nil) throws {
         let end = end ?? ends[lane] ?? 0
         let from = store.positions()[lane]?.next ?? 0
         var left = (partitions[lane] ?? []).filter { $0.offset >= from && $0.offset < end }[...]
@@ -156,13 +156,13 @@ struct GroupContent: Equatable {
 
 /// Commits of three input units and three merge units with everything that can stand in them, from a seed.
 struct RandomUnits {
-    var random: Seeded
+    var random: SplitMix
     var sequences: [LaneNumber: Int64] = [:]
     var wall: Int64 = 1_000_000
     let layout: GroupLayout
 
     init(seed: UInt64, _ given: GroupLayout = groupLayout()) {
-        random = Seeded(state: seed)
+        random = SplitMix(seed: seed)
         layout = given
     }
 

@@ -60,10 +60,10 @@ struct Oracle: Equatable {
 
 /// Commits with every kind of change, from a seed.
 struct RandomCommits {
-    var random: Seeded
+    var random: SplitMix
     var number: Int64 = 0
 
-    init(seed: UInt64) { random = Seeded(state: seed) }
+    init(seed: UInt64) { random = SplitMix(seed: seed) }
 
     private mutating func key() -> [UInt8] {
         (0..<Int.random(in: 1...3, using: &random)).map { _ in UInt8.random(in: 0...5, using: &random) &* 51 }

@@ -34,18 +34,6 @@ struct StillClock: Clock {
     func monotonic() -> MonotonicTime { MonotonicTime(nanoseconds: 0) }
 }
 
-/// Numbers that are the same for the same seed.
-struct Seeded: RandomNumberGenerator {
-    var state: UInt64
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var z = state
-        z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
-        return z ^ (z >> 31)
-    }
-}
-
 func at(_ milliseconds: Int64) -> EventTime { EventTime(milliseconds: milliseconds) }
 
 func usage(_ name: String = "usage", targets: [AggregatePlan.Target] = [.table(name: "usage", keep: nil)]) -> AggregatePlan {

@@ -1,4 +1,5 @@
 import Testing
+import Testkit
 
 @testable import Topology
 
@@ -13,7 +14,7 @@ private struct Stream {
     var lines: [Line] = []
 
     init(seed: UInt64) {
-        var random = SeededNumbers(state: seed)
+        var random = SplitMix(seed: seed)
         let partitions = 1 + random.below(3)
         let step = Int64([200, 3_000, 45_000][random.below(3)])
         let usualDelay = Int64([0, 900, 20_000, 400_000][random.below(4)])
@@ -41,17 +42,6 @@ private struct Stream {
             _ = Array(text.utf8).withUnsafeBytes { sample.add($0, timestamp: nil, partition: line.partition) }
         }
         return sample
-    }
-}
-
-private struct SeededNumbers {
-    var state: UInt64
-    mutating func below(_ bound: Int) -> Int {
-        state &+= 0x9e37_79b9_7f4a_7c15
-        var z = state
-        z = (z ^ z >> 30) &* 0xbf58_476d_1ce4_e5b9
-        z = (z ^ z >> 27) &* 0x94d0_49bb_1331_11eb
-        return Int((z ^ z >> 31) % UInt64(max(bound, 1)))
     }
 }
 

@@ -99,12 +99,7 @@ struct IdentityColumn: ~Copyable {
 
     @inline(never)
     private mutating func grow(_ needed: Int) {
-        var next = scratchCapacity
-        while next < needed { next *= 2 }
-        let bigger = UnsafeMutableRawPointer.allocate(byteCount: next, alignment: 8)
-        bigger.copyMemory(from: scratch, byteCount: scratchCapacity)
-        scratch.deallocate()
-        scratch = bigger
-        scratchCapacity = next
+        let held = scratchCapacity
+        scratch = scratch.grown(&scratchCapacity, to: needed, keeping: held)
     }
 }

@@ -72,13 +72,8 @@ struct GroupBytes: ~Copyable {
 
     @inline(never)
     private mutating func grow(_ needed: Int) {
-        var next = capacity
-        while next < needed { next *= 2 }
-        let bigger = UnsafeMutableRawPointer.allocate(byteCount: next, alignment: 8)
-        bigger.copyMemory(from: start, byteCount: capacity)
-        start.deallocate()
-        start = bigger
-        capacity = next
+        let held = capacity
+        start = start.grown(&capacity, to: needed, keeping: held)
     }
 
     /// Where each column's bytes stand; they may end early where the bytes are no group.

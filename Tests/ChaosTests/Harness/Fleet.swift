@@ -16,7 +16,7 @@ final class Fleet {
     private(set) var members: [Instance] = []
     private var guests: [Instance] = []
     private var retired: [Instance] = []
-    private var random: Seeded
+    private var random: SplitMix
     private var pending: [(at: Int64, act: () throws -> Void)] = []
     private let clock = SystemClock()
     private let began: MonotonicTime
@@ -36,7 +36,7 @@ final class Fleet {
         self.scenario = scenario
         self.cluster = cluster
         topics = Job.Topics(group: KafkaCluster.freshTopic("chaos"))
-        random = Seeded(state: scenario.seed)
+        random = SplitMix(seed: scenario.seed)
         began = clock.monotonic()
         figures.name = scenario.name
         figures.seed = scenario.seed

@@ -1,14 +1,6 @@
-/// Random numbers that are the same for the same seed.
-struct Seeded: RandomNumberGenerator, Sendable {
-    var state: UInt64
-    mutating func next() -> UInt64 {
-        state &+= 0x9e37_79b9_7f4a_7c15
-        var z = state
-        z = (z ^ (z >> 30)) &* 0xbf58_476d_1ce4_e5b9
-        z = (z ^ (z >> 27)) &* 0x94d0_49bb_1331_11eb
-        return z ^ (z >> 31)
-    }
+import Testkit
 
+extension SplitMix {
     mutating func chance(_ perMille: Int) -> Bool { Int.random(in: 0..<1_000, using: &self) < perMille }
     mutating func number(_ range: ClosedRange<Int>) -> Int { Int.random(in: range, using: &self) }
 }
@@ -29,14 +21,14 @@ struct Traffic: Sendable {
     /// Event time runs this many times as fast as the clock, so that windows close while a scenario runs.
     static let pace: Int64 = 40
 
-    private var random: Seeded
+    private var random: SplitMix
     private var made = 0
     /// Of late, to be sent again.
     private var recent: [Outgoing] = []
 
     init(seed: UInt64, partitions: Int32) {
         self.partitions = partitions
-        random = Seeded(state: seed)
+        random = SplitMix(seed: seed)
     }
 
     /// The next record, `elapsed` milliseconds after the start.

@@ -15,7 +15,7 @@ struct Kills {
     /// begins, until there were so many kills; returns how many.
     func strike(_ file: String, in scratch: Scratch, look: (_ state: String) throws -> Void) throws -> Int {
         let clock = SystemClock()
-        var random = Seeded(state: seed)
+        var random = SplitMix(seed: seed)
         var killed = 0
         var cycle = 0
         while killed < count {
@@ -40,17 +40,5 @@ struct Kills {
             try look(state)
         }
         return killed
-    }
-}
-
-/// Random numbers that are the same for the same seed.
-struct Seeded: RandomNumberGenerator {
-    var state: UInt64
-    mutating func next() -> UInt64 {
-        state &+= 0x9e37_79b9_7f4a_7c15
-        var z = state
-        z = (z ^ (z >> 30)) &* 0xbf58_476d_1ce4_e5b9
-        z = (z ^ (z >> 27)) &* 0x94d0_49bb_1331_11eb
-        return z ^ (z >> 31)
     }
 }

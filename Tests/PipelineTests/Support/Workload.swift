@@ -218,7 +218,3 @@ struct Workload {
         }
     }
 }
-
-extension SplitMix {
-    mutating func below(_ bound: Int) -> Int { Int(next() % UInt64(bound)) }
-}
