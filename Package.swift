@@ -86,7 +86,10 @@ let package = Package(
         tests("Observe", ["Observe", "Freshness", "Model"], goldens: "Goldens"),
         tests(
             "Commands",
-            ["Commands", "Model", "Freshness", "Runtime", "Rehearsal", "Observe", "Topology", "Testkit", "CRdKafka", "weir"],
+            [
+                "Commands", "Model", "Freshness", "Runtime", "Rehearsal", "Observe", "Topology", "Testkit", "CRdKafka", "CSys",
+                "weir",
+            ],
             goldens: "Goldens"),
         tests(
             "EndToEnd",

@@ -8,6 +8,8 @@ import Runtime
 enum Child {
     static func run(_ arguments: [String]) throws(Fault) {
         let rest = Array(arguments.dropFirst())
+        // As the program itself: a drain is measured without.
+        if arguments.first != "drain" { AllocatorSettings.apply() }
         switch (arguments.first, rest.count) {
         case ("drain", 4):
             try Drain.run(

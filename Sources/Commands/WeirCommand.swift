@@ -1,11 +1,13 @@
 internal import Glibc
 internal import Kafka
 internal import Model
+internal import Runtime
 
 /// The command line: from the process's arguments to its exit code.
 public enum WeirCommand {
     /// `arguments` begin with the program's name. Ends the process.
     public static func runAndExit(_ arguments: [String]) -> Never {
+        AllocatorSettings.apply()
         // A reader that went away is an end (`weir demo | head`), not a reason to die in the middle of a commit.
         signal(SIGPIPE, SIG_IGN)
         exit(run(Array(arguments.dropFirst()), on: .standard).rawValue)

@@ -52,6 +52,12 @@ enum RuntimeLimits {
     static let logToldShare: Int64 = 8
     /// A lane's delta may take one part in so many of what the lane may: while it is built up, the one before is on its way to the disk.
     static let deltaShare = 8
+    /// Of the C library's allocator: places that threads share, and bytes from which on a block is mapped by itself, and of what is free
+    /// at a place's end. Measured with keys and groups larger than memory: half the peak, and no more CPU; a quarter of these bytes gains
+    /// nothing more, and fewer places make the client's threads wait for each other.
+    static let arenas: Int32 = 4
+    static let mappedBlock: Int32 = 1 << 20
+    static let keptFree: Int32 = 32 << 20
     /// A lane that waits for memory while nothing leaves it, for so many commits, will wait for ever.
     static let looksWhenFull = 16
     /// How often sizes are measured.
