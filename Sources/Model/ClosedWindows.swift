@@ -28,6 +28,14 @@ public struct ClosedChanges: Sendable {
 /// Where the cells of closed windows are looked up: the last entry before `key`, or at it where it is `included`; nil: there is none.
 public typealias ClosedLookup = (_ key: [UInt8], _ included: Bool) throws(Fault) -> (key: [UInt8], value: [UInt8])?
 
+extension Plan {
+    /// Late events can be applied again: their places are known, and the windows that refused them are kept for a while.
+    public var keepsClosedForLate: Bool {
+        guard case .ledger = late else { return false }
+        return state.keepClosed > .zero
+    }
+}
+
 /// What became of an entry of the late ledger, in the transaction that did it (S13).
 public struct ReappliedEntry: Equatable, Sendable {
     public enum Kind: String, Sendable {

@@ -22,7 +22,7 @@ public struct GroupLayout: Equatable, Sendable {
         public var controlPartition: PartitionID { PartitionID(topic: control, number: 0) }
         /// It is there for what an order can be about.
         public static func hasControl(_ plan: Plan) -> Bool {
-            plan.deduplicate != nil
+            plan.deduplicate != nil || plan.keepsClosedForLate
         }
     }
 

@@ -75,6 +75,10 @@ public struct UnitCommit: Sendable {
     public var decisions: [Decision]
     /// What is owed from this commit on; replaces what was (S21). Empty with `exactly_once`.
     public var owed: [OwedRow]
+    /// The cells of closed windows.
+    public var closed = ClosedChanges()
+    /// Entries of the unit's late ledger that were applied again, by their numbers among those of all units.
+    public var reapplied: [ReappliedEntry] = []
     public init(
         head: UnitHead, changes: StateLog, late: [LateEntry] = [], deadLetters: [DeadLetter] = [], decisions: [Decision] = [],
         owed: [OwedRow] = []

@@ -93,6 +93,10 @@ enum RuntimeLimits {
     static let commandsWaiting = 16
     /// Records of a control topic that are looked at for the order that stands; compaction leaves fewer.
     static let ordersLookedAt = 1_000
+    /// Orders to apply late events again that a group remembers at most: an older one that a lane has not acted on is lost.
+    static let lateOrdersKept = 64
+    /// Between two looks whether the answer to one has come.
+    static let answerLook = TimeSpan.milliseconds(100)
     static let controlBacklog: Int32 = 16
     /// How long a producer may take to fence the one before.
     static let prepareLimit = TimeSpan.seconds(60)

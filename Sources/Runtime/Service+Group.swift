@@ -27,7 +27,7 @@ extension Service {
         try serve()
         defer { stopServing() }
         let control = try ControlSocket(
-            directory: directory.path, clock: clock, answer: { [plan] in GroupOrders.answer(line: $0, plan) })
+            directory: directory.path, clock: clock, answer: { [plan, clock] in GroupOrders.answer(line: $0, plan, clock) })
         defer { control.stop() }
         let start = clock.monotonic()
         let own = GroupLayout.Topics(group: group, name: plan.name)

@@ -36,6 +36,11 @@ public final class LaneReader {
         return try query.next() ? query.blob(0) : nil
     }
 
+    /// The last entry before `key`, or at it where it is `included`; nil: there is none.
+    public func last(before key: [UInt8], included: Bool) throws(Fault) -> (key: [UInt8], value: [UInt8])? {
+        try StateTable(database: try open()).last(of: lane, before: key, included: included)
+    }
+
     /// Begins to go through the keys in `[from, to)`.
     public func scan(from: UnsafeRawBufferPointer, to: UnsafeRawBufferPointer) throws(Fault) {
         let query = try open().statement("SELECT key, value FROM state WHERE lane = ? AND key >= ? AND key < ? ORDER BY key")

@@ -54,6 +54,11 @@ public struct LateLedgerEntry: Equatable, Sendable {
     public var hasCounted: Bool
 }
 
+/// Which unit of a group has the entry.
+extension LateLedgerEntry {
+    public static func unit(of number: Int64) -> LaneNumber { UnitEntries.lane(number) }
+}
+
 /// The late ledger of a state directory, read beside the process that writes it. For one thread at a time.
 public final class LateLedger {
     private let database: Database
@@ -106,6 +111,16 @@ extension StateStore {
 }
 
 extension Database {
+    /// The entry of this number; nil: there is none.
+    func lateRow(_ sequence: Int64) throws(Fault) -> LateRow? {
+        try late("sequence = ?1", 1, false) { $0.bind(1, sequence) }.first.map { entry in
+            LateRow(
+                at: entry.at, output: entry.output, partition: entry.partition, offset: entry.offset, eventTime: entry.eventTime,
+                windowStart: entry.windowStart, windowEnd: entry.windowEnd, watermark: entry.watermark, lateBy: entry.lateBy,
+                identity: entry.identity, reapplied: entry.reapplied, reappliedIn: entry.reappliedIn)
+        }
+    }
+
     fileprivate func late(_ selection: LateSelection) throws(Fault) -> [LateLedgerEntry] {
         if !selection.entries.isEmpty {
             var found: [LateLedgerEntry] = []

@@ -13,6 +13,9 @@ struct LateRow: Equatable {
     var watermark: EventTime
     var lateBy: TimeSpan
     var identity: [UInt8]?
+    /// What became of it when it was applied again, and in which commit; nil: it was not.
+    var reapplied: ReappliedEntry.Kind?
+    var reappliedIn: Int64?
 }
 
 extension LateRow {
@@ -67,7 +70,7 @@ struct Ledgers {
     }
 
     func write(_ entry: LateRow, sequence: Int64) throws(Fault) {
-        let insert = try database.statement("INSERT OR REPLACE INTO late VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, NULL, NULL)")
+        let insert = try database.statement("INSERT OR REPLACE INTO late VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")
         insert.bind(1, sequence)
         insert.bind(2, entry.at.milliseconds)
         insert.bind(3, entry.output)
@@ -80,6 +83,8 @@ struct Ledgers {
         insert.bind(10, entry.watermark)
         insert.bind(11, entry.lateBy.milliseconds)
         insert.bind(12, entry.identity)
+        insert.bind(13, entry.reapplied?.rawValue)
+        insert.bind(14, entry.reappliedIn)
         try insert.run()
     }
 
@@ -160,21 +165,26 @@ struct Ledgers {
 
     /// Entries of the late ledger that were applied again, and how many of each output, beside the books.
     func mark(_ reapplied: [ReappliedEntry], in commit: Int64, outputIDs: [Int32]) throws(Fault) {
-        let update = try database.statement(
-            "UPDATE late SET reapplied_as = ?, reapplied_in = ? WHERE sequence = ? AND reapplied_as IS NULL")
+        try mark(reapplied, in: commit)
         let count = try database.statement(
             """
             INSERT INTO reapplied VALUES (?, ?, 1) ON CONFLICT (lane, output_id) DO UPDATE SET entries = entries + 1
             """)
+        for entry in reapplied where entry.kind == .counted {
+            count.bind(1, entry.lane)
+            count.bind(2, outputIDs[entry.output])
+            try count.run()
+        }
+    }
+
+    func mark(_ reapplied: [ReappliedEntry], in commit: Int64) throws(Fault) {
+        let update = try database.statement(
+            "UPDATE late SET reapplied_as = ?, reapplied_in = ? WHERE sequence = ? AND reapplied_as IS NULL")
         for entry in reapplied {
             update.bind(1, entry.kind.rawValue)
             update.bind(2, commit)
             update.bind(3, entry.entry)
             try update.run()
-            guard entry.kind == .counted else { continue }
-            count.bind(1, entry.lane)
-            count.bind(2, outputIDs[entry.output])
-            try count.run()
         }
     }
 

@@ -104,11 +104,7 @@ extension StateStore {
         lane: LaneNumber, from: [UInt8], to: [UInt8],
         _ body: (_ key: UnsafeRawBufferPointer, _ value: UnsafeRawBufferPointer) throws(Fault) -> Void
     ) throws(Fault) {
-        let query = try database.statement("SELECT key, value FROM state WHERE lane = ? AND key >= ? AND key < ? ORDER BY key")
-        query.bind(1, lane)
-        query.bind(2, from)
-        query.bind(3, to)
-        try query.eachRow { () throws(Fault) in try body(query.blob(0), query.blob(1)) }
+        try StateTable(database: database).each(of: lane, from: from, to: to, body)
     }
 
     /// A cell of a closed window, as `ClosedLookup` wants it.

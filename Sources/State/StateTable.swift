@@ -93,6 +93,31 @@ struct StateTable {
         try query.eachRow { () throws(Fault) in try body(query.blob(0), query.blob(1)) }
     }
 
+    /// As `each(of:)`, of the keys in `[from, to)`.
+    func each(
+        of lane: LaneNumber, from: [UInt8], to: [UInt8],
+        _ body: (_ key: UnsafeRawBufferPointer, _ value: UnsafeRawBufferPointer) throws(Fault) -> Void
+    ) throws(Fault) {
+        let query = try database.statement("SELECT key, value FROM state WHERE lane = ? AND key >= ? AND key < ? ORDER BY key")
+        query.bind(1, lane)
+        query.bind(2, from)
+        query.bind(3, to)
+        try query.eachRow { () throws(Fault) in try body(query.blob(0), query.blob(1)) }
+    }
+
+    /// The first keys in `[from, to)`, at most `limit`.
+    func firstKeys(of lane: LaneNumber, from: [UInt8], to: [UInt8], limit: Int) throws(Fault) -> [[UInt8]] {
+        let query = try database.statement(
+            "SELECT key FROM state WHERE lane = ? AND key >= ? AND key < ? ORDER BY key LIMIT ?")
+        query.bind(1, lane)
+        query.bind(2, from)
+        query.bind(3, to)
+        query.bind(4, Int64(limit))
+        var keys: [[UInt8]] = []
+        try query.eachRow { () throws(Fault) in keys.append(Array(query.blob(0))) }
+        return keys
+    }
+
     /// The keys in `[from, to)`, in order; the pointer is valid during the call only. Nothing may be written meanwhile.
     func keys(
         of lane: LaneNumber, from: UnsafeRawBufferPointer, to: UnsafeRawBufferPointer,

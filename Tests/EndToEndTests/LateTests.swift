@@ -119,7 +119,7 @@ struct LateTests {
         #expect { _ = try Self.reapply(plan) } throws: { ($0 as? Fault)?.code == "file_changed" }
     }
 
-    /// An instance of a group lists what its own partitions refused and reads the records again; the way back is refused.
+    /// An instance of a group lists what its own partitions refused and reads the records again; where nothing is kept the way back is refused.
     @Test(.enabled(if: KafkaCluster.isAvailable, why))
     func aGroupListsAndShowsWhatItsPartitionsRefused() throws {
         let cluster = try KafkaCluster.shared()
@@ -139,7 +139,7 @@ struct LateTests {
         let reader = LateReader(plan, ledger)
         let read = try entries.map { try reader.record(of: $0)?.payload.map { String(decoding: $0, as: UTF8.self) } }
         #expect(read == Self.records.suffix(2))
-        #expect { _ = try Self.reapply(plan) } throws: { ($0 as? Fault)?.code == "command_in_group" }
+        #expect { _ = try Self.reapply(plan) } throws: { ($0 as? Fault)?.code == "late_nothing_kept" }
     }
 
     @Test(.enabled(if: KafkaCluster.isAvailable, why))

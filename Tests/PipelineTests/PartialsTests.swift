@@ -57,7 +57,7 @@ struct PartialsTests {
             for record in records {
                 var count = 0
                 let isWhole = record.bytes.withUnsafeBytes { bytes in
-                    Partials.decode(bytes) { lane, key, cell in
+                    Partials.decode(bytes) { lane, _, key, cell in
                         count += 1
                         found[Array(key)] = Array(cell)
                         return lane == 1 && Int32(Hash64.of(key) % UInt64(partitions)) == record.partition
@@ -171,5 +171,86 @@ struct MergeLaneTests {
         lane.note(state(66, end: 2))
         try receive(lane, sealed(plan, lane: 1, [(2, "b")]), at: 3)
         #expect(lane.seal().rows.map(\.asOf) == [EventTime(milliseconds: 66_000)])
+    }
+
+    private func receive(_ lane: MergeLane, late entry: Int64, _ sealed: SealedLane, at offset: Int64) throws {
+        let records = Partials.encode(
+            late: entry, sealed.partials, of: sealed.lane, isMerged: { _ in true }, partition: { _ in 0 })
+        #expect(hand(try #require(records.first).bytes, to: lane, at: offset) == nil)
+    }
+
+    /// As SQLite has it behind the last commit.
+    private func lookup(_ kept: KeyedState) -> ClosedLookup {
+        { key, included in
+            var found: (key: [UInt8], value: [UInt8])?
+            kept.eachEntry { next, value in
+                let next = Array(next)
+                let isBefore = next.lexicographicallyPrecedes(key) || (included && next == key)
+                if isBefore, found.map({ $0.key.lexicographicallyPrecedes(next) }) ?? true { found = (next, Array(value)) }
+            }
+            return found
+        }
+    }
+
+    /// S13: it does not take the place of what its lane shipped; one that comes twice in a log was taken before, and a window that is past
+    /// its keep stays as it is.
+    @Test func aLateEventIsAddedToItsWindowOpenOrClosedAndToNoneThatIsGone() throws {
+        var plan = SmallStream.plan()
+        plan.state.keepClosed = .seconds(100)
+        let first = merge(plan)
+        first.restore(nextOffset: 0, closedThrough: nil, combined: nil, progress: [:], isEnded: false)
+        try receive(first, sealed(plan, lane: 0, [(1, "a"), (70, "a")]), at: 0)
+        try receive(first, sealed(plan, lane: 1, [(2, "a"), (80, "a")]), at: 1)
+        first.note(state(60, end: 2))
+        let closed = first.seal()
+        #expect(counts(closed.rows) == ["0 string(\"a\") int(2) r1"])
+        var kept = KeyedState()
+        kept.apply(closed.changes)
+        kept.apply(closed.closed.changes)
+
+        // Whoever takes the lane over adds to what it closed, and to what it has open.
+        let second = merge(plan)
+        second.restore(
+            nextOffset: closed.nextOffset, closedThrough: closed.closedThrough, combined: closed.combined,
+            progress: closed.progress, isEnded: closed.isEnded)
+        var isWhole = true
+        kept.eachEntry { key, value in
+            if "xy".utf8.contains(key[0]) { return }
+            isWhole = second.restore(key: key, value: value) && isWhole
+        }
+        #expect(isWhole)
+        let late = try sealed(plan, lane: 0, [(3, "a")])
+        try receive(second, late: 7, late, at: 2)
+        try receive(second, late: 7, late, at: 2)
+        try receive(second, late: 8, sealed(plan, lane: 1, [(4, "a"), (5, "b")]), at: 3)
+        try receive(second, late: 9, sealed(plan, lane: 1, [(90, "a")]), at: 4)
+        let again = second.seal(lookup(kept))
+        #expect(counts(again.rows) == ["0 string(\"a\") int(4) r2", "0 string(\"b\") int(1) r1"])
+        #expect(again.rows.allSatisfy { $0.reason == .reapplied && $0.final })
+        #expect(again.refused == [] && again.nextOffset == 5 && again.isChanged && again.fault == nil)
+        kept.apply(again.changes)
+        kept.apply(again.closed.changes)
+        try receive(second, late: 10, sealed(plan, lane: 0, [(6, "a")]), at: 5)
+        #expect(counts(second.seal(lookup(kept)).rows) == ["0 string(\"a\") int(5) r3"])
+
+        // At 160 the first window is past its keep, and the second one closes with what was added.
+        second.note(state(160, end: 6))
+        let later = second.seal(lookup(kept))
+        #expect(counts(later.rows) == ["60 string(\"a\") int(3) r1"])
+        #expect(later.closed.past.count == 2)
+        try receive(second, late: 11, sealed(plan, lane: 0, [(7, "a")]), at: 6)
+        let refused = second.seal(lookup(kept))
+        #expect(refused.rows == [] && refused.refused == [11] && refused.isChanged)
+    }
+
+    @Test func cellsThatCanNotBeReadStopTheLane() throws {
+        var plan = SmallStream.plan()
+        plan.state.keepClosed = .seconds(100)
+        let lane = merge(plan)
+        try receive(lane, sealed(plan, lane: 0, [(1, "a")]), at: 0)
+        lane.note(state(60, end: 1))
+        #expect(lane.seal().rows.count == 1)
+        try receive(lane, late: 7, sealed(plan, lane: 0, [(3, "a")]), at: 1)
+        #expect(lane.seal { key, _ in (key, [1, 2, 3]) }.fault?.code == "state_damaged")
     }
 }

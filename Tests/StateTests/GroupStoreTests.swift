@@ -56,6 +56,61 @@ struct GroupStoreTests {
         #expect(directory != nil)
     }
 
+    /// Cells of closed windows go a bounded number with a commit, and the changelog is told of just those; what was applied again is marked
+    /// wherever the unit goes.
+    @Test func closedWindowsAndMarksOfLateEntriesMoveWithTheirUnit() throws {
+        let (_, store) = try openGroup(Scratch())
+        try ready(store)
+        var topic = FakeChangelog()
+        var random = SplitMix(seed: 5)
+        var commits = RandomUnits(seed: 1)
+        var first = UnitCommit(head: commits.head(0), changes: StateLog())
+        first.late = (0..<3).map { at in
+            LateEntry(
+                output: 0, offset: Int64(at), eventTime: EventTime(milliseconds: 1), windowStart: EventTime(milliseconds: 0),
+                windowEnd: EventTime(milliseconds: 10), watermark: EventTime(milliseconds: 30), lateBy: .milliseconds(20),
+                identity: at == 2 ? nil : Identity(high: 1, low: UInt64(at)))
+        }
+        first.changes.put(bytes("c1"), [1])
+        func chunk(_ at: Int) -> [UInt8] { bytes("x") + withUnsafeBytes(of: UInt32(at).bigEndian, Array.init) }
+        let count = StateLimits.closedDeletesPerCommit + 10
+        for at in 0..<count { first.closed.changes.put(chunk(at), [2]) }
+        try topic.commit([first], to: store)
+
+        var second = UnitCommit(head: commits.head(0), changes: StateLog())
+        second.reapplied = [
+            ReappliedEntry(entry: UnitEntries.sequence(0, 1), lane: 0, output: 0, kind: .counted),
+            ReappliedEntry(entry: UnitEntries.sequence(0, 3), lane: 0, output: 0, kind: .copy),
+            ReappliedEntry(entry: UnitEntries.sequence(0, 9), lane: 0, output: 0, kind: .counted),
+        ]
+        // One that is put in the same commit stays until a later one.
+        second.closed.changes.put(chunk(count), [3])
+        second.closed.past = [ClosedChanges.Past(from: chunk(0), to: bytes("y"))]
+        try topic.commit([second], to: store)
+        let content = try GroupContent(store)
+        #expect(
+            content.state[0]?.keys.sorted { $0.lexicographicallyPrecedes($1) } == [bytes("c1")] + (count - 10...count).map(chunk))
+        let marks = try [1, 2, 3].map { try store.database.lateRow(UnitEntries.sequence(0, $0)) }
+        #expect(marks.map { $0?.reapplied } == [.counted, nil, .copy] && marks.map { $0?.reappliedIn } == [2, nil, 2])
+        for log in [topic, topic.compacted()] {
+            let (_, copy) = try openGroup(Scratch())
+            try log.restore(0, into: copy, &random)
+            for lane in GroupContent.lanes.dropFirst() { try copy.finishRestore(of: lane) }
+            #expect(try GroupContent(copy) == content)
+            try copy.finishRestore(of: 0)
+            var seen: [[UInt8]] = []
+            try copy.eachEntry(of: 0, without: KeyRange(from: bytes("x"), to: bytes("z"))) { key, _ in seen.append(Array(key)) }
+            #expect(seen == [bytes("c1")])
+            #expect(try copy.closedEntry(of: 0, before: chunk(count - 1), included: true)?.key == chunk(count - 1))
+            #expect(try copy.closedEntry(of: 0, before: chunk(count - 1), included: false)?.key == chunk(count - 2))
+            #expect(try copy.closedEntry(of: 1, before: chunk(count), included: true) == nil)
+        }
+        var third = UnitCommit(head: commits.head(0), changes: StateLog())
+        third.closed.past = second.closed.past
+        try topic.commit([third], to: store)
+        #expect(try GroupContent(store).state[0]?.count == 1)
+    }
+
     @Test func whatARangeDeletesIsToldKeyByKeyWhereverTheKeyIs() throws {
         let (_, store) = try openGroup(Scratch())
         try ready(store)

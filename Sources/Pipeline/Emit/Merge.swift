@@ -39,6 +39,7 @@ public final class MergeCore {
 
     /// One entry of the committed merge state. False: damaged.
     public func restore(key: UnsafeRawBufferPointer, value: UnsafeRawBufferPointer) -> Bool {
+        if key.first == StateKey.closedMark { return restoreClosedMark(key: key, value: value) }
         guard key.count >= StateKey.windowPrefix,
             let index = byStored[UInt16(bigEndian: key.loadUnaligned(fromByteOffset: 1, as: UInt16.self))]
         else { return false }
@@ -106,6 +107,13 @@ public final class MergeCore {
             start: start, group: UnsafeRawBufferPointer(rebasing: key[StateKey.windowPrefix...]), lane: lane,
             order: order[lane] ?? Int64(lane), cell: cell, isLast: false)
         return true
+    }
+
+    /// Whether it is a partial that `receive` would take, or one of an output that is not joined here.
+    func isPartial(key: UnsafeRawBufferPointer, cell: UnsafeRawBufferPointer) -> Bool {
+        guard key.count >= StateKey.windowPrefix, key[0] == StateKey.partial else { return false }
+        guard let index = byStored[UInt16(bigEndian: key.loadUnaligned(fromByteOffset: 1, as: UInt16.self))] else { return true }
+        return PipelineLimits.windowStarts.contains(StateKey.number(key, at: 3)) && outputs[index].isWhole(cell)
     }
 
     private func receive(_ sealed: SealedLane) {

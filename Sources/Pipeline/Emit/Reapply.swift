@@ -18,6 +18,26 @@ extension MergeCore {
         return closed.fits(time.milliseconds) ? .fits : .past
     }
 
+    /// As `fit(output:time:)` for who does not hold the windows: those that close later than `since` are kept where they are held.
+    public func fit(output: Int, time: EventTime, since: EventTime) -> Fit {
+        guard let target = outputs.first(where: { $0.index == output }) else { return .past }
+        guard let closed = target.closed else { return .session }
+        return closed.fits(time.milliseconds, since: since.milliseconds) ? .fits : .past
+    }
+
+    /// Adds to one window, open or closed, what a late event makes of it; `isPartial` was true of it. False: the window is closed and not
+    /// kept here, or nobody here has the output. Errors: what `lookup` throws, `state_damaged`.
+    func reapply(key: [UInt8], cell: [UInt8], _ lookup: ClosedLookup) throws(Fault) -> Bool {
+        let stored = key.withUnsafeBytes { UInt16(bigEndian: $0.loadUnaligned(fromByteOffset: 1, as: UInt16.self)) }
+        guard let index = byStored[stored], let closed = outputs[index].closed else { return false }
+        let start = key.withUnsafeBytes { StateKey.number($0, at: 3) }
+        if closed.isClosed(start), !closed.holds(start) { return false }
+        let partial = StateLog(capacity: key.count + cell.count + 64)
+        key.withUnsafeBytes { key in cell.withUnsafeBytes { partial.put(key, $0) } }
+        try reapply(partial, output: outputs[index].index, lookup)
+        return true
+    }
+
     /// Adds the cells that a lane made of late events: its partials of `output`, others are left out. They come out with the next step.
     /// `lookup` finds the cells of closed windows as they were committed last. Errors: what it throws, `state_damaged`.
     public func reapply(_ partials: StateLog, output: Int, _ lookup: ClosedLookup) throws(Fault) {
@@ -44,11 +64,20 @@ extension MergeCore {
         return outputs[index].closed?.restoreMark(value) ?? true
     }
 
+    /// The keys of what closed windows held: no restore needs them in memory.
+    public static var closedCells: (from: [UInt8], to: [UInt8]) { ([StateKey.closedChunk], [StateKey.closedCell + 1]) }
+
     /// The keys that say since when closed windows are kept.
     public static var closedMarks: (from: [UInt8], to: [UInt8]) { ([StateKey.closedMark], [StateKey.closedMark + 1]) }
 }
 
 extension ClosedCells {
+    func fits(_ time: Int64, since edge: Int64) -> Bool {
+        let (first, last) = grid.slots(at: time)
+        return keeps && first <= last
+            && stride(from: first, through: last, by: Int(grid.every)).allSatisfy { grid.close(of: $0) > edge }
+    }
+
     /// Each window of `time` is open, or its cells are here.
     func fits(_ time: Int64) -> Bool {
         let (first, last) = grid.slots(at: time)

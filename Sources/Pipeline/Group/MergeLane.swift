@@ -13,6 +13,8 @@ public final class MergeLane {
     private var combined: EventTime?
     private var isEnded = false
     private var received = 0
+    /// What late events add to windows, since the last seal.
+    private var late: [(entry: Int64, key: [UInt8], cell: [UInt8])] = []
 
     /// `lanes`: how many input lanes there are; their number is their order (S17).
     public init(plan: Plan, storedOutputs: [UInt16], partition: PartitionID, lanes: Int) {
@@ -34,6 +36,7 @@ public final class MergeLane {
         self.combined = combined
         self.isEnded = isEnded
         core.restore(progress: progress)
+        core.beginClosed(closedThrough)
     }
 
     /// One entry of the lane's committed state. False: damaged.
@@ -48,8 +51,13 @@ public final class MergeLane {
     /// The value of the record at `offset`. One below the next offset was taken before. Errors: `partials_damaged`.
     public func receive(_ bytes: UnsafeRawBufferPointer, at offset: Int64) throws(Fault) {
         guard offset >= clock.position else { return }
-        let isWhole = Partials.decode(bytes) { lane, key, cell in
+        let isWhole = Partials.decode(bytes) { lane, entry, key, cell in
             received += 1
+            if let entry {
+                guard lane >= 0, lane < lanes, core.isPartial(key: key, cell: cell) else { return false }
+                late.append((entry, Array(key), Array(cell)))
+                return true
+            }
             let source = Mutant.partialsAdded.isOn ? LaneNumber(received % lanes) : lane
             return lane >= 0 && lane < lanes && core.receive(key: key, cell: cell, from: source, closed: closedThrough)
         }
@@ -83,14 +91,23 @@ public final class MergeLane {
         public var combined: EventTime?
         public var closedThrough: EventTime?
         public var isEnded: Bool
+        public var closed: ClosedChanges
+        /// Entries of the late ledger that a window of theirs could not take any more, since it is not kept here.
+        public var refused: [Int64]
+        /// Nothing of this may be committed.
+        public var fault: Fault?
         /// There is something to commit. That `closedThrough` moved alone is nothing: no window was there to close.
         public var isChanged: Bool
     }
 
-    /// Everything since the last seal: rows that are due, state, and how far the lane came.
-    public func seal() -> Sealed {
+    /// Everything since the last seal: rows that are due, state, and how far the lane came. `lookup`: of the state that the last seal's
+    /// commit left, for late events that are applied again.
+    public func seal(_ lookup: ClosedLookup = { _, _ in nil }) -> Sealed {
         let moment = clock.moment
         let before = (isEnded, core.progress)
+        var fault: Fault?
+        var refused: [Int64] = []
+        do throws(Fault) { refused = try applyLate(lookup) } catch { fault = error }
         closedThrough = [closedThrough, moment.closable].compactMap(\.self).max()
         combined = [combined, moment.combined].compactMap(\.self).max()
         isEnded = isEnded || moment.end != nil
@@ -99,8 +116,16 @@ public final class MergeLane {
         defer { received = 0 }
         return Sealed(
             rows: step.rows, changes: step.changes, progress: core.progress, nextOffset: clock.position,
-            combined: combined, closedThrough: closedThrough, isEnded: isEnded,
-            isChanged: received > 0 || !step.rows.isEmpty || !step.changes.isEmpty
+            combined: combined, closedThrough: closedThrough, isEnded: isEnded, closed: step.closed, refused: refused,
+            fault: fault,
+            isChanged: received > 0 || !step.rows.isEmpty || !step.changes.isEmpty || !step.closed.isEmpty
                 || before != (isEnded, core.progress))
+    }
+
+    private func applyLate(_ lookup: ClosedLookup) throws(Fault) -> [Int64] {
+        var refused: [Int64] = []
+        defer { late = [] }
+        for (entry, key, cell) in late where try !core.reapply(key: key, cell: cell, lookup) { refused.append(entry) }
+        return refused
     }
 }

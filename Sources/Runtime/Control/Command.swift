@@ -117,8 +117,9 @@ public struct CommandAnswer: Equatable, Sendable {
         return json.bytes
     }
 
-    init(line: some Sequence<UInt8>) throws(Fault) {
-        let tree = JSONTree(line)
+    init(line: some Sequence<UInt8>) throws(Fault) { try self.init(JSONTree(line)) }
+
+    init(_ tree: JSONTree?) throws(Fault) {
         if let error = tree?["error"] {
             throw Fault(
                 error["code"]?.text ?? "command_unanswered", error["what"]?.text ?? "", place: error["place"]?.text ?? "",

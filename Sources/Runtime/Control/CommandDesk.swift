@@ -16,12 +16,7 @@ enum CommandSupplies: Sendable {
             try Command.checkObserves(plan)
             return .none
         case .reapplyLate(let selection):
-            guard case .ledger = plan.late else {
-                throw Fault(
-                    "late_no_ledger", "The topology keeps no late ledger.", place: "late",
-                    next: "Late events can be applied again with `late: ledger`; a replay counts a range once more.",
-                    exit: .answerIsNo)
-            }
+            try Command.checkLedger(plan)
             let ledger = try LateLedger(directory: plan.state.directory)
             defer { ledger.close() }
             var selection = selection
@@ -29,6 +24,16 @@ enum CommandSupplies: Sendable {
             let (candidates, next) = try LateReader(plan, ledger).candidates(selection)
             return .late(candidates, next: next)
         }
+    }
+}
+
+extension Command {
+    /// Error: `late_no_ledger`.
+    static func checkLedger(_ plan: Plan) throws(Fault) {
+        if case .ledger = plan.late { return }
+        throw Fault(
+            "late_no_ledger", "The topology keeps no late ledger.", place: "late",
+            next: "Late events can be applied again with `late: ledger`; a replay counts a range once more.", exit: .answerIsNo)
     }
 }
 

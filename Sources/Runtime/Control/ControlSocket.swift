@@ -96,10 +96,10 @@ final class ControlSocket: Sendable {
         }
     }
 
-    /// One instance can't decide for a group, and a group has no way yet to be told.
+    /// One instance can't decide for a group: what a group takes goes through its control topic.
     static let inGroup = Fault(
         "command_in_group", "The instances of a group don't take this command.", place: "delivery",
-        next: "A group takes `observe`; all others only a topology without `delivery`.", exit: .answerIsNo)
+        next: "A group takes `observe` and `late_reapply`; all others only a topology without `delivery`.", exit: .answerIsNo)
 
     private static func refused(_ directory: String, _ code: Int32) -> Fault {
         Fault(

@@ -2,6 +2,17 @@ public import Model
 public import Pipeline
 import State
 
+/// Where late events that are applied again find their windows: the commit that is formed next, or one lane of a group.
+protocol LateWindows {
+    func fit(output: Int, time: EventTime) -> MergeCore.Fit
+    /// Of one event, or of none: what it adds, and what becomes of its entry.
+    mutating func reapply(
+        _ partials: [(output: Int, log: StateLog)], entries: [ReappliedEntry], _ lookup: ClosedLookup
+    ) throws(Fault)
+}
+
+extension CommitCycle: LateWindows {}
+
 /// Late events applied again (S13): each is read once more by the stages that refused it, as if its windows were open, and what comes of
 /// it goes to the merge, which has them. Nothing here waits; the caller commits.
 public struct LateReapply {
@@ -62,6 +73,12 @@ public struct LateReapply {
     public func run(
         _ candidates: [LateReader.Candidate], in cycle: inout CommitCycle, _ lookup: ClosedLookup
     ) throws(Fault) -> Outcome {
+        try apply(candidates, to: &cycle, lookup)
+    }
+
+    func apply(
+        _ candidates: [LateReader.Candidate], to windows: inout some LateWindows, _ lookup: ClosedLookup
+    ) throws(Fault) -> Outcome {
         var outcome: Outcome = []
         var counted: Set<Event> = []
         var cores: [PartitionID: LaneCore] = [:]
@@ -85,9 +102,9 @@ public struct LateReapply {
                 became = .already
             } else if let event, entry.hasCounted || counted.contains(event) {
                 became = .copy
-                try cycle.reapply([], entries: [mark(.copy)], lookup)
+                try windows.reapply([], entries: [mark(.copy)], lookup)
             } else {
-                switch cycle.fit(output: output, time: entry.eventTime) {
+                switch windows.fit(output: output, time: entry.eventTime) {
                 case .past: became = .past
                 case .session: became = .session
                 case .fits:
@@ -97,7 +114,7 @@ public struct LateReapply {
                         cores[entry.partition] = core
                         let sealed = try cells(of: record, at: entry.offset, core)
                         if sealed.books.aggregated == 1, sealed.newestEventTime == entry.eventTime {
-                            try cycle.reapply([(output, sealed.partials)], entries: [mark(.counted)], lookup)
+                            try windows.reapply([(output, sealed.partials)], entries: [mark(.counted)], lookup)
                             if let event { counted.insert(event) }
                             became = .counted
                         } else {

@@ -20,7 +20,7 @@ public final class RestingService {
     /// state gives.
     public static func tell(_ command: Command, _ plan: Plan, clock: any Clock) throws(Fault) -> CommandAnswer {
         if plan.delivery.isGroup {
-            let done = try GroupOrders.give(command, plan)
+            let done = try GroupOrders.give(command, plan, clock)
             return CommandAnswer(commit: done.commit, result: JSONTree(done.result) ?? .null)
         }
         try StateDirectory.checkHolds(plan.state.directory)

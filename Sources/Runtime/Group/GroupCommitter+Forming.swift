@@ -49,18 +49,21 @@ extension GroupCommitter {
         }
         let leaving = crew.leave(cycle.candidates(spoken, now: now), answers)
         sealMerges(wait: last)
+        let late = try applyLate(answers.map(\.sealed.lane), time)
         var formed = FormedCommit(content: GroupTransaction.Content(at: clock.wall()))
         let route = MergeRoute(plan, storedOutputs: store.outputIDs.map { UInt16(truncatingIfNeeded: $0) }, layout: layout)
         for answer in answers {
             formed.content.partials += Partials.encode(
                 answer.sealed, isMerged: isMerged, partition: route.partition(ofKey:))
         }
+        formed.content.partials += partials(of: late, route)
         let record = cycle.form(spoken, leaving: leaving, log: time, now: now)
         // Where partials end must be told with them.
         if record.isWorthACommit || record.snapshot != nil || !formed.content.partials.isEmpty { formed.content.time = record }
         let told = Set(record.reports.map(\.lane))
         for answer in answers {
-            add(answer, isTold: told.contains(answer.sealed.lane), leaving, time, to: &formed)
+            let lane = answer.sealed.lane
+            add(answer, isTold: told.contains(lane), leaving, time, late[lane], to: &formed)
         }
         for report in mergeReports.values.sorted(by: { $0.lane < $1.lane }) where report.sealed.isChanged {
             add(report, to: &formed)
@@ -87,7 +90,8 @@ extension GroupCommitter {
     // MARK: Input lanes
 
     private func add(
-        _ answer: CommitCycle.LaneAnswer, isTold: Bool, _ leaving: [LaneNumber], _ time: TimeLog, to formed: inout FormedCommit
+        _ answer: CommitCycle.LaneAnswer, isTold: Bool, _ leaving: [LaneNumber], _ time: TimeLog, _ late: LateDone?,
+        to formed: inout FormedCommit
     ) {
         let sealed = answer.sealed
         guard let unit = units[sealed.lane] else { return }
@@ -96,7 +100,8 @@ extension GroupCommitter {
         var isEnded = unit.head?.isEnded ?? false
         let isClosed = answer.request.closesAll
         // Until the log of time is read again, the last commit's is the newest that is known.
-        let combined = [time.isExact ? time.state.combined : nil, unit.head?.combined].compactMap(\.self).max()
+        let combined = knownCombined(unit, time)
+        var closed = ClosedChanges()
         if let keyed = unit.keyed {
             let step = keyed.step(
                 sealed, floor: answer.request.floor,
@@ -104,16 +109,23 @@ extension GroupCommitter {
             emitted = step.rows
             progress.merge(keyed.progress) { $1 }
             step.changes.replay { sealed.changes.append($0, $1, $2) }
+            closed = step.closed
+        }
+        if unit.isLateChanged {
+            LateStanding.key.withUnsafeBytes { key in unit.late.bytes.withUnsafeBytes { sealed.changes.put(key, $0) } }
+            units[sealed.lane]?.isLateChanged = false
         }
         let willEnd = isClosed && !isEnded
         isEnded = isEnded || isClosed
-        guard isTold || willEnd || !emitted.isEmpty || isChanged(sealed, unit) else { return }
+        guard isTold || willEnd || !emitted.isEmpty || !closed.isEmpty || isChanged(sealed, unit) else { return }
         let head = UnitHead(
             lane: sealed.lane, partition: sealed.partition, sequence: (unit.head?.sequence ?? 0) + 1, at: formed.content.at,
             books: sealed.books, watermark: sealed.watermark, newestEventTime: sealed.newestEventTime,
             nextOffset: sealed.nextOffset, lastRecord: sealed.lastRecord, largestClose: sealed.largestClose,
             isIdle: cycle.isIdle(sealed.lane), isEnded: isEnded, combined: combined, closedThrough: nil, progress: progress)
         var commit = UnitCommit(head: head, changes: Mutant.partialLost.isOn ? StateLog() : sealed.changes)
+        commit.closed = closed
+        if let late { record(late, in: &commit, &formed.content.records) }
         switch plan.late {
         case .count: break
         case .ledger: commit.late = sealed.late
@@ -158,7 +170,7 @@ extension GroupCommitter {
         group.wait()
         for report in arrived.withLock({ $0 }) {
             mergeReports[report.lane] = report
-            mergeFault = mergeFault ?? report.fault
+            mergeFault = mergeFault ?? report.fault ?? report.sealed.fault
         }
         mergeMemory = mergeReports.values.reduce(0) { $0 + $1.memory }
     }
@@ -173,6 +185,8 @@ extension GroupCommitter {
             combined: sealed.combined, closedThrough: sealed.closedThrough,
             progress: sealed.progress)
         var commit = UnitCommit(head: head, changes: sealed.changes)
+        commit.closed = sealed.closed
+        record(refused: sealed.refused, of: report.lane, in: &commit)
         emit(sealed.rows, of: &commit, to: &formed)
         formed.content.units.append(commit)
     }

@@ -80,6 +80,7 @@ extension GroupCommitter {
     private func forget(_ lane: LaneNumber) {
         guard let unit = units.removeValue(forKey: lane) else { return }
         arrivals.removeValue(forKey: lane)?.close()
+        lateWork[lane] = nil
         if layout.isMerge(lane) {
             if let merge = merges.removeValue(forKey: lane) {
                 let closed = DispatchSemaphore(value: 0)

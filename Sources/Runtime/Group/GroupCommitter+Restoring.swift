@@ -255,15 +255,22 @@ extension GroupCommitter {
         let keyed = MergeCore(plan: plan, storedOutputs: stored, choice: .keyed)
         keyed.add(lane: lane, order: Int64(lane))
         if let head { keyed.restore(progress: head.progress) }
-        try store.eachEntry(of: lane) { key, value throws(Fault) in
+        units[lane]?.isNew = head == nil
+        try store.eachEntry(of: lane, without: Self.closedCells) { key, value throws(Fault) in
+            if key.elementsEqual(LateStanding.key) {
+                guard let late = LateStanding(value) else { throw Self.damaged(partition) }
+                units[lane]?.late = late
+                return
+            }
             guard core.restore(key: key, value: value) || keyed.restore(key: key, value: value) else {
                 throw Self.damaged(partition)
             }
         }
         if let orders {
-            try orders.checkHolds(core.heeded)
+            try orders.checkHolds(max(core.heeded, units[lane]?.late.heeded ?? 0))
             if let order = orders.observing { core.heed(order) }
         }
+        keyed.beginClosed(head?.watermark)
         nonisolated(unsafe) let handed = core
         let worker = Lane(
             configuration: configuration, core: handed, input: try parts.source.input(partition), clock: clock,
@@ -286,19 +293,25 @@ extension GroupCommitter {
         core.restore(
             nextOffset: head?.nextOffset ?? facts.input.lowerBound, closedThrough: head?.closedThrough, combined: head?.combined,
             progress: head?.progress ?? [:], isEnded: head?.isEnded ?? false)
-        try store.eachEntry(of: lane) { key, value throws(Fault) in
+        try store.eachEntry(of: lane, without: Self.closedCells) { key, value throws(Fault) in
             if !core.restore(key: key, value: value) { throw Self.damaged(partition) }
         }
         if replica.time.isExact { core.note(replica.time.state) }
         nonisolated(unsafe) let handed = core
         let merge = MergeUnit(
-            number: lane, partition: partition, core: handed, input: try parts.source.input(partition), clock: clock,
+            number: lane, partition: partition, core: handed, input: try parts.source.input(partition),
+            closed: LaneReader(directory: parts.directory, lane: lane), clock: clock,
             hurry: { [bell] in bell.hurry() })
         merges[lane] = merge
         merge.run { $0.open() }
     }
 
-    private static let damagedCode = "state_damaged"
+    static let damagedCode = "state_damaged"
+
+    private static var closedCells: KeyRange {
+        let cells = MergeCore.closedCells
+        return KeyRange(from: cells.from, to: cells.to)
+    }
 
     private static func damaged(_ partition: PartitionID) -> Fault {
         Fault(

@@ -27,7 +27,8 @@ extension GroupCommitter {
         }
         parts.board.update(
             reports: crew.reports, time: time, commit: commit, measured: measured,
-            freeDisk: isMeasured ? parts.directory.freeBytes : nil, waiting: nil, sinkFault: nil, elsewhere: elsewhere(state),
+            freeDisk: isMeasured ? parts.directory.freeBytes : nil, reapplied: units.mapValues(\.late.counted), waiting: nil,
+            sinkFault: nil, elsewhere: elsewhere(state),
             wall: clock.wall(), now: now)
         try crew.keep(MemoryBound(plan), merge: Int64(mergeMemory), parts.onEvent)
     }

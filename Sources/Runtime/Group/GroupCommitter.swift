@@ -60,6 +60,8 @@ final class GroupCommitter: @unchecked Sendable {
     var lastRecords: Answer<[PartitionID: RecordFingerprint]>?
     /// What brokers answered instead, since when, and when they are asked again.
     var unanswered: (fault: Fault, since: MonotonicTime, again: MonotonicTime)?
+    /// Orders to apply late events again, by the lane that is to act on them.
+    var lateWork: [LaneNumber: LateWork] = [:]
     /// What the last seal of each merge lane said.
     var mergeReports: [LaneNumber: MergeReport] = [:]
     /// Bytes that wait in merge lanes, about.
@@ -205,6 +207,7 @@ final class GroupCommitter: @unchecked Sendable {
         let now = clock.monotonic()
         try followTime()
         try followOrders()
+        prepareLate()
         guard let identity, units.values.contains(where: { $0.standing == .running }) else {
             try look(nil, now)
             return

@@ -6,17 +6,19 @@ import Model
 /// reached, whether an instance runs there or not.
 enum GroupOrders {
     /// What the line says, done. Called on the socket's queue.
-    static func answer(line: ArraySlice<UInt8>, _ plan: Plan) -> [UInt8] {
+    static func answer(line: ArraySlice<UInt8>, _ plan: Plan, _ clock: any Clock) -> [UInt8] {
         do throws(Fault) {
-            return CommandAnswer.line(.success(try give(try Command(line: line), plan)))
+            return CommandAnswer.line(.success(try give(try Command(line: line), plan, clock)))
         } catch {
             return CommandAnswer.line(.failure(error))
         }
     }
 
     /// Writes the order down for the group and returns when the brokers have it. `commit`: its number, at least. Errors:
-    /// `command_in_group`, `observe_no_deduplicate`, `topic_missing` where no instance ever ran, what brokers say, `command_unanswered`.
-    static func give(_ command: Command, _ plan: Plan) throws(Fault) -> Done {
+    /// `command_in_group`, `observe_no_deduplicate`, `topic_missing` where no instance ever ran, what brokers say, `command_unanswered`;
+    /// of late events those of `reapply`.
+    static func give(_ command: Command, _ plan: Plan, _ clock: any Clock) throws(Fault) -> Done {
+        if case .reapplyLate(let selection) = command { return try reapply(selection, plan, clock) }
         guard case .observe(let what) = command, case .kafka(_, let group, _) = plan.source.kind else {
             throw ControlSocket.inGroup
         }
@@ -27,7 +29,7 @@ enum GroupOrders {
         defer { queries.close(within: RuntimeLimits.closeLimit) }
         _ = try queries.partitions(of: [place.topic], toWrite: true, within: RuntimeLimits.questionLimit)
         let before = try standing(queries, place)
-        try write(command, settings, place)
+        try write(command.line, key: Array(command.word.utf8), settings, place)
         let end = try queries.watermarks(of: [place], within: RuntimeLimits.questionLimit)[place]?.upperBound ?? 0
         var json = JSONText()
         json.beginObject()
@@ -38,13 +40,12 @@ enum GroupOrders {
         return Done(commit: end, result: json.bytes)
     }
 
-    private static func write(_ command: Command, _ settings: KafkaSettings, _ place: PartitionID) throws(Fault) {
+    static func write(_ value: [UInt8], key: [UInt8], _ settings: KafkaSettings, _ place: PartitionID) throws(Fault) {
         let producer = try KafkaProducer(settings, onEvent: { _ in })
         defer { producer.close(within: RuntimeLimits.closeLimit) }
         try producer.send(
             [
-                OutgoingRecord(
-                    topic: place.topic, partition: place.number, key: Array(command.word.utf8), value: command.line)
+                OutgoingRecord(topic: place.topic, partition: place.number, key: key, value: value)
             ], within: RuntimeLimits.questionLimit)
         let report = producer.flush(within: RuntimeLimits.owedLimit)
         if let failure = report.failures.first?.fault { throw failure }

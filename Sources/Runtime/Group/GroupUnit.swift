@@ -21,6 +21,12 @@ struct GroupUnit {
     var changelogEnd: Int64 = 0
     /// Merges the outputs that close by their own partition (S14); nil: there are none, or this is a merge lane.
     var keyed: MergeCore?
+    /// How far late events were applied again; of an input lane.
+    var late = LateStanding()
+    /// `late` is to be written with its next commit.
+    var isLateChanged = false
+    /// Nobody had worked on it before.
+    var isNew = false
     /// Rows that its last commit owes (S21).
     var owed: [OwedRow] = []
 

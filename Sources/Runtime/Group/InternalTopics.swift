@@ -22,8 +22,8 @@ struct InternalTopics {
     /// Every topic that the transactions write to.
     var written: [String] {
         var names = Set(all.map(\.name))
-        // Orders come from who gives them, outside of transactions.
-        names.remove(layout.topics.control)
+        // Orders come from who gives them, outside of transactions; what became of late events is answered there.
+        if !plan.keepsClosedForLate { names.remove(layout.topics.control) }
         if plan.delivery == .exactlyOnce {
             for aggregate in plan.aggregates { for case .kafka(let topic) in aggregate.targets { names.insert(topic) } }
         }

@@ -2,6 +2,7 @@ import Dispatch
 import Freshness
 import Model
 import Pipeline
+import State
 import Synchronization
 
 /// One merge lane at work: takes partials from its partition of the partials topic, and is sealed at commits. All of it happens
@@ -13,6 +14,8 @@ actor MergeUnit {
     nonisolated let partition: PartitionID
     private let core: MergeLane
     private let input: any PartitionInput
+    /// What closed windows held, as the last commit left it.
+    private let closed: LaneReader
     private let clock: any Clock
     private let hurry: @Sendable () -> Void
     private nonisolated let isScheduled = Atomic<Bool>(false)
@@ -21,14 +24,16 @@ actor MergeUnit {
     private var retryAt: MonotonicTime?
 
     init(
-        number: LaneNumber, partition: PartitionID, core: sending MergeLane, input: any PartitionInput, clock: any Clock,
-        hurry: @escaping @Sendable () -> Void
+        number: LaneNumber, partition: PartitionID, core: sending MergeLane, input: any PartitionInput,
+        closed: sending LaneReader,
+        clock: any Clock, hurry: @escaping @Sendable () -> Void
     ) {
         executor = LaneExecutor("weir.merge.\(partition.number)")
         self.number = number
         self.partition = partition
         self.core = core
         self.input = input
+        self.closed = closed
         self.clock = clock
         self.hurry = hurry
     }
@@ -111,10 +116,11 @@ actor MergeUnit {
         hurry()
     }
 
-    /// What has changed since the last seal.
+    /// What has changed since the last seal, whose commit is in SQLite.
     func seal() -> MergeReport {
         if let retryAt, clock.monotonic() >= retryAt { wake() }
-        return MergeReport(lane: number, sealed: core.seal(), memory: core.memory, fault: fault)
+        let sealed = core.seal { key, included throws(Fault) in try closed.last(before: key, included: included) }
+        return MergeReport(lane: number, sealed: sealed, memory: core.memory, fault: fault)
     }
 }
 

@@ -14,6 +14,8 @@ final class OrderReplica {
     private var hasTold = false
     /// The order that stands of copies; nil: none was heard of.
     private(set) var observing: ObserveOrder?
+    /// The last orders to apply late events again, in the order they were given.
+    private(set) var late: [LateOrder] = []
 
     init(log: KafkaLog, queries: KafkaQueries, place: PartitionID) {
         self.log = log
@@ -42,6 +44,14 @@ final class OrderReplica {
 
     private func take(_ batch: LogBatch, _ index: Int, _ onEvent: (OperationalEvent) -> Void) {
         let offset = batch.offset(index)
+        if let tree = batch.value(index).flatMap({ JSONTree($0) }) {
+            if let order = LateOrder(tree, at: offset) {
+                late.append(order)
+                if late.count > RuntimeLimits.lateOrdersKept { late.removeFirst() }
+                return
+            }
+            if LateAnswer(tree) != nil { return }
+        }
         guard let order = batch.value(index).flatMap({ GroupOrders.order($0, at: offset, given: batch.timestamp(index)) }) else {
             // Other instances may be newer than this one.
             return onEvent(.failed(Self.unknown("\(place)@\(offset)")))

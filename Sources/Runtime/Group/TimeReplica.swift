@@ -27,6 +27,9 @@ final class TimeReplica {
         time = TimeLog(lanes: layout.inputs.count, mergeLanes: layout.mergeLanes, start: 0, writer: writer)
     }
 
+    /// Everything that lay in the log when the reading began was applied.
+    var isCurrent: Bool { reader != nil && time.isExact && time.position >= end }
+
     /// Takes what has come and hands the state after each record to `note`, once it is exact. Never waits for more.
     func poll(_ note: (TimeState) -> Void) throws(Fault) {
         if reader == nil { try open() }

@@ -29,7 +29,13 @@ extension GroupStore {
         }
         if stored.topology != topology { try ChangelogCodec.give(.topology, topology, to: put) }
         for range in stored.gone { try tombstones(of: range, lane, put) }
+        // As they are before this commit, since that is what it deletes of them.
+        let past = try closedPast(unit)
         try changes(unit.changes, lane, put)
+        try changes(unit.closed.changes, lane, put)
+        for key in past {
+            try ChangelogCodec.borrow(key) { key throws(Fault) in try put(key, nil) }
+        }
         let entries = try UnitEntryWriter(store: self, unit: unit, nextEntry: stored.nextEntry)
         for key in entries.expired { try ChangelogCodec.give(key, nil, to: put) }
         try entries.each { key, value throws(Fault) in try ChangelogCodec.give(key, value, to: put) }
@@ -57,6 +63,17 @@ extension GroupStore {
     }
 
     var topology: [UInt8] { UnitTopology(plan).encode() }
+
+    /// The cells of closed windows that go with this commit: a bounded number, the rest goes with later ones.
+    func closedPast(_ unit: UnitCommit) throws(Fault) -> [[UInt8]] {
+        let state = StateTable(database: database)
+        var keys: [[UInt8]] = []
+        for past in unit.closed.past {
+            keys += try state.firstKeys(
+                of: unit.head.lane, from: past.from, to: past.to, limit: StateLimits.closedDeletesPerCommit)
+        }
+        return keys
+    }
 
     private func changes(_ log: StateLog, _ lane: LaneNumber, _ put: ChangelogSink) throws(Fault) {
         let state = StateTable(database: database)

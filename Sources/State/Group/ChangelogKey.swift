@@ -66,6 +66,7 @@ enum UnitEntries {
 
     static func sequence(_ lane: LaneNumber, _ number: Int64) -> Int64 { Int64(lane) << 40 | number }
     static func number(_ sequence: Int64) -> Int64 { sequence & (limit - 1) }
+    static func lane(_ sequence: Int64) -> LaneNumber { LaneNumber(truncatingIfNeeded: sequence >> 40) }
     static func range(_ lane: LaneNumber) -> Range<Int64> { Int64(lane) << 40..<(Int64(lane) + 1) << 40 }
 }
 

@@ -10,6 +10,10 @@ enum EntryCodec {
         for time in [row.eventTime, row.windowStart, row.windowEnd, row.watermark] { writer.number(time.milliseconds) }
         writer.number(row.lateBy.milliseconds)
         writer.bytes(row.identity ?? [])
+        if let kind = row.reapplied {
+            writer.byte(kind == .counted ? 1 : 2)
+            writer.number(row.reappliedIn ?? 0)
+        }
         return writer.bytes
     }
 
@@ -21,6 +25,15 @@ enum EntryCodec {
             windowEnd: try reader.time(), watermark: try reader.time(), lateBy: TimeSpan(milliseconds: try reader.number()),
             identity: try reader.bytes())
         if row.identity?.isEmpty == true { row.identity = nil }
+        // Of an entry that was not applied again nothing follows.
+        if !reader.isAtEnd {
+            switch try reader.byte() {
+            case 1: row.reapplied = .counted
+            case 2: row.reapplied = .copy
+            default: throw .damaged
+            }
+            row.reappliedIn = try reader.number()
+        }
         try reader.end()
         return row
     }

@@ -23,8 +23,12 @@ extension GroupStore {
         let lane = unit.head.lane
         var stored = ready(unit)
         let state = StateTable(database: database)
+        let past = try closedPast(unit)
         for range in stored.gone { try state.delete(range, of: lane) }
         try state.apply(unit.changes, to: lane)
+        try state.apply(unit.closed.changes, to: lane)
+        let writer = try state.writer(of: lane)
+        for key in past { try ChangelogCodec.borrow(key) { key throws(Fault) in try writer.delete(key) } }
         try beforeStep?(.state)
         let entries = try UnitEntryWriter(store: self, unit: unit, nextEntry: stored.nextEntry)
         try entries.write()

@@ -89,17 +89,28 @@ public final class GroupStore: @unchecked Sendable {
     public func head(of lane: LaneNumber) -> UnitHead? { units[lane]?.head }
 
     /// Each key of the unit in the order of its bytes, as `LaneCore.restore` and `MergeCore.restore` take them (cells, keys,
-    /// partials, emitted). The pointers are valid during the call only. Called after `finishRestore`. Cost: one pass over the
+    /// partials, emitted), but the cells of closed windows, which `without` names. The pointers are valid during the call only. Called after `finishRestore`. Cost: one pass over the
     /// unit's pages, no copy.
     public func eachEntry(
-        of lane: LaneNumber, _ body: (_ key: UnsafeRawBufferPointer, _ value: UnsafeRawBufferPointer) throws(Fault) -> Void
+        of lane: LaneNumber, without range: KeyRange? = nil,
+        _ body: (_ key: UnsafeRawBufferPointer, _ value: UnsafeRawBufferPointer) throws(Fault) -> Void
     ) throws(Fault) {
         precondition(units[lane]?.isReady == true, "a unit is restored before its memory is built")
         let gone = units[lane]?.gone ?? []
-        guard !gone.isEmpty else { return try StateTable(database: database).each(of: lane, body) }
-        try StateTable(database: database).each(of: lane) { key, value throws(Fault) in
-            if !gone.contains(where: { $0.contains(key) }) { try body(key, value) }
-        }
+        func each(
+            _ key: UnsafeRawBufferPointer, _ value: UnsafeRawBufferPointer
+        ) throws(Fault) { if !gone.contains(where: { $0.contains(key) }) { try body(key, value) } }
+        let state = StateTable(database: database)
+        guard let range else { return try state.each(of: lane, each) }
+        try state.each(of: lane, from: [0], to: range.from, each)
+        try state.each(of: lane, from: range.to, to: [0xFF], each)
+    }
+
+    /// A cell of a closed window of the unit, as `ClosedLookup` wants it: as the last commit left it.
+    public func closedEntry(
+        of lane: LaneNumber, before key: [UInt8], included: Bool
+    ) throws(Fault) -> (key: [UInt8], value: [UInt8])? {
+        try StateTable(database: database).last(of: lane, before: key, included: included)
     }
 
     /// Rows that the unit's last commit left owed, in their order: sent again after a restore (S21).

@@ -145,5 +145,7 @@ struct RecordReader {
         return UnsafeRawBufferPointer(rebasing: source[at...])
     }
 
+    var isAtEnd: Bool { at == source.count }
+
     func end() throws(RecordDamage) { if at != source.count { throw .damaged } }
 }

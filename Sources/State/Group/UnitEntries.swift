@@ -26,10 +26,24 @@ struct UnitEntryWriter {
             + (takesDeadLetters ? unit.deadLetters.count : 0) + unit.decisions.count
     }
 
+    /// Entries of earlier commits that were applied again in this one, with their marks.
+    private func marked() throws(Fault) -> [(number: Int64, row: LateRow)] {
+        var marked: [(number: Int64, row: LateRow)] = []
+        for entry in unit.reapplied {
+            let number = UnitEntries.number(entry.entry)
+            guard !expired.contains(.late(number)), var row = try store.database.lateRow(entry.entry) else { continue }
+            row.reapplied = entry.kind
+            row.reappliedIn = unit.head.sequence
+            marked.append((number, row))
+        }
+        return marked
+    }
+
     /// The number of the unit's next entry after this commit.
     var next: Int64 { first + Int64(count) }
 
     func each(_ body: (ChangelogKey, [UInt8]) throws(Fault) -> Void) throws(Fault) {
+        for (number, row) in try marked() { try body(.late(number), EntryCodec.encode(row)) }
         try rows(
             late: { number, row throws(Fault) in try body(.late(number), EntryCodec.encode(row)) },
             deadLetter: { number, row throws(Fault) in try body(.deadLetter(number), EntryCodec.encode(row)) },
@@ -42,6 +56,7 @@ struct UnitEntryWriter {
         let ledgers = Ledgers(database: store.database, plan: store.plan, at: unit.head.at)
         let lane = unit.head.lane
         for key in expired { try UnitEntryWriter.delete(key, of: lane, store.database) }
+        try ledgers.mark(unit.reapplied, in: unit.head.sequence)
         try rows(
             late: { number, row throws(Fault) in try ledgers.write(row, sequence: UnitEntries.sequence(lane, number)) },
             deadLetter: { number, row throws(Fault) in

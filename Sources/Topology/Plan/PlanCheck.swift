@@ -64,11 +64,6 @@ struct PlanCheck {
 
     private func checkDelivery(_ plan: Plan) {
         guard plan.delivery.isGroup, let item = root["delivery"] else { return }
-        if let item = root.section("state")?["keep_closed"], plan.state.keepClosed > .zero {
-            problems.error(
-                .contradiction, at: item.place, item.path, "late events can't be applied again in a group: nothing would be kept",
-                next: "leave `keep_closed` out, or `delivery`")
-        }
         if plan.isRekeyed, let item = root.section("deduplicate")?["scope"] {
             problems.error(
                 .notBuilt, at: item.place, item.path, "`scope: topic` is part of the language but not built yet for a group",

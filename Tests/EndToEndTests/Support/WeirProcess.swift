@@ -7,9 +7,10 @@ final class WeirProcess {
     private let child: Child
     private let said: String
 
-    init(_ arguments: [String], log: String) throws {
+    init(_ arguments: [String], log: String, environment: [String: String] = [:]) throws {
         said = log
-        child = try Child(try #require(Child.weir(orFrom: "WEIR_BINARY"), "weir is not built"), arguments, out: log)
+        child = try Child(
+            try #require(Child.weir(orFrom: "WEIR_BINARY"), "weir is not built"), arguments, environment: environment, out: log)
     }
 
     var pid: Int32 { child.pid }

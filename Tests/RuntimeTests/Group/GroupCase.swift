@@ -78,11 +78,13 @@ struct GroupCase: CustomStringConvertible {
     }
 
     var plan: Plan {
-        Plan(
+        var plan = Plan(
             name: "case", source: SourcePlan(kind: .files([])), fields: Self.fields,
             eventTime: EventTimePlan(
                 source: .field(0), outOfOrderness: .seconds(10), idleAfter: .milliseconds(Self.idleAfter)),
             deduplicate: orders ? DeduplicatePlan(key: [4], within: .days(1)) : nil, aggregates: outputs)
+        plan.state.keepClosed = .zero
+        return plan
     }
 
     var mergeLanes: Int { outputs.allSatisfy(\.isKeyed) ? 0 : lanes }
