@@ -237,4 +237,119 @@ struct GroupReapplyTests {
         #expect(after == ["counted": 2, "past": 4])
         try running.stop()
     }
+
+    /// The marks say that they were counted, so it has to stand somewhere that some were not.
+    @Test func windowsThatAnotherInstanceDoesNotKeepAreTold() throws {
+        let plans = [try plan(yaml(), first), try plan(yaml(keep: "0s"), second)]
+        let running = plans.map { Running($0) }
+        for one in running {
+            try one.until("a share of the partitions") { $0.partitions.count == 1 && $0.state == .running }
+        }
+        let keys = (0..<12).map { "k\($0)" }
+        for partition in [0, 1] as [Int32] {
+            let events = keys.map { event(1, $0) } + [event(25, "z")] + keys.map { event(3, $0) }
+            try cluster.produce(events, to: topic, partition: partition)
+        }
+        for one in running { try one.until("its late events") { $0.books.late == 12 } }
+        _ = try eventually("the first window") { try firstWindow().count == 12 ? true : nil }
+        #expect(try reapply(plans[0]) == ["counted": 12])
+        // Of twelve groups each instance has some.
+        let refused = try eventually("what was refused") { () -> [Int64]? in
+            let results = try stored(second.path, "SELECT result FROM decisions WHERE kind = 'late_reapply'")
+            let refused = results.compactMap { JSONTree($0[0].dropFirst().dropLast().utf8)?["past"]?.int }
+            let corrected = try firstWindow().count { $0.hasSuffix("reapplied") }
+            return corrected > 0 && !refused.isEmpty && corrected + Int(refused.reduce(0, +)) == 12 ? refused : nil
+        }
+        let told = running[1].events.count { if case .failed(let fault) = $0 { fault.code == "late_window_gone" } else { false } }
+        #expect(told == refused.count)
+        for one in running { try one.stop() }
+    }
+
+    /// Windows that overlap, which several merge lanes hold, and a roll-up; two instances, of which one goes away in the middle. What comes of
+    /// it is what would have come had nothing been late.
+    @Test func aLotOfLateEventsGiveWhatTheyWouldHaveGivenInTime() throws {
+        let yaml = """
+            name: small
+            kafka: {bootstrap: "\(cluster.bootstrap)"}
+            source: {topics: [\(topic)], group: \(topic)-group}
+            fields: {ts: {type: timestamp, unit: ms, required: true}, k: {type: string}, v: {type: int}}
+            event_time: {field: ts, out_of_orderness: 0s, idle_after: 1h}
+            aggregates:
+              n: {window: {tumbling: 10s}, allowed_lateness: 1s, group_by: [k], measures: {n: count(), v: sum(v)}, to: [{table: n}]}
+              h: {window: {hopping: 40s, every: 10s}, group_by: [k], measures: {n: count(), v: sum(v)}, to: [{table: h}]}
+              m: {from: n, window: {tumbling: 1m}, measures: {n: count(), v: sum(v)}, to: [{table: m}]}
+            commit: {every: 50ms}
+            delivery: exactly_once
+            state: {keep_closed: 24h, tables: all}
+            """
+        var random = SplitMix(seed: 7)
+        var model = Model()
+        func produce(_ count: Int, in span: Range<Int>) throws {
+            for partition in Int32(0)...1 {
+                var events = (0..<count).map { _ in
+                    (
+                        at: span.lowerBound + Int(random.next() % UInt64(span.count)), key: "k\(random.next() % 12)",
+                        value: Int(random.next() % 100)
+                    )
+                }
+                events.sort { $0.at < $1.at }
+                for event in events { model.add(event.at, event.key, event.value) }
+                try cluster.produce(events.map { event(Double($0.at), $0.key, $0.value) }, to: topic, partition: partition)
+            }
+        }
+        try produce(60, in: 0..<120)
+        for partition in Int32(0)...1 { try cluster.produce([event(1_000, "z", 1)], to: topic, partition: partition) }
+        try produce(70, in: 0..<120)
+        let plans = [try plan(yaml, first), try plan(yaml, second)]
+        let running = plans.map { Running($0) }
+        for one in running {
+            try one.until("its late events") { $0.partitions.count == 1 && $0.state == .running && $0.books.late == 70 }
+        }
+        // Who had both partitions first lists the entries of both, and asks for them though the other one acts on them now.
+        var counted: Int64 = 0
+        for plan in plans {
+            for _ in 0..<2 {
+                let answer = try RestingService.tell(.reapplyLate(LateSelection(limit: 37)), plan, clock: SystemClock())
+                counted += answer.result["counted"]?.int ?? 0
+            }
+        }
+        #expect(counted >= 2 * 37)
+        try running[1].stop()
+        try running[0].until("it has both") { $0.partitions.count == 2 && $0.state == .running && $0.books.late == 140 }
+        // Of each event two outputs have an entry.
+        #expect(try reapply(plans[0]) == ["counted": 280 - counted])
+        let wanted = model.rows
+        _ = try eventually("the rows of all: \(wanted.count)") { try self.rows(in: first.path) == wanted ? true : nil }
+        try running[0].until("the count beside the books") { $0.books.reapplied == 280 }
+        try running[0].stop()
+    }
+
+    /// Every window of every event.
+    private struct Model {
+        private var windows: [[String]: (n: Int, v: Int)] = [:]
+
+        mutating func add(_ at: Int, _ key: String, _ value: Int) {
+            var places = [["n", "\(at / 10 * 10)", key], ["m", "\(at / 60 * 60)", "-"]]
+            for start in stride(from: at / 10 * 10 - 30, through: at, by: 10) { places.append(["h", "\(start)", key]) }
+            for place in places {
+                let was = windows[place] ?? (0, 0)
+                windows[place] = (was.n + 1, was.v + value)
+            }
+        }
+
+        var rows: [String] { windows.map { ($0.key + ["\($0.value.n)", "\($0.value.v)"]).joined(separator: " ") }.sorted() }
+    }
+
+    /// Those before the event that closed all.
+    private func rows(in state: String) throws -> [String] {
+        var rows: [String] = []
+        for (table, key) in [("n", "k"), ("h", "k"), ("m", "'-'")] {
+            let start = "((window_start - \(newYear)) / 1000)"
+            let found = try sql(
+                "\(state)/results.db",
+                "SELECT '\(table) ' || \(start) || ' ' || \(key) || ' ' || n || ' ' || v FROM \(table) WHERE \(start) < 900")
+            rows += found.map { String($0[0].dropFirst().dropLast()) }
+        }
+        return rows.sorted()
+    }
 }
