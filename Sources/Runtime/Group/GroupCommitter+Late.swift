@@ -28,7 +28,7 @@ struct LateDone {
 }
 
 /// The windows of one input lane: its own where they close by its own partition, else those of merge lanes, which it knows by the time.
-private struct LaneLateWindows: LateWindows {
+struct LaneLateWindows: LateWindows {
     let plan: Plan
     let keyed: MergeCore?
     let merged: MergeCore

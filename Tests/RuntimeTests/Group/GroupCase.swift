@@ -14,6 +14,8 @@ struct GroupCase: CustomStringConvertible {
     var unansweredSeals = true
     /// Copies come, and operators order now that they pass, now that they are dropped.
     var orders = false
+    /// Late events are applied again, all of them in the end; windows are kept for good.
+    var late = false
     /// The quiet stream finishes before the end is said.
     var isQuietAtTheEnd: Bool
     var outputs: [AggregatePlan]
@@ -34,6 +36,13 @@ struct GroupCase: CustomStringConvertible {
         idleness = draw.upTo(6) > 0
         outputs = (0...draw.upTo(2)).map { Self.output(&draw, $0) }
         if withEveryWindow { Self.vary(&outputs, seed) }
+    }
+
+    /// What is late is applied again.
+    init(lateOf seed: UInt64, withEveryWindow: Bool = false) {
+        self.init(seed: seed, withEveryWindow: withEveryWindow)
+        late = true
+        isQuietAtTheEnd = false
     }
 
     /// Sessions, windows that grow, and roll-ups, from draws of their own: a case is otherwise what its seed says.
@@ -83,7 +92,7 @@ struct GroupCase: CustomStringConvertible {
             eventTime: EventTimePlan(
                 source: .field(0), outOfOrderness: .seconds(10), idleAfter: .milliseconds(Self.idleAfter)),
             deduplicate: orders ? DeduplicatePlan(key: [4], within: .days(1)) : nil, aggregates: outputs)
-        plan.state.keepClosed = .zero
+        plan.state.keepClosed = late ? .days(1_000) : .zero
         return plan
     }
 
@@ -110,6 +119,7 @@ struct GroupCase: CustomStringConvertible {
         with(handOvers) { $0.handOvers = false }
         with(idleness) { $0.idleness = false }
         with(orders) { $0.orders = false }
+        with(late) { $0.late = false }
         with(unansweredSeals) { $0.unansweredSeals = false }
         with(isQuietAtTheEnd) { $0.isQuietAtTheEnd = false }
         return found
@@ -117,7 +127,7 @@ struct GroupCase: CustomStringConvertible {
 
     var description: String {
         "seed \(seed): \(lanes) lanes, \(processes) processes, \(steps) steps, crashes \(crashes), hand-overs \(handOvers), "
-            + "idleness \(idleness), unanswered seals \(unansweredSeals), quiet end \(isQuietAtTheEnd), orders \(orders), "
+            + "idleness \(idleness), unanswered seals \(unansweredSeals), quiet end \(isQuietAtTheEnd), orders \(orders), late \(late), "
             + outputs.map { "\($0.window) + \($0.allowedLateness.milliseconds) \($0.emit)\($0.isKeyed ? " keyed" : "")" }
             .joined(separator: "; ")
     }

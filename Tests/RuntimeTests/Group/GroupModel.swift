@@ -45,9 +45,11 @@ struct GroupRows {
         if row.revision != (before?.row.revision ?? 0) + 1 {
             failures.append("\(cell): revision \(row.revision) after \(before?.row.revision ?? 0)")
         }
-        if before?.row.final == true { failures.append("\(cell): touched after it was final") }
+        if before?.row.final == true, row.reason != .reapplied { failures.append("\(cell): touched after it was final") }
         let through = progress[unit]?.last?.progress[Int32(row.output + 1)]?.finalThrough
-        if let through, row.windowEnd <= through { failures.append("\(cell): touched after final_through \(through)") }
+        if let through, row.windowEnd <= through, row.reason != .reapplied {
+            failures.append("\(cell): touched after final_through \(through)")
+        }
         shown[cell, default: []].append(
             Shown(commit: commit, unit: unit, row: row, value: GroupValue(count: row.retracted ? 0 : count, sum: sum)))
     }
@@ -85,7 +87,8 @@ struct GroupRows {
                 else { return nil }
                 return rows.last { $0.commit <= at }?.value.count ?? 0
             }
-            if let count = count(\.finalThrough), count != model.cells[cell]?.count ?? 0 {
+            // What was late may have been counted before the window was closed for all.
+            if !model.isLateApplied, let count = count(\.finalThrough), count != model.cells[cell]?.count ?? 0 {
                 found.append("\(cell): final with \(count), not \(model.cells[cell]?.count ?? 0)")
             }
             if let count = count(\.completeThrough), count < model.inTime[cell] ?? 0 {
@@ -103,11 +106,14 @@ struct GroupModel {
     private(set) var inTime: [GroupCell: Int64] = [:]
     private(set) var books: [Books] = []
     private let plan: Plan
+    /// What all windows of an output refused stands in them in the end.
+    let isLateApplied: Bool
     /// Of sessions that partitions share: by output and group.
     private var taken: [Int: [String: [GroupEvent]]] = [:]
 
     init(_ group: GroupSimulation) {
         plan = group.plan
+        isLateApplied = group.shape.late
         for lane in group.input.indices {
             let own = judge(
                 group.input[lane], raises: group.raises[LaneNumber(lane)] ?? [], heeds: group.heeds[LaneNumber(lane)] ?? [])
@@ -213,15 +219,13 @@ struct GroupModel {
                     own.lateRefusals[output] += 1
                     isRefused = true
                 }
+                if isLateApplied, open.isEmpty {
+                    for window in windows { add(event, window, output, to: &found) }
+                }
                 isTaken = isTaken || !open.isEmpty
                 isPartlyLate = isPartlyLate || (!open.isEmpty && open.count < windows.count)
                 for window in open {
-                    let cell = GroupCell(
-                        output: output, start: window.lowerBound, end: window.upperBound,
-                        group: aggregate.isKeyed ? event.key : event.group)
-                    let value = found[cell]
-                    found[cell] = GroupValue(
-                        count: (value?.count ?? 0) + 1, sum: value.map { $0.sum + event.value } ?? event.value)
+                    let cell = add(event, window, output, to: &found)
                     if window.upperBound > before { inTime[cell, default: 0] += 1 }
                 }
             }
@@ -240,6 +244,18 @@ struct GroupModel {
             found[cell] = session.value
         }
         return found
+    }
+
+    @discardableResult
+    private func add(
+        _ event: GroupEvent, _ window: Range<Int64>, _ output: Int, to found: inout [GroupCell: GroupValue]
+    ) -> GroupCell {
+        let cell = GroupCell(
+            output: output, start: window.lowerBound, end: window.upperBound,
+            group: plan.aggregates[output].isKeyed ? event.key : event.group)
+        let value = found[cell]
+        found[cell] = GroupValue(count: (value?.count ?? 0) + 1, sum: value.map { $0.sum + event.value } ?? event.value)
+        return cell
     }
 
     private struct OwnSession {
@@ -298,8 +314,8 @@ struct GroupModel {
         let last = told.last
         return Set(cells.keys).union(last.keys).compactMap { cell in
             let (mine, theirs) = (cells[cell], last[cell])
-            // Sums of a session that was joined of several are folded in another order.
-            if let mine, let theirs, plan.aggregates[cell.output].window.isSession, mine.count == theirs.count,
+            // Sums of a session that was joined of several are folded in another order, and so are those that late events came to.
+            if let mine, let theirs, isLateApplied || plan.aggregates[cell.output].window.isSession, mine.count == theirs.count,
                 abs(mine.sum - theirs.sum) < 1e-6
             {
                 return nil

@@ -40,7 +40,10 @@ final class GroupSimulation {
     /// The control topic, and where each unit began to heed which.
     private(set) var orders: [ObserveOrder] = []
     private(set) var heeds: [LaneNumber: [HeededOrder]] = [:]
-    private var ids: SplitMix
+    /// What each lane refused, and of it what was applied again.
+    private(set) var ledger: [LaneNumber: [LateEntry]] = [:]
+    private(set) var marked: [LaneNumber: Set<Int>] = [:]
+    var ids: SplitMix
     private(set) var told: GroupRows
     private(set) var failures: [String] = []
     private(set) var turns = 0
@@ -88,6 +91,7 @@ final class GroupSimulation {
         for _ in 0..<shape.steps where failures.isEmpty { step() }
         isFair = true
         if failures.isEmpty { calm() }
+        if shape.late, failures.isEmpty { drain() }
         if shape.isQuietAtTheEnd, shape.idleness, failures.isEmpty {
             finishQuietly()
             if failures.isEmpty { failures += GroupModel(self).differences(from: told) }
@@ -214,6 +218,10 @@ final class GroupSimulation {
             after.state = units[unit]?.state ?? KeyedState()
             for changes in commit.changes[unit] ?? [] { after.state.apply(changes) }
             units[unit] = after
+            ledger[unit, default: []] += commit.late[unit] ?? []
+            let marks = commit.marks[unit] ?? []
+            if !marked[unit, default: []].isDisjoint(with: marks) { fail("\(unit) counts an entry twice") }
+            marked[unit, default: []].formUnion(marks)
             raises[unit, default: []] += commit.raises[unit] ?? []
             turns += commit.raises[unit]?.count ?? 0
             for heed in commit.heeds[unit] ?? [] {
@@ -316,6 +324,21 @@ final class GroupSimulation {
             if quiet > 8 { return }
         }
         fail("the group does not come to rest")
+    }
+
+    /// All of the input is read, and all that was late is applied again.
+    private func drain() {
+        var quiet = 0
+        for _ in 0..<400 {
+            now += 100
+            let isRead = (0..<shape.lanes).allSatisfy { units[LaneNumber($0)]?.next == Int64(input[$0].count) }
+            let isApplied = ledger.allSatisfy { $1.count == marked[$0]?.count ?? 0 }
+            _ = round()
+            quiet = isRead && isApplied ? quiet + 1 : 0
+            // What was sent is read, counted and told.
+            if quiet > 6 { return }
+        }
+        fail("what is late does not come to an end")
     }
 
     private func end() {

@@ -49,6 +49,27 @@ struct GroupSimulationTests {
         }
     }
 
+    /// S13: what was late is counted once, whoever had the partition then, and its windows are what they would be had it come in time.
+    @Test(arguments: 0..<4) func aGroupCountsWhatWasLateOnce(_ part: Int) {
+        for seed in Self.seeds where Int(seed % 4) == part {
+            for shape in [GroupCase(lateOf: seed), GroupCase(lateOf: seed, withEveryWindow: true)] {
+                // Of sessions late events can't be applied again.
+                if shape.outputs.contains(where: \.window.isSession) { continue }
+                if !GroupSimulation(shape).run().isEmpty { Issue.record("\(shrunk(shape, nil))") }
+            }
+        }
+    }
+
+    @Test func theLateEventsOfTheCasesAreAppliedAgain() {
+        var marked = 0
+        for seed in UInt64(0)..<40 {
+            let group = GroupSimulation(GroupCase(lateOf: seed))
+            _ = group.run()
+            marked += group.marked.values.reduce(0) { $0 + $1.count }
+        }
+        #expect(marked > 200)
+    }
+
     @Test func theOrdersOfTheCasesAreHeededAndHandedOver() {
         var heeds = 0
         var observed: Int64 = 0
@@ -69,11 +90,12 @@ struct GroupSimulationTests {
         .turnsOfAnyRequest: 129, .turnsBeforeTheAnswer: 120, .floorsOfToday: 828, .turnsWithoutAFloor: 23, .idleLanesTake: 15,
         .idleLanesShipNothing: 6, .idlenessForgotten: 261, .turnsNotGivenBack: 52, .newcomerTrustsItself: 6,
         .snapshotsWithoutTurns: 12, .mergeForgetsWhatItClosed: 20, .partialsFromTheirEnd: 5, .partialsReadUncommitted: 883,
-        .ordersForgotten: 1,
+        .ordersForgotten: 1, .closedWindowsLeftBehind: 7,
     ]
 
     @Test(arguments: Mutant.allCases) func aWrongBuildIsSeen(_ mutant: Mutant) throws {
-        var shape = GroupCase(seed: try #require(Self.shownBy[mutant]))
+        let seed = try #require(Self.shownBy[mutant])
+        var shape = mutant == .closedWindowsLeftBehind ? GroupCase(lateOf: seed) : GroupCase(seed: seed)
         shape.orders = mutant == .ordersForgotten
         #expect(GroupSimulation(shape).run().isEmpty)
         #expect(!GroupSimulation(shape, mutant: mutant).run().isEmpty, "\(mutant) is not seen")

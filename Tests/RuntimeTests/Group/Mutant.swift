@@ -38,4 +38,6 @@ enum Mutant: CaseIterable {
     case partialsReadUncommitted
     /// Lanes don't bring the order that they heed along: whoever has not heard of it judges by the topology.
     case ordersForgotten
+    /// What closed windows held stays where they were closed.
+    case closedWindowsLeftBehind
 }

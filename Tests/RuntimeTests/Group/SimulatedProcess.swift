@@ -39,6 +39,9 @@ final class SimulatedProcess {
         var rows: [(unit: LaneNumber, row: Row)] = []
         var raises: [LaneNumber: [(at: Int64, floor: Int64)]] = [:]
         var heeds: [LaneNumber: [HeededOrder]] = [:]
+        var late: [LaneNumber: [LateEntry]] = [:]
+        /// Entries that were applied again, by their place in the ledger.
+        var marks: [LaneNumber: [Int]] = [:]
         var partials: Set<Int> = []
         var hasTime = false
     }
@@ -91,7 +94,9 @@ final class SimulatedProcess {
                         ? group.partials[Int(unit) - group.shape.lanes].end : stored.next,
                     closedThrough: group.mutant == .mergeForgetsWhatItClosed ? nil : stored.closedThrough,
                     combined: stored.combined, progress: stored.progress, isEnded: stored.isEnded)
-                stored.state.eachEntry { if !merge.restore(key: $0, value: $1) { group.fail("damaged state of \(unit)") } }
+                stored.state.eachEntry {
+                    if !"xy".utf8.contains($0[0]), !merge.restore(key: $0, value: $1) { group.fail("damaged state of \(unit)") }
+                }
             }
             if log.isExact { merge.note(log.state) }
             merges[unit] = merge
@@ -113,11 +118,13 @@ final class SimulatedProcess {
             keyed.restore(progress: stored.progress)
             stored.state.eachEntry { key, value in
                 if group.mutant == .ordersForgotten, key[0] == UInt8(ascii: "m") { return }
-                let isMerged = "prsb".utf8.contains(key[0])
+                if "xy".utf8.contains(key[0]) { return }
+                let isMerged = "prsbz".utf8.contains(key[0])
                 let isRead = isMerged ? keyed.restore(key: key, value: value) : core.restore(key: key, value: value)
                 if !isRead { group.fail("damaged state of \(unit)") }
             }
         }
+        keyed.beginClosed(stored?.watermark)
         if let order { core.heed(order) }
         lanes[unit] = InputLane(core: core, keyed: keyed, silentSince: group.now)
         cycle.add(lane: unit, isIdle: group.mutant == .idlenessForgotten ? false : stored?.isIdle ?? false)
@@ -225,12 +232,15 @@ final class SimulatedProcess {
         var isWorth = record.isWorthACommit
         for seal in seals { isWorth = produce(seal, &commit, &record) || isWorth }
         for (unit, merge) in merges.sorted(by: { $0.key < $1.key }) {
-            let sealed = merge.seal()
+            let sealed = merge.seal(lookup(unit))
             isWorth = isWorth || sealed.isChanged
+            if !isZombie, let fault = sealed.fault { group.fail("\(fault)") }
+            if !isZombie, !sealed.refused.isEmpty { group.fail("\(unit) refuses \(sealed.refused)") }
             commit.units[unit] = StoredUnit(
                 next: sealed.nextOffset, closedThrough: sealed.closedThrough, combined: sealed.combined,
                 progress: sealed.progress, isEnded: sealed.isEnded)
-            commit.changes[unit] = [sealed.changes]
+            commit.changes[unit] =
+                group.mutant == .closedWindowsLeftBehind ? [sealed.changes] : [sealed.changes, sealed.closed.changes]
             commit.rows += sealed.rows.map { (unit, $0) }
         }
         guard isWorth else { return }
@@ -283,6 +293,7 @@ final class SimulatedProcess {
         let unit = sealed.lane
         let lane = lanes[unit]!
         let state = log.isExact ? log.state : nil
+        let hasApplied = applyLate(unit, lane, isLast: request.closesAll, &commit, &record)
         let step = lane.keyed.step(
             sealed, floor: group.mutant == .floorsOfToday && cycle.isIdle(unit) ? state?.combined : request.floor,
             asOf: request.closesAll ? state?.asOf : state?.combined, ended: request.closesAll)
@@ -300,12 +311,14 @@ final class SimulatedProcess {
             next: sealed.nextOffset, watermark: sealed.watermark, newest: sealed.newestEventTime,
             largestClose: sealed.largestClose,
             isIdle: cycle.isIdle(unit), books: sealed.books, progress: lane.keyed.progress, isEnded: request.closesAll)
-        commit.changes[unit] = [sealed.changes, step.changes]
+        commit.changes[unit] = [sealed.changes, step.changes, step.closed.changes]
+        commit.late[unit] = sealed.late
         commit.rows += step.rows.map { (unit, $0) }
         commit.raises[unit] = seal.raises
         commit.heeds[unit] = sealed.heeded
         let before = group.units[unit]
-        return before?.next != sealed.nextOffset || before?.watermark != sealed.watermark || !sealed.changes.isEmpty
+        return hasApplied || !step.closed.isEmpty || before?.next != sealed.nextOffset || before?.watermark != sealed.watermark
+            || !sealed.changes.isEmpty
             || !step.rows.isEmpty || !step.changes.isEmpty || !sealed.partials.isEmpty || before?.isEnded != request.closesAll
     }
 
