@@ -97,6 +97,10 @@ public struct InternalTopic: Equatable, Sendable {
         if layout.mergeLanes > 0 {
             all.append(passing(layout.topics.partials, partitions: Int32(layout.mergeLanes), kept: .days(7)))
         }
+        // A re-keyed lane too.
+        if !layout.rekeyed.isEmpty {
+            all.append(passing(layout.topics.rekey, partitions: Int32(layout.rekeyed.count), kept: .days(7)))
+        }
         if hasControl { all.append(compacted(layout.topics.control, partitions: 1)) }
         if hasResults { all.append(compacted(layout.topics.results, partitions: Int32(layout.inputs.count))) }
         return all

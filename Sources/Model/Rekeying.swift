@@ -15,8 +15,17 @@ extension Plan {
 
     /// A new state has as many as there are inputs, as far as that is of use; from then on their number stays (S7): an identity
     /// belongs to one of them for good.
-    public func rekeyedPartitions(inputs: Int) -> [PartitionID] {
-        (0..<max(1, min(inputs, RekeyLimits.partitions))).map { PartitionID(topic: rekeyedTopic, number: Int32($0)) }
+    public func rekeyedPartitions(inputs: Int) -> [PartitionID] { Plan.rekeyedPartitions(of: rekeyedTopic, inputs: inputs) }
+
+    /// As a group has them, in a topic of its own.
+    public static func rekeyedPartitions(of topic: String, inputs: Int) -> [PartitionID] {
+        (0..<max(1, min(inputs, RekeyLimits.partitions))).map { PartitionID(topic: topic, number: Int32($0)) }
+    }
+
+    /// Bytes that one of so many inputs gathers for re-keyed lanes: what is open, and what is sealed while the next is gathered.
+    public func gathered(inputs: Int) -> Int {
+        let share = state.memory.bytes / RekeyLimits.memoryShare / 2 / Int64(max(inputs, 1))
+        return Int(min(max(share, RekeyLimits.gathered.lowerBound), RekeyLimits.gathered.upperBound))
     }
 }
 
@@ -29,6 +38,8 @@ public enum RekeyLimits {
     public static let memoryShare: Int64 = 8
     /// Bytes of records on their way that one input lane gathers before it waits for a commit.
     public static let gathered: ClosedRange<Int64> = (64 << 10)...(8 << 20)
+    /// Of a group: the largest record that fits into one of the internal topic.
+    public static let largestRecord: Int64 = 8 << 20
 }
 
 /// Where a record lies among all inputs, in one number: the input's lane, and the offset. Places of one input are in the order of
@@ -130,6 +141,17 @@ public final class RekeyedRecords: @unchecked Sendable {
             try body(
                 RecordBatch(count: count, payloads: payloads, lengths: lengths, offsets: places, timestamps: timestamps), before,
                 isWarm)
+        }
+    }
+
+    /// One by one, in their order. A payload is valid during the call.
+    public func forEach(
+        _ body: (_ payload: UnsafeRawBufferPointer, _ offset: Int64, _ timestamp: Int64, _ before: Int64) -> Void
+    ) {
+        for entry in entries {
+            body(
+                UnsafeRawBufferPointer(start: bytes + entry.start, count: entry.length), RecordPlace.offset(entry.place),
+                entry.timestamp, entry.before)
         }
     }
 

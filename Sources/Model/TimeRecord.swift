@@ -18,7 +18,7 @@ public struct TimeRecord: Equatable, Sendable {
         public var largestClose: EventTime?
         /// Of an idle lane: nothing may close at or past this before the lane has shipped what it holds of it.
         public var hold: EventTime?
-        /// It has read all that a bounded run asks for.
+        /// It has read all that a bounded run asks for. Never of a re-keyed lane.
         public var isFinished: Bool
         /// After the end of all: it has shipped everything.
         public var isClosed: Bool
@@ -45,7 +45,7 @@ public struct TimeRecord: Equatable, Sendable {
     public var read: Int64
     /// A lane at most once.
     public var reports: [Report]
-    /// By partition of the partials topic: the next offset behind this commit's records there.
+    /// By partition of the partials topic, and behind those of the re-keyed one: the next offset behind this commit's records there.
     public var ends: [Int32: Int64]
     /// All lanes are idle: where the silence moves the combined watermark (S6).
     public var advance: EventTime?
@@ -99,31 +99,36 @@ public struct TimeState: Equatable, Sendable {
         public init() {}
     }
 
+    /// Input lanes, by their numbers.
     public var lanes: [Lane]
+    /// Re-keyed lanes, whose numbers go on behind those of input lanes: they hold no watermark back, but a window closes only when each
+    /// of them has shipped its part of it (S7). Of what a lane says of itself only watermark, largest close and that it is closed.
+    public var rekeyed: [Lane] = []
     /// The combined watermark; it never goes back.
     public var combined: EventTime?
     /// What merges may close by: everything that ends or closes up to here was shipped.
     public var closable: EventTime?
-    /// By partition of the partials topic: behind the last partial that any record told of.
+    /// By partition of the partials topic: behind the last partial that any record told of. Then by that of the re-keyed topic.
     public var ends: [Int64]
     /// Behind the last record after which other lanes were left out than before.
     public var changedAt: Int64
 
     /// The state at the beginning of the log.
-    public init(lanes: Int, mergeLanes: Int) {
+    public init(lanes: Int, mergeLanes: Int, rekeyed: Int = 0) {
         self.lanes = Array(repeating: Lane(), count: lanes)
-        ends = Array(repeating: 0, count: mergeLanes)
+        self.rekeyed = Array(repeating: Lane(), count: rekeyed)
+        ends = Array(repeating: 0, count: mergeLanes + rekeyed)
         changedAt = 0
     }
 
     /// Every lane has read all that a bounded run asks for.
     public var isEnded: Bool { lanes.allSatisfy(\.isFinished) }
     /// Every lane has shipped everything after the end.
-    public var isAllClosed: Bool { lanes.allSatisfy(\.isClosed) }
+    public var isAllClosed: Bool { lanes.allSatisfy(\.isClosed) && rekeyed.allSatisfy(\.isClosed) }
     public var isAllIdle: Bool { lanes.allSatisfy { $0.standing == .idle } }
     public var newestEventTime: EventTime? { lanes.compactMap(\.newestEventTime).max() }
     /// What closes the last window that held data in any output: silence moves nothing past it (S6).
-    public var largestClose: EventTime? { lanes.compactMap(\.largestClose).max() }
+    public var largestClose: EventTime? { (lanes + rekeyed).compactMap(\.largestClose).max() }
     /// As of when the rows are that come at the end (S6).
     public var asOf: EventTime? { [combined, newestEventTime].compactMap(\.self).max() }
 }

@@ -69,12 +69,13 @@ final class FactsBoard: Sendable {
         board.withLock { board in
             let before = board.facts.watermark
             board.facts.watermark = time.watermark
-            board.facts.partitions = reports.values.map { report in
+            board.facts.partitions = reports.values.filter { !$0.isRekeyed }.map { report in
                 var fact = fact(report, time, wall, now, &board)
                 fact.books.reapplied = reapplied[fact.lane] ?? 0
                 return fact
             }.sorted { $0.id < $1.id }
-            board.facts.rekeyed = rekeyed.map { fact($0, now) }.sorted { $0.id < $1.id }
+            let handedOn = reports.values.filter(\.isRekeyed).map { fact($0, time, wall, now, &board) }
+            board.facts.rekeyed = (rekeyed.map { fact($0, now) } + handedOn).sorted { $0.id < $1.id }
             board.facts.elsewhere = elsewhere
             board.facts.noteHolders(before: before, at: wall)
             if var dedup = board.facts.dedup {

@@ -11,6 +11,8 @@ actor Lane {
     nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
     nonisolated let number: LaneNumber
     nonisolated let partition: PartitionID
+    /// Its input is the group's re-keyed topic: it is never idle by itself, and has no end but that of all inputs (S7).
+    nonisolated let isRekeyed: Bool
     private let core: LaneCore
     private let input: any PartitionInput
     private let clock: any Clock
@@ -59,6 +61,7 @@ actor Lane {
         executor = LaneExecutor("weir.lane.\(configuration.partition)")
         number = configuration.lane
         partition = configuration.partition
+        if case .rekeyedByLog = configuration.role { isRekeyed = true } else { isRekeyed = false }
         self.core = core
         self.input = input
         self.clock = clock
@@ -102,6 +105,9 @@ actor Lane {
 
     func close() { input.close() }
 
+    /// Of a re-keyed lane: the log of time after one of its records, in order.
+    func note(_ state: TimeState) { core.note(state) }
+
     /// The choice cannot be made by itself, or the input is broken: this partition takes nothing more.
     func stop(_ fault: Fault) {
         if case .stopped = phase { return }
@@ -140,7 +146,7 @@ actor Lane {
             }
             return
         }
-        switch input.take(limit: RuntimeLimits.batch) {
+        switch input.take(limit: isRekeyed ? RuntimeLimits.rekeyedBatch : RuntimeLimits.batch) {
         case .records(let batch):
             retryAt = nil
             if firstTakenAt == nil { firstTakenAt = now }
@@ -256,6 +262,11 @@ actor Lane {
         isGranted = false
         var request = request
         if !isIdle { request.floor = nil }
+        if let moment = core.moment {
+            // What silence and the end decided holds here once everything that was handed on before it was taken.
+            request.closesAll = moment.isInputOver
+            if let combined = moment.combined { core.raise(to: combined) }
+        }
         let oldest = core.oldestTimestamp
         let sealed = core.seal(request)
         if stalled {
@@ -275,7 +286,7 @@ actor Lane {
                 sealed: sealed, request: request, silentSince: silentSince, isFullyRead: false, spoke: spoke),
             endOffset: input.endOffset, share: input.share,
             confirmedEnd: isPaused || phase != .running ? nil : input.caughtUpOffset,
-            isFinished: phase == .finished, fault: fault, oldest: oldest, keys: core.keys, keyMemory: core.keyMemory,
+            isRekeyed: isRekeyed, isFinished: phase == .finished, fault: fault, oldest: oldest, keys: core.keys, keyMemory: core.keyMemory,
             oldestKey: core.oldestKey, wantsTurn: wantsTurn,
             turnWaits: turnWaits, deltaMemory: core.memory,
             // What was sealed is looked at when it is committed, and gone by then.
@@ -329,6 +340,7 @@ struct LaneReport: Sendable {
     var share: Double?
     /// The input's own word that there is nothing more up to here.
     var confirmedEnd: Int64?
+    var isRekeyed: Bool
     var isFinished: Bool
     var fault: Fault?
     /// Record timestamp of the oldest record in this seal.

@@ -76,9 +76,18 @@ final class LaneCrew: @unchecked Sendable {
         watch.newPartitions(known: Set(lanes.values.map(\.partition)), now: clock.monotonic())
     }
 
-    /// Every lane has said that it takes nothing more.
+    /// Every lane that reads the input has said that it takes nothing more.
     var isOver: Bool {
-        reports.count == lanes.count && outstanding.isEmpty && reports.values.allSatisfy { $0.isFinished || $0.fault != nil }
+        reports.count == lanes.count && outstanding.isEmpty
+            && reports.values.allSatisfy { $0.isRekeyed || $0.isFinished || $0.fault != nil }
+    }
+
+    /// Of a group: a re-keyed lane that can't go on. Nobody else takes what is handed on to it.
+    var rekeyedFault: Fault? { reports.values.filter(\.isRekeyed).compactMap(\.fault).first }
+
+    /// Of a group: the log of time after one of its records, for re-keyed lanes.
+    func note(_ state: TimeState) {
+        for lane in lanes.values where lane.isRekeyed { lane.run { $0.note(state) } }
     }
 
     // MARK: Commits
@@ -118,7 +127,7 @@ final class LaneCrew: @unchecked Sendable {
             let sealed = report.answer.sealed
             outstanding.remove(sealed.lane)
             granted.remove(sealed.lane)
-            if let end = report.confirmedEnd, end >= sealed.nextOffset, now - report.answer.silentSince >= idleAfter {
+            if !report.isRekeyed, let end = report.confirmedEnd, end >= sealed.nextOffset, now - report.answer.silentSince >= idleAfter {
                 silent.append((sealed.lane, sealed.partition, report.answer.silentSince))
             }
         }

@@ -4,6 +4,8 @@ import Model
 enum RuntimeLimits {
     /// Records a lane takes at once.
     static let batch = 2_000
+    /// Records of the re-keyed topic, each with many of the input's, that a re-keyed lane takes at once.
+    static let rekeyedBatch = 8
     /// How long a commit waits for lanes to seal; who is late comes with the next one.
     static let sealWait = TimeSpan.milliseconds(50)
     /// How long a last commit waits for them.

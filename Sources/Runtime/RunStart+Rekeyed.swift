@@ -53,10 +53,7 @@ extension RunStart {
     /// What an input lane of this run does.
     func inputRole(targets: Int, inputs: Int) -> LaneRole {
         if targets == 0 { return .whole }
-        // Open, and sealed while the next is gathered.
-        let share = plan.state.memory.bytes / RekeyLimits.memoryShare / 2 / Int64(max(inputs, 1))
-        return .source(
-            targets: targets, limit: Int(min(max(share, RekeyLimits.gathered.lowerBound), RekeyLimits.gathered.upperBound)))
+        return .source(targets: targets, limit: plan.gathered(inputs: inputs))
     }
 }
 

@@ -99,7 +99,9 @@ extension Service {
                 case .failed(let fault): mailbox.post(.failed(fault))
                 }
             })
-        try membership.join(topics + (layout.mergeLanes > 0 ? [layout.topics.partials] : []))
+        try membership.join(
+            topics + (layout.mergeLanes > 0 ? [layout.topics.partials] : [])
+                + (layout.rekeyed.isEmpty ? [] : [layout.topics.rekey]))
         onEvent(.started(topology: plan.name, version: version, partitions: inputs.count))
         // Who ends by a fault is probably started again.
         var isLeaving = options.until != .stopped

@@ -83,7 +83,7 @@ extension CommitWriter {
 }
 
 extension EntryCodec {
-    static func encode(_ row: CopyRow) -> [UInt8] {
+    static func encode(_ row: CopyRow, of own: PartitionID) -> [UInt8] {
         var writer = RecordWriter(capacity: 64)
         writer.number(row.at.milliseconds)
         writer.number(row.entry.offset)
@@ -95,6 +95,12 @@ extension EntryCodec {
         if let field = row.entry.field { writer.text(field) }
         writer.word(row.entry.identity.high)
         writer.word(row.entry.identity.low)
+        // Of a re-keyed unit both lie in partitions of the input.
+        if row.partition != own {
+            write(row.partition, to: &writer)
+            writer.byte(row.entry.keptSource == nil ? 0 : 1)
+            if let kept = row.entry.keptSource { write(kept, to: &writer) }
+        }
         return writer.bytes
     }
 
@@ -109,11 +115,14 @@ extension EntryCodec {
         guard CopyEntry.Kind.allCases.indices.contains(kind) else { throw .damaged }
         let field = try reader.flag() ? try reader.text() : nil
         let identity = Identity(high: try reader.word(), low: try reader.word())
+        var entry = CopyEntry(
+            offset: offset, eventTime: eventTime, age: age, kind: CopyEntry.Kind.allCases[kind], field: field,
+            keptOffset: keptOffset, identity: identity)
+        if !reader.isAtEnd {
+            entry.source = try self.partition(from: &reader)
+            if try reader.flag() { entry.keptSource = try self.partition(from: &reader) }
+        }
         try reader.end()
-        return CopyRow(
-            at: at, partition: partition,
-            entry: CopyEntry(
-                offset: offset, eventTime: eventTime, age: age, kind: CopyEntry.Kind.allCases[kind], field: field,
-                keptOffset: keptOffset, identity: identity))
+        return CopyRow(at: at, partition: entry.source ?? partition, entry: entry)
     }
 }

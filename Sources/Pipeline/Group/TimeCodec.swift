@@ -26,11 +26,7 @@ public enum TimeCodec {
         out.put(record.read)
         if let advance = record.advance { out.put(advance) }
         out.put(UInt32(record.reports.count))
-        for report in record.reports {
-            out.put(report.lane)
-            let lane = TimeState.Lane(report)
-            put(lane, standing: report.standing.rawValue, &out)
-        }
+        for report in record.reports { put(report, &out) }
         out.put(UInt32(record.ends.count))
         for (partition, end) in record.ends.sorted(by: { $0.key < $1.key }) {
             out.put(partition)
@@ -41,7 +37,7 @@ public enum TimeCodec {
     }
 
     /// nil: damaged, of another version, or of a group with other lanes.
-    public static func decode(_ bytes: UnsafeRawBufferPointer, lanes: Int, mergeLanes: Int) -> TimeRecord? {
+    public static func decode(_ bytes: UnsafeRawBufferPointer, lanes: Int, mergeLanes: Int, rekeyed: Int = 0) -> TimeRecord? {
         guard var from = ByteReader(sealed: bytes), from.take(UInt8.self) == version, let has = from.take(UInt8.self),
             has <= Has.advance | Has.snapshot, let writer = from.take(UInt64.self), let number = from.take(Int64.self),
             let read = from.take(Int64.self)
@@ -51,30 +47,40 @@ public enum TimeCodec {
             guard let advance = from.time() else { return nil }
             record.advance = advance
         }
-        guard let reports = from.take(UInt32.self), reports <= lanes else { return nil }
+        guard let reports = from.take(UInt32.self), reports <= lanes + rekeyed else { return nil }
         var next: LaneNumber = 0
         for _ in 0..<reports {
             // In ascending order, so that none is there twice.
-            guard let number = from.take(LaneNumber.self), number >= next, number < lanes,
-                let (lane, standing) = lane(&from), let standing = TimeRecord.Report.Standing(rawValue: standing)
-            else { return nil }
-            next = number + 1
-            record.reports.append(lane.report(number, standing))
+            guard let report = report(&from), report.lane >= next, report.lane < lanes + rekeyed else { return nil }
+            next = report.lane + 1
+            record.reports.append(report)
         }
-        guard let ends = from.take(UInt32.self), ends <= mergeLanes else { return nil }
+        guard let ends = from.take(UInt32.self), ends <= mergeLanes + rekeyed else { return nil }
         for _ in 0..<ends {
-            guard let partition = from.take(Int32.self), (0..<Int32(mergeLanes)).contains(partition),
+            guard let partition = from.take(Int32.self), (0..<Int32(mergeLanes + rekeyed)).contains(partition),
                 let end = from.take(Int64.self), record.ends.updateValue(end, forKey: partition) == nil
             else { return nil }
         }
         if has & Has.snapshot != 0 {
-            guard let snapshot = state(&from, lanes: lanes, mergeLanes: mergeLanes) else { return nil }
+            guard let snapshot = state(&from, lanes: lanes, mergeLanes: mergeLanes, rekeyed: rekeyed) else { return nil }
             record.snapshot = snapshot
         }
         return from.isAtEnd ? record : nil
     }
 
     // MARK: Lanes
+
+    static func put(_ report: TimeRecord.Report, _ out: inout ByteWriter) {
+        out.put(report.lane)
+        put(TimeState.Lane(report), standing: report.standing.rawValue, &out)
+    }
+
+    static func report(_ from: inout ByteReader) -> TimeRecord.Report? {
+        guard let number = from.take(LaneNumber.self), let (lane, standing) = lane(&from),
+            let standing = TimeRecord.Report.Standing(rawValue: standing)
+        else { return nil }
+        return lane.report(number, standing)
+    }
 
     private static func put(_ lane: TimeState.Lane, standing: UInt8, _ out: inout ByteWriter) {
         var has = standing
@@ -106,7 +112,7 @@ public enum TimeCodec {
 
     // MARK: Snapshots
 
-    private static func put(_ state: TimeState, _ out: inout ByteWriter) {
+    static func put(_ state: TimeState, _ out: inout ByteWriter) {
         out.put((state.combined == nil ? 0 : Has.combined) | (state.closable == nil ? 0 : Has.closable))
         if let combined = state.combined { out.put(combined) }
         if let closable = state.closable { out.put(closable) }
@@ -126,10 +132,11 @@ public enum TimeCodec {
         }
         out.put(UInt32(state.ends.count))
         for end in state.ends { out.put(end) }
+        for lane in state.rekeyed { put(lane, standing: 0, &out) }
     }
 
-    private static func state(_ from: inout ByteReader, lanes: Int, mergeLanes: Int) -> TimeState? {
-        var state = TimeState(lanes: lanes, mergeLanes: mergeLanes)
+    static func state(_ from: inout ByteReader, lanes: Int, mergeLanes: Int, rekeyed: Int = 0) -> TimeState? {
+        var state = TimeState(lanes: lanes, mergeLanes: mergeLanes, rekeyed: rekeyed)
         guard let has = from.take(UInt8.self), has <= Has.combined | Has.closable else { return nil }
         if has & Has.combined != 0 {
             guard let combined = from.time() else { return nil }
@@ -160,10 +167,14 @@ public enum TimeCodec {
             }
             state.lanes[at] = lane
         }
-        guard from.take(UInt32.self) == UInt32(mergeLanes) else { return nil }
-        for at in 0..<mergeLanes {
+        guard from.take(UInt32.self) == UInt32(mergeLanes + rekeyed) else { return nil }
+        for at in state.ends.indices {
             guard let end = from.take(Int64.self) else { return nil }
             state.ends[at] = end
+        }
+        for at in 0..<rekeyed {
+            guard case (let lane, 0)? = lane(&from) else { return nil }
+            state.rekeyed[at] = lane
         }
         return state
     }

@@ -5,7 +5,9 @@ extension TimeState {
     /// A commit is one step: whatever its reports say counts at once. Cost: the lanes, a few times.
     public mutating func apply(_ record: TimeRecord, at offset: Int64) {
         var isChanged = false
-        for report in record.reports {
+        let reports = record.reports.filter { Int($0.lane) < lanes.count }
+        for report in record.reports where Int(report.lane) >= lanes.count { rekeyed[Int(report.lane) - lanes.count].take(report) }
+        for report in reports {
             let at = Int(report.lane)
             lanes[at].take(report)
             if report.standing == .active, lanes[at].standing != .active {
@@ -15,12 +17,12 @@ extension TimeState {
         }
         // A lane that leaves counts once more with what it reached.
         raise()
-        for report in record.reports where report.standing != .active && lanes[Int(report.lane)].standing != .idle {
+        for report in reports where report.standing != .active && lanes[Int(report.lane)].standing != .idle {
             lanes[Int(report.lane)].standing = .idle
             isChanged = true
         }
         raise()
-        for report in record.reports where report.standing == .wants {
+        for report in reports where report.standing == .wants {
             let floor = [lanes[Int(report.lane)].watermark, undisturbed].compactMap(\.self).max()
             lanes[Int(report.lane)].standing = .turn(Turn(floor: floor, writer: record.writer, number: record.number))
             isChanged = true
@@ -64,6 +66,10 @@ extension TimeState {
 
     private mutating func raiseClosable() {
         guard var reached = combined else { return }
+        for lane in rekeyed {
+            guard let own = lane.watermark else { return }
+            reached = min(reached, own)
+        }
         for lane in lanes where lane.standing != .active {
             if let hold = lane.hold { reached = min(reached, hold - .milliseconds(1)) }
         }
@@ -101,8 +107,11 @@ public struct TimeLog: Sendable {
     private var waiting: [(offset: Int64, record: TimeRecord)] = []
 
     /// `start`: the first offset that is read. `writer`: whose records are to be `heard`.
-    public init(lanes: Int, mergeLanes: Int, start: Int64, writer: UInt64 = 0, snapshotEvery: Int = GroupLimits.snapshotEvery) {
-        state = TimeState(lanes: lanes, mergeLanes: mergeLanes)
+    public init(
+        lanes: Int, mergeLanes: Int, rekeyed: Int = 0, start: Int64, writer: UInt64 = 0,
+        snapshotEvery: Int = GroupLimits.snapshotEvery
+    ) {
+        state = TimeState(lanes: lanes, mergeLanes: mergeLanes, rekeyed: rekeyed)
         self.start = start
         self.writer = writer
         self.snapshotEvery = snapshotEvery

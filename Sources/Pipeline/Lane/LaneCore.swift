@@ -36,6 +36,8 @@ public enum LaneRole: Equatable, Sendable {
     case source(targets: Int, limit: Int)
     /// From deduplication on, of what inputs handed on. `sources`: who is meant by the places that it remembers.
     case rekeyed(sources: [LaneNumber: PartitionID])
+    /// The same, of what a partition of the group's re-keyed topic carries. `inputs`: by lane. `end`: as `GroupLayout.end(of:)`.
+    case rekeyedByLog(inputs: [PartitionID], end: Int32)
 }
 
 /// The pure lane: records in, a sealed delta out. It reads no clock, knows no network and no disk. Not thread-safe: its
@@ -59,6 +61,7 @@ public final class LaneCore {
         state.watermark = watermark?.milliseconds ?? noWatermark
         state.newest = newestEventTime?.milliseconds ?? .min
         state.nextOffset = nextOffset
+        state.inputTimes?.clock.reach(nextOffset)
         state.lastRecord = lastRecord
     }
 
@@ -73,6 +76,7 @@ public final class LaneCore {
 
     /// Runs all stages over a batch of any size. A warm batch only remembers keys and moves the watermark (S17).
     public func process(_ batch: RecordBatch, warm: Bool = false) throws(Fault) {
+        if let times = state.inputTimes { return try receive(batch, times) }
         var done = 0
         while done < batch.count {
             let rows = min(batch.count - done, PipelineLimits.batchRows)
@@ -107,6 +111,7 @@ public final class LaneCore {
     /// Goes on at `offset`, where an operator chose to.
     public func jump(to offset: Int64) {
         state.nextOffset = offset
+        state.inputTimes?.clock.reach(offset)
         state.lastRecord = nil
     }
 
@@ -170,6 +175,7 @@ extension LaneState {
             if isSorted, dedup.pointee.cold == nil { dedup.pointee.cold = ColdKeys(cold, form: dedup.pointee.form) }
             return dedup.pointee.restore(key, value, watermark: watermark)
         case StateKey.clocks: return clocks.restore(key, value)
+        case StateKey.inputTimes: return inputTimes?.restore(value) ?? false
         default: return false
         }
     }

@@ -40,6 +40,7 @@ extension LaneState {
         let heeded = dedup?.pointee.newOrders ?? []
         dedup?.pointee.seal(into: changes, watermark: watermark, cold)
         clocks.seal(into: changes)
+        inputTimes?.seal(into: changes)
         cold.sealedBytes = changes.byteCount + partials.byteCount
         var sealed = SealedLane(
             lane: lane, partition: partition, changes: changes, partials: partials, books: books,

@@ -25,6 +25,8 @@ struct LaneState: ~Copyable {
     /// What leaves for re-keyed partitions behind the filter; nil: nothing does.
     let handingOn: HandingOn?
     let isRekeyed: Bool
+    /// Of a group's re-keyed lane.
+    let inputTimes: InputTimes?
     /// Of a re-keyed lane: who is meant by places, and whose records it has in hand.
     var places = PlaceNames()
     var source: PartitionID?
@@ -78,11 +80,18 @@ struct LaneState: ~Copyable {
             filter = nil
         }
         handingOn = HandingOn(configuration)
-        if case .rekeyed(let sources) = configuration.role {
+        switch configuration.role {
+        case .rekeyed(let sources):
             isRekeyed = true
+            inputTimes = nil
             self.places.inputs = sources
-        } else {
+        case .rekeyedByLog(let inputs, let end):
+            isRekeyed = true
+            inputTimes = InputTimes(inputs: inputs, end: end)
+            self.places.inputs = Dictionary(uniqueKeysWithValues: inputs.enumerated().map { (LaneNumber($0), $1) })
+        case .whole, .source:
             isRekeyed = false
+            inputTimes = nil
         }
         if let deduplicate = plan.deduplicate, handingOn == nil {
             let stage = UnsafeMutablePointer<DedupStage>.allocate(capacity: 1)

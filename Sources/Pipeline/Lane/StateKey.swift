@@ -6,7 +6,8 @@ import Model
 /// `b` what a roll-up took: its output, the window and group of its source; its own window and group. `o` only goes to the merge:
 /// the last word on a session. Of a lane also: behind each chunk, under its key and one byte more, what is noted of its keys; `q` the
 /// sample of keys that are remembered longer, in chunks like `k`; `d` and `w` figures of copies and of bad clocks; `m` what an
-/// operator ordered of copies; in a group `h` how far it has applied late events again. Under `closedLane`, in a group under the unit:
+/// operator ordered of copies; `t`, of a group's re-keyed lane, what its log has told of the inputs' time; in a group `h` how far it has
+/// applied late events again. Under `closedLane`, in a group under the unit:
 /// `x` cells of closed windows in chunks, by the first group in each; `y` one of them that was applied to again; `z` since when they
 /// are kept.
 enum StateKey {
@@ -21,6 +22,7 @@ enum StateKey {
     static let copies = UInt8(ascii: "d")
     static let clocks = UInt8(ascii: "w")
     static let order = UInt8(ascii: "m")
+    static let inputTimes = UInt8(ascii: "t")
     static let closedChunk = UInt8(ascii: "x")
     static let closedCell = UInt8(ascii: "y")
     static let closedMark = UInt8(ascii: "z")

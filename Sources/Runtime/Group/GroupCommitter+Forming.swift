@@ -22,6 +22,7 @@ extension GroupCommitter {
     func followTime() throws(Fault) {
         let merges = merges
         try replica.poll { state in
+            crew.note(state)
             for merge in merges.values { merge.run { $0.note(state) } }
         }
     }
@@ -39,6 +40,7 @@ extension GroupCommitter {
                 return CommitCadence.Lane(
                     number: sealed.lane, nextOffset: sealed.nextOffset, endOffset: crew.reports[sealed.lane]?.endOffset)
             })
+        mergeFault = mergeFault ?? crew.rekeyedFault
         let waiting = Set(crew.waiting)
         let spoken = answers.map { answer in
             let lane = answer.sealed.lane
@@ -58,8 +60,11 @@ extension GroupCommitter {
         }
         formed.content.partials += partials(of: late, route)
         let record = cycle.form(spoken, leaving: leaving, log: time, now: now)
-        // Where partials end must be told with them.
-        if record.isWorthACommit || record.snapshot != nil || !formed.content.partials.isEmpty { formed.content.time = record }
+        handOn(answers, record, to: &formed)
+        // Where partials and re-keyed records end must be told with them.
+        if record.isWorthACommit || record.snapshot != nil || !formed.content.partials.isEmpty || !formed.content.handedOn.isEmpty {
+            formed.content.time = record
+        }
         let told = Set(record.reports.map(\.lane))
         for answer in answers {
             let lane = answer.sealed.lane
@@ -85,6 +90,16 @@ extension GroupCommitter {
     private func isMerged(_ stored: UInt16) -> Bool {
         for (index, id) in store.outputIDs.enumerated() where id == Int32(stored) { return !plan.aggregates[index].isKeyed }
         return false
+    }
+
+    /// In the order of the lanes; what a lane says of its time goes to every re-keyed partition, behind its records (S7).
+    private func handOn(_ answers: [CommitCycle.LaneAnswer], _ record: TimeRecord, to formed: inout FormedCommit) {
+        if layout.rekeyed.isEmpty { return }
+        let reports = Dictionary(uniqueKeysWithValues: record.reports.map { ($0.lane, $0) })
+        for sealed in answers.map(\.sealed).sorted(by: { $0.lane < $1.lane }) where sealed.lane < layout.inputs.count {
+            formed.content.handedOn += HandedOn.encode(
+                sealed, report: reports[sealed.lane], partitions: layout.rekeyed.count)
+        }
     }
 
     // MARK: Input lanes

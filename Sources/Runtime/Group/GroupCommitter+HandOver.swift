@@ -75,6 +75,7 @@ extension GroupCommitter {
         replica.restart()
         orders?.close()
         cycle = GroupCycle(plan: plan, writer: replica.writer)
+        toldTime = 0
     }
 
     private func forget(_ lane: LaneNumber) {

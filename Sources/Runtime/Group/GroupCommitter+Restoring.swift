@@ -145,7 +145,13 @@ extension GroupCommitter {
             {
                 throw fault
             }
-            guard let head, !layout.isMerge(lane) else {
+            // What was handed on and is gone can't be read anywhere else.
+            if layout.isRekeyed(lane) {
+                try noPlaceToChoose { () throws(Fault) in
+                    try KafkaSource.check(partition, position: head?.nextOffset ?? 0, in: restore.facts.input)
+                }
+            }
+            guard let head, !layout.isMerge(lane), !layout.isRekeyed(lane) else {
                 arrivals[lane] = .ready(restore)
                 continue
             }
@@ -237,8 +243,9 @@ extension GroupCommitter {
     private func openLane(_ lane: LaneNumber, _ head: UnitHead?, _ facts: UnitFacts) throws(Fault) {
         let partition = layout.partition(of: lane)
         let stored = store.outputIDs.map { UInt16(truncatingIfNeeded: $0) }
-        let configuration = LaneConfiguration(
+        var configuration = LaneConfiguration(
             plan: plan, lane: lane, partition: partition, partitionOrder: Int64(lane), storedOutputs: stored)
+        configuration.role = role(of: lane)
         let core = try LaneCore(configuration)
         let bound = MemoryBound(plan)
         core.attach(ColdReader(parts.directory, lane: lane))
@@ -271,25 +278,37 @@ extension GroupCommitter {
             if let order = orders.observing { core.heed(order) }
         }
         keyed.beginClosed(head?.watermark)
+        let isRekeyed = layout.isRekeyed(lane)
+        if isRekeyed, replica.time.isExact { core.note(replica.time.state) }
         nonisolated(unsafe) let handed = core
         let worker = Lane(
             configuration: configuration, core: handed, input: try parts.source.input(partition), clock: clock,
             isIdle: head?.isIdle ?? false, bound: parts.bounds?[partition], warmBelow: .min, watermarkBound: nil,
-            inHand: parts.inHand?.slot(of: partition, next: offset),
+            // An input lane has computed each of its records before.
+            inHand: isRekeyed ? nil : parts.inHand?.slot(of: partition, next: offset),
             hurry: { [bell] in bell.hurry() })
         units[lane]?.keyed = keyed.isEmpty ? nil : keyed
         crew.add(worker, ceiling: bound.firstCeiling)
-        cycle.add(lane: lane, isIdle: head?.isIdle ?? false)
+        cycle.add(lane: lane, isIdle: head?.isIdle ?? false, isRekeyed: isRekeyed)
         if readBefore[lane] == nil { readBefore[lane] = head?.books.read ?? 0 }
         let start = Mutant.offsetBeforeWork.isOn ? offset + Int64(RuntimeLimits.batch) : offset
         worker.run { $0.open(at: start) }
+    }
+
+    /// Which part of a record's way a lane goes.
+    private func role(of lane: LaneNumber) -> LaneRole {
+        if layout.rekeyed.isEmpty { return .whole }
+        if layout.isRekeyed(lane), let end = layout.end(of: layout.partition(of: lane)) {
+            return .rekeyedByLog(inputs: layout.inputs, end: end)
+        }
+        return .source(targets: layout.rekeyed.count, limit: plan.gathered(inputs: layout.inputs.count))
     }
 
     private func openMerge(_ lane: LaneNumber, _ head: UnitHead?, _ facts: UnitFacts) throws(Fault) {
         let partition = layout.partition(of: lane)
         let core = MergeLane(
             plan: plan, storedOutputs: store.outputIDs.map { UInt16(truncatingIfNeeded: $0) }, partition: partition,
-            lanes: layout.inputs.count)
+            lanes: layout.sources)
         core.restore(
             nextOffset: head?.nextOffset ?? facts.input.lowerBound, closedThrough: head?.closedThrough, combined: head?.combined,
             progress: head?.progress ?? [:], isEnded: head?.isEnded ?? false)

@@ -97,7 +97,9 @@ extension GroupCommitter {
     private var progress: [OutputProgress] {
         plan.aggregates.indices.map { index in
             let id = store.outputIDs[index]
-            let mine = units.values.filter { layout.isMerge($0.lane) != plan.aggregates[index].isKeyed }
+            let mine = units.values.filter {
+                !layout.isRekeyed($0.lane) && layout.isMerge($0.lane) != plan.aggregates[index].isKeyed
+            }
             let told = mine.map { $0.head?.progress[id] ?? OutputProgress() }
             return OutputProgress(
                 completeThrough: Self.least(told.map(\.completeThrough)), finalThrough: Self.least(told.map(\.finalThrough)))

@@ -77,6 +77,8 @@ final class GroupCommitter: @unchecked Sendable {
     var toldProgress: MonotonicTime?
     private let startedAt: MonotonicTime
     private(set) var number: Int64 = 0
+    /// The last record of the log of time that a commit of ours held; 0: none.
+    var toldTime: Int64 = 0
     private(set) var rowsEmitted: Int64 = 0
     private var rowErrors: RowErrors
     private(set) var commits: Int64 = 0
@@ -152,7 +154,7 @@ final class GroupCommitter: @unchecked Sendable {
     private func isOver() throws(Fault) -> Bool {
         let look = GroupEnd.Look(
             wasAllClosed: replica.wasAllClosed, isAllClosed: replica.time.isExact && replica.time.state.isAllClosed,
-            isSettled: !isRestoring && identity != nil, isEnded: isEnded, isRead: crew.isOver)
+            isSettled: !isRestoring && identity != nil, isEnded: isEnded, isRead: crew.isOver && isHandedOnTaken)
         switch end.judge(look) {
         case .goOn: return false
         case .wasEnded: throw Self.inputEnded(layout.topics.changelog)
@@ -164,6 +166,16 @@ final class GroupCommitter: @unchecked Sendable {
                 owned: units.keys.sorted(), watermark: replica.time.state.combined, within: RuntimeLimits.lastPublishWait)
             parts.board.set(state: .ended)
             return true
+        }
+    }
+
+    /// Re-keyed lanes here have taken what lanes here handed on, as far as the log of time tells of it.
+    private var isHandedOnTaken: Bool {
+        if layout.rekeyed.isEmpty { return true }
+        guard replica.time.isExact, replica.time.heard >= toldTime else { return false }
+        return crew.reports.values.allSatisfy { report in
+            guard report.isRekeyed, let end = layout.end(of: report.answer.sealed.partition) else { return true }
+            return report.answer.sealed.nextOffset >= replica.time.state.ends[Int(end)]
         }
     }
 
@@ -221,6 +233,7 @@ final class GroupCommitter: @unchecked Sendable {
             let transaction = GroupTransaction(layout: layout, producer: producer, store: store)
             let ends = try transaction.run(
                 formed.content, as: Mutant.metadataAtCommit.isOn ? GroupIdentity(nobodyIn: identity.group) ?? identity : identity)
+            if let time = formed.time { toldTime = time.number }
             FaultPoint.hit(.afterCommitBeforeState)
             try follow(formed, ends)
             crew.settle(formed.sealed)
@@ -311,7 +324,10 @@ final class GroupCommitter: @unchecked Sendable {
         let waits = crew.turnWaits
         return RunSummary(
             books: crew.books(plan).adding(rowErrors),
-            read: crew.books(plan).read - crew.lanes.keys.reduce(0) { $0 + (readBefore[$1] ?? 0) },
+            read: crew.reports.values.filter { !$0.isRekeyed }.reduce(0) { sum, report in
+                let sealed = report.answer.sealed
+                return sum + sealed.books.read - (readBefore[sealed.lane] ?? 0)
+            },
             commits: commits, rows: rowsEmitted,
             stopped: crew.stopped, turnMedian: waits.quantile(0.5) ?? 0, turnWorst: waits.quantile(0.99) ?? 0,
             firstRecordAt: crew.firstRecordAt, lastCommitAt: lastCommitAt, coldReads: crew.coldReads, mostState: crew.mostState)

@@ -24,6 +24,7 @@ public struct GroupCycle {
 
     private struct Owned {
         var isIdle: Bool
+        var isRekeyed: Bool
         /// It was let take records and has not been sealed since.
         var isInTurn = false
         /// What was said of it last, and in which record; nil: this owner has said nothing yet.
@@ -53,7 +54,10 @@ public struct GroupCycle {
 
     /// An input lane that this instance owns from now on, restored; `isIdle` as its head says. Its first seal is told in any case:
     /// that ends a turn which its last owner may have asked for.
-    public mutating func add(lane: LaneNumber, isIdle: Bool) { lanes[lane] = Owned(isIdle: isIdle) }
+    /// `isRekeyed`: it reads no input and is never left out; merge lanes wait for it.
+    public mutating func add(lane: LaneNumber, isIdle: Bool, isRekeyed: Bool = false) {
+        lanes[lane] = Owned(isIdle: isIdle, isRekeyed: isRekeyed)
+    }
 
     public mutating func remove(lane: LaneNumber) { lanes[lane] = nil }
 
@@ -73,7 +77,7 @@ public struct GroupCycle {
         if isClosing { return [] }
         return answers.filter { answer in
             guard let own = lanes[answer.lane.sealed.lane] else { return false }
-            return !own.isIdle && answer.lane.isFullyRead && now - answer.lane.silentSince >= idleAfter && !answer.isFinished
+            return !own.isIdle && !own.isRekeyed && answer.lane.isFullyRead && now - answer.lane.silentSince >= idleAfter && !answer.isFinished
         }.map(\.lane.sealed.lane).sorted()
     }
 
@@ -89,7 +93,8 @@ public struct GroupCycle {
             own.isInTurn = false
             if answer.lane.spoke { own.isIdle = false }
             if leaving.contains(lane) { own.isIdle = true }
-            let report = report(answer, isIdle: own.isIdle)
+            var report = report(answer, isIdle: own.isIdle)
+            if own.isRekeyed { report.isFinished = false }
             if hadTurn || report != own.said {
                 record.reports.append(report)
                 own.said = report

@@ -53,7 +53,7 @@ struct GroupRows {
 
     /// The late records of one unit, for their topic.
     func late(_ sealed: SealedLane, to topic: String) -> [OutgoingRecord] {
-        sealed.late.map { Self.record(LateOnTopic($0, of: sealed.partition, plan: plan), to: topic) }
+        sealed.late.map { Self.record(LateOnTopic($0, of: $0.source ?? sealed.partition, plan: plan), to: topic) }
     }
 
     static func record(_ late: LateOnTopic, to topic: String) -> OutgoingRecord {

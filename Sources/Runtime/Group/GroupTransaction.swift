@@ -10,6 +10,8 @@ struct GroupTransaction {
     struct Content {
         var units: [UnitCommit] = []
         var partials: [Partials.Record] = []
+        /// What input lanes hand on to re-keyed ones.
+        var handedOn: [Partials.Record] = []
         /// Rows for topics (unless they are owed) and for tables, dead letters.
         var records: [OutgoingRecord] = []
         /// What the log of time is told, by where the partials ended.
@@ -59,13 +61,17 @@ struct GroupTransaction {
                 try send(record.bytes, to: partials, record.partition, at)
             }
         }
+        if !content.handedOn.isEmpty {
+            let rekey = try producer.topic(layout.topics.rekey)
+            for record in content.handedOn { try send(record.bytes, to: rekey, record.partition, at) }
+        }
         for record in content.records { try send(record) }
         FaultPoint.hit(.afterRecords)
-        // The log of time says where the partials end, which the broker knows first.
+        // The log of time says where partials and re-keyed records end, which the broker knows first.
         let ends = try producer.flush(within: KafkaLimits.transactionTimeout)
         FaultPoint.hit(.afterFlush)
         if var time = content.time {
-            for (id, offset) in ends where id.topic == layout.topics.partials { time.ends[id.number] = offset + 1 }
+            for (id, offset) in ends { if let place = layout.end(of: id) { time.ends[place] = offset + 1 } }
             try send(TimeCodec.encode(time), to: try producer.topic(layout.topics.watermarks), layout.watermarks.number, at)
         }
         var written: [LaneNumber: ChangelogEnd] = [:]

@@ -24,7 +24,12 @@ final class TimeReplica {
         self.log = log
         self.queries = queries
         self.layout = layout
-        time = TimeLog(lanes: layout.inputs.count, mergeLanes: layout.mergeLanes, start: 0, writer: writer)
+        time = Self.log(layout, start: 0, writer)
+    }
+
+    private static func log(_ layout: GroupLayout, start: Int64, _ writer: UInt64) -> TimeLog {
+        TimeLog(
+            lanes: layout.inputs.count, mergeLanes: layout.mergeLanes, rekeyed: layout.rekeyed.count, start: start, writer: writer)
     }
 
     /// Everything that lay in the log when the reading began was applied.
@@ -34,13 +39,13 @@ final class TimeReplica {
     func poll(_ note: (TimeState) -> Void) throws(Fault) {
         if reader == nil { try open() }
         guard let reader else { return }
-        let lanes = layout.inputs.count
-        let merges = layout.mergeLanes
+        let (lanes, merges, rekeyed) = (layout.inputs.count, layout.mergeLanes, layout.rekeyed.count)
         while try reader.next(
             within: .zero,
             { batch throws(Fault) in
                 for index in 0..<batch.count {
-                    guard let value = batch.value(index), let record = TimeCodec.decode(value, lanes: lanes, mergeLanes: merges)
+                    guard let value = batch.value(index),
+                        let record = TimeCodec.decode(value, lanes: lanes, mergeLanes: merges, rekeyed: rekeyed)
                     else { throw damaged(batch.offset(index)) }
                     lookBack(batch.offset(index))
                     let wasExact = time.isExact
@@ -65,7 +70,7 @@ final class TimeReplica {
     func restart() {
         close()
         writer = UInt64.random(in: 1 ... .max)
-        time = TimeLog(lanes: layout.inputs.count, mergeLanes: layout.mergeLanes, start: 1, writer: writer)
+        time = Self.log(layout, start: 1, writer)
     }
 
     func close() {
@@ -92,7 +97,7 @@ final class TimeReplica {
         end = range?.upperBound ?? 0
         firstEnd = firstEnd ?? end
         let start = TimeLog.start(begin: begin, end: end, attempt: attempt)
-        time = TimeLog(lanes: layout.inputs.count, mergeLanes: layout.mergeLanes, start: start, writer: writer)
+        time = Self.log(layout, start: start, writer)
         reader = try log.reader(of: layout.watermarks, from: start)
     }
 

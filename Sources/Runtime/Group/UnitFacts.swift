@@ -21,7 +21,7 @@ struct UnitFacts: Sendable {
         let inputs = lanes.map(layout.partition(of:))
         let ranges = try source.queries.watermarks(of: inputs + lanes.map(layout.changelog(of:)), within: limit)
         let committed = try source.queries.committedOffsets(of: inputs, within: limit)
-        let own = lanes.filter { !layout.isMerge($0) }.map(layout.partition(of:))
+        let own = lanes.filter { $0 < layout.inputs.count }.map(layout.partition(of:))
         let first = try source.firstOffsets(of: ranges.filter { own.contains($0.key) })
         var facts: [LaneNumber: UnitFacts] = [:]
         for lane in lanes {

@@ -25,7 +25,8 @@ final class KafkaSource: Source {
         // A group's own instances are its members.
         if !plan.delivery.isGroup { try queries.checkNoMembers(of: group, within: first) }
         // A merge lane reads a partition beside each input.
-        let count = found.count * (plan.delivery.isGroup ? 2 : 1)
+        let handedOn = plan.isRekeyed ? plan.rekeyedPartitions(inputs: found.count).count : 0
+        let count = plan.delivery.isGroup ? found.count * 2 + handedOn : found.count
         consumer = try KafkaConsumer(
             settings, queues: QueueShare(budget: QueueShare.budget(of: plan.state.memory), partitions: count), onEvent: onEvent)
     }

@@ -2,7 +2,8 @@ import Model
 
 /// Ledger entries and owed rows as values of the changelog. What the unit itself says, its partition, is not repeated.
 enum EntryCodec {
-    static func encode(_ row: LateRow) -> [UInt8] {
+    /// `own`: the unit's partition. A re-keyed unit's entries lie in those of its inputs.
+    static func encode(_ row: LateRow, of own: PartitionID) -> [UInt8] {
         var writer = RecordWriter(capacity: 96)
         writer.number(row.at.milliseconds)
         writer.text(row.output)
@@ -14,7 +15,20 @@ enum EntryCodec {
             writer.byte(kind == .counted ? 1 : 2)
             writer.number(row.reappliedIn ?? 0)
         }
+        if row.partition != own {
+            writer.byte(3)
+            write(row.partition, to: &writer)
+        }
         return writer.bytes
+    }
+
+    static func write(_ id: PartitionID, to writer: inout RecordWriter) {
+        writer.text(id.topic)
+        writer.number(Int64(id.number))
+    }
+
+    static func partition(from reader: inout RecordReader) throws(RecordDamage) -> PartitionID {
+        PartitionID(topic: try reader.text(), number: try reader.narrow())
     }
 
     static func late(_ bytes: UnsafeRawBufferPointer, of partition: PartitionID) throws(RecordDamage) -> LateRow {
@@ -25,14 +39,16 @@ enum EntryCodec {
             windowEnd: try reader.time(), watermark: try reader.time(), lateBy: TimeSpan(milliseconds: try reader.number()),
             identity: try reader.bytes())
         if row.identity?.isEmpty == true { row.identity = nil }
-        // Of an entry that was not applied again nothing follows.
-        if !reader.isAtEnd {
-            switch try reader.byte() {
-            case 1: row.reapplied = .counted
-            case 2: row.reapplied = .copy
+        // Of an entry that lies in the unit's own partition and was not applied again nothing follows.
+        while !reader.isAtEnd {
+            let kind = try reader.byte()
+            switch kind {
+            case 1, 2:
+                row.reapplied = kind == 1 ? .counted : .copy
+                row.reappliedIn = try reader.number()
+            case 3: row.partition = try self.partition(from: &reader)
             default: throw .damaged
             }
-            row.reappliedIn = try reader.number()
         }
         try reader.end()
         return row

@@ -39,6 +39,8 @@ struct HeadCodec {
             writer.time(told.completeThrough)
             writer.time(told.finalThrough)
         }
+        // Only an input whose records are handed on has it: the heads of all others are as they ever were.
+        if head.books.rekeyed > 0 { writer.number(head.books.rekeyed) }
         return writer.bytes
     }
 
@@ -75,13 +77,14 @@ struct HeadCodec {
         if try reader.flag() {
             lastRecord = RecordFingerprint(offset: try reader.number(), timestamp: try reader.number(), hash: try reader.word())
         }
-        let books = try readBooks(from: &reader)
+        var books = try readBooks(from: &reader)
         var progress: [Int32: OutputProgress] = [:]
         for _ in 0..<(try reader.count()) {
             let output = try reader.narrow()
             progress[output] = OutputProgress(
                 completeThrough: try reader.optionalTime(), finalThrough: try reader.optionalTime())
         }
+        if !reader.isAtEnd { books.rekeyed = try reader.number() }
         try reader.end()
         return Content(
             head: UnitHead(

@@ -43,12 +43,13 @@ struct UnitEntryWriter {
     var next: Int64 { first + Int64(count) }
 
     func each(_ body: (ChangelogKey, [UInt8]) throws(Fault) -> Void) throws(Fault) {
-        for (number, row) in try marked() { try body(.late(number), EntryCodec.encode(row)) }
+        let own = unit.head.partition
+        for (number, row) in try marked() { try body(.late(number), EntryCodec.encode(row, of: own)) }
         try rows(
-            late: { number, row throws(Fault) in try body(.late(number), EntryCodec.encode(row)) },
+            late: { number, row throws(Fault) in try body(.late(number), EntryCodec.encode(row, of: own)) },
             deadLetter: { number, row throws(Fault) in try body(.deadLetter(number), EntryCodec.encode(row)) },
             decision: { number, row throws(Fault) in try body(.decision(number), EntryCodec.encode(row)) },
-            copy: { number, row throws(Fault) in try body(.copy(number), EntryCodec.encode(row)) })
+            copy: { number, row throws(Fault) in try body(.copy(number), EntryCodec.encode(row, of: own)) })
     }
 
     /// Deletes what is past its time and writes what came.
@@ -76,7 +77,7 @@ struct UnitEntryWriter {
         var number = first
         if takesLate {
             for entry in unit.late {
-                try late(number, LateRow(entry, of: head.partition, at: head.at, plan: store.plan))
+                try late(number, LateRow(entry, of: entry.source ?? head.partition, at: head.at, plan: store.plan))
                 number += 1
             }
         }
@@ -88,7 +89,7 @@ struct UnitEntryWriter {
         }
         if takesCopies {
             for entry in unit.duplicates {
-                try copy(number, CopyRow(at: head.at, partition: head.partition, entry: entry))
+                try copy(number, CopyRow(at: head.at, partition: entry.source ?? head.partition, entry: entry))
                 number += 1
             }
         }

@@ -18,6 +18,7 @@ extension Description {
                 var own = [topics.changelog, topics.watermarks]
                 // Where every aggregate is merged in its own partition, nothing is sent to a merge.
                 if !plan.aggregates.allSatisfy(\.isKeyed) { own.append(topics.partials) }
+                if plan.isRekeyed { own.append(topics.rekey) }
                 let hasTable = plan.aggregates.flatMap(\.targets).contains { if case .table = $0 { true } else { false } }
                 if hasTable { own.append(topics.results) }
                 if GroupLayout.Topics.hasControl(plan) { own.append(topics.control) }

@@ -64,10 +64,19 @@ struct PlanCheck {
 
     private func checkDelivery(_ plan: Plan) {
         guard plan.delivery.isGroup, let item = root["delivery"] else { return }
-        if plan.isRekeyed, let item = root.section("deduplicate")?["scope"] {
+        if plan.isRekeyed, let item = root.section("state")?["keep_closed"], plan.state.keepClosed > .zero {
             problems.error(
-                .notBuilt, at: item.place, item.path, "`scope: topic` is part of the language but not built yet for a group",
-                next: "leave `delivery` out, or `scope`, and let the producers key their messages by the dedup key")
+                .notBuilt, at: item.place, item.path,
+                "late events can't be applied again yet where a group deduplicates with `scope: topic`",
+                next: "leave `keep_closed` out, or `scope`")
+        }
+        if plan.isRekeyed, plan.source.maxRecord.bytes > RekeyLimits.largestRecord,
+            let item = root.section("source")?["max_record"]
+        {
+            problems.error(
+                .contradiction, at: item.place, item.path,
+                "with `scope: topic` a group hands records on through a topic of its own, which takes none above 8MiB",
+                next: "set `max_record` to 8MiB or less, or leave `scope` out")
         }
         if case .kafka = plan.source.kind { return }
         problems.error(
