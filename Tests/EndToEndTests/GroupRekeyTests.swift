@@ -93,6 +93,39 @@ struct GroupRekeyTests {
         try expect(scratch.path, group)
     }
 
+    /// Two instances share inputs, re-keyed and merge partitions; they are killed at random moments, one gives all it has to the other, and
+    /// a third that knows nothing has everything in the end.
+    @Test func killsAndHandOversChangeNothing() throws {
+        let group = try Group()
+        try group.produce(600)
+        let scratch = Scratch()
+        let file = scratch.write("job.yaml", Array(group.yaml().yaml.utf8))
+        func start(_ name: String, _ more: [String] = []) throws -> WeirProcess {
+            try WeirProcess(
+                ["run", file, "--state", scratch.file("state-\(name)"), "--http", "off"] + more, log: scratch.file("log-\(name)"))
+        }
+        let clock = SystemClock()
+        var random = Seeded(state: 5)
+        var running = ["a": try start("a"), "b": try start("b")]
+        for round in 0..<12 {
+            try group.produce(300)
+            let name = ["a", "b"][Int(random.next() % 2)]
+            let moment = clock.monotonic() + .milliseconds(Int64(random.next() % 1_500))
+            _ = try eventually("the moment") { clock.monotonic() >= moment ? true : nil }
+            // The last one goes in good order and stays away for a while.
+            running[name]?.signal(round == 11 ? SIGTERM : SIGKILL)
+            let exit = try running[name]?.end()
+            #expect(exit == (round == 11 ? 0 : 128 + SIGKILL), "\(running[name]?.log.suffix(2_000) ?? "")")
+            if round < 11 { running[name] = try start(name) } else { running[name] = nil }
+        }
+        try group.produce(300)
+        for process in running.values { process.signal(SIGTERM) }
+        for process in running.values { #expect(try process.end() == 0) }
+        let last = try start("c", ["--until", "end"])
+        #expect(try last.end(within: 120) == 0, "\(last.log.suffix(2_000))")
+        try expect(scratch.file("state-c"), group)
+    }
+
     /// Of an instance that has had everything in the end.
     private func expect(_ state: String, _ group: Group, _ location: SourceLocation = #_sourceLocation) throws {
         try group.expectRows(location)
