@@ -145,7 +145,7 @@ public final class RekeyedRecords: @unchecked Sendable {
     }
 
     /// One by one, in their order. A payload is valid during the call.
-    public func forEach(
+    public func eachRecord(
         _ body: (_ payload: UnsafeRawBufferPointer, _ offset: Int64, _ timestamp: Int64, _ before: Int64) -> Void
     ) {
         for entry in entries {

@@ -262,11 +262,7 @@ actor Lane {
         isGranted = false
         var request = request
         if !isIdle { request.floor = nil }
-        if let moment = core.moment {
-            // What silence and the end decided holds here once everything that was handed on before it was taken.
-            request.closesAll = moment.isInputOver
-            if let combined = moment.combined { core.raise(to: combined) }
-        }
+        core.heed(&request)
         let oldest = core.oldestTimestamp
         let sealed = core.seal(request)
         if stalled {
@@ -286,8 +282,8 @@ actor Lane {
                 sealed: sealed, request: request, silentSince: silentSince, isFullyRead: false, spoke: spoke),
             endOffset: input.endOffset, share: input.share,
             confirmedEnd: isPaused || phase != .running ? nil : input.caughtUpOffset,
-            isRekeyed: isRekeyed, isFinished: phase == .finished, fault: fault, oldest: oldest, keys: core.keys, keyMemory: core.keyMemory,
-            oldestKey: core.oldestKey, wantsTurn: wantsTurn,
+            isRekeyed: isRekeyed, isFinished: phase == .finished, fault: fault, oldest: oldest, keys: core.keys,
+            keyMemory: core.keyMemory, oldestKey: core.oldestKey, wantsTurn: wantsTurn,
             turnWaits: turnWaits, deltaMemory: core.memory,
             // What was sealed is looked at when it is committed, and gone by then.
             use: .init(used: core.usedMemory - core.sealedMemory, fixed: core.fixedMemory),

@@ -127,7 +127,9 @@ final class LaneCrew: @unchecked Sendable {
             let sealed = report.answer.sealed
             outstanding.remove(sealed.lane)
             granted.remove(sealed.lane)
-            if !report.isRekeyed, let end = report.confirmedEnd, end >= sealed.nextOffset, now - report.answer.silentSince >= idleAfter {
+            if !report.isRekeyed, let end = report.confirmedEnd, end >= sealed.nextOffset,
+                now - report.answer.silentSince >= idleAfter
+            {
                 silent.append((sealed.lane, sealed.partition, report.answer.silentSince))
             }
         }

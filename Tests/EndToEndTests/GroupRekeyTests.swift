@@ -30,9 +30,9 @@ struct GroupRekeyTests {
 
         var rekey: String { "\(name).weir.small.rekey" }
 
-        func yaml(emit: String = "final", more: String = "delivery: exactly_once") -> SmallJob {
+        func yaml(lateness: String = "1h", emit: String = "final", more: String = "delivery: exactly_once") -> SmallJob {
             SmallJob(
-                bootstrap: cluster.bootstrap, source: "{topics: [\(input)], group: \(name)}", lateness: "1h", emit: emit,
+                bootstrap: cluster.bootstrap, source: "{topics: [\(input)], group: \(name)}", lateness: lateness, emit: emit,
                 to: "- kafka: {topic: \(output)}\n      - table: n", fields: "  id: {type: string}",
                 more: """
                     deduplicate: {key: [id], within: 2h, scope: topic, compare: {}, duplicates: ledger}
@@ -93,6 +93,31 @@ struct GroupRekeyTests {
         try expect(scratch.path, group)
     }
 
+    /// What was late names the input's place, wherever the state was restored.
+    @Test func lateRecordsNameTheirPlaceInTheInput() throws {
+        let group = try Group()
+        func produce(_ partition: Int32, _ seconds: Double, _ id: String) throws {
+            let text = #"{"ts": \#(newYear + Int64(seconds * 1_000)), "k": "a", "v": 1, "id": "\#(id)"}"#
+            try group.cluster.produce([text], to: group.input, partition: partition)
+        }
+        func late(_ scratch: Scratch, of read: Int64) throws -> [[String]] {
+            let running = Running(try group.yaml(lateness: "0s").plan(scratch.path))
+            try running.until("all of it") { $0.rekeyed.reduce(0) { $0 + $1.books.read } == read }
+            try running.stop()
+            return try stored(scratch.path, "SELECT topic, partition, \"offset\", late_by FROM late ORDER BY sequence")
+        }
+        for partition in Int32(0)..<3 {
+            try produce(partition, 1, "x\(partition)")
+            try produce(partition, 100, "y\(partition)")
+        }
+        let (first, second) = (Scratch(), Scratch())
+        #expect(try late(first, of: 6) == [])
+        try produce(1, 5, "z")
+        let entry = [["'\(group.input)'", "1", "2", "85000"]]
+        #expect(try late(first, of: 7) == entry)
+        #expect(try late(second, of: 7) == entry)
+    }
+
     /// Two instances share inputs, re-keyed and merge partitions; they are killed at random moments, one gives all it has to the other, and
     /// a third that knows nothing has everything in the end.
     @Test func killsAndHandOversChangeNothing() throws {
@@ -105,7 +130,7 @@ struct GroupRekeyTests {
                 ["run", file, "--state", scratch.file("state-\(name)"), "--http", "off"] + more, log: scratch.file("log-\(name)"))
         }
         let clock = SystemClock()
-        var random = Seeded(state: 5)
+        var random = SplitMix(seed: 5)
         var running = ["a": try start("a"), "b": try start("b")]
         for round in 0..<12 {
             try group.produce(300)

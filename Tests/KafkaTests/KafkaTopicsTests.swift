@@ -98,5 +98,13 @@ struct KafkaTopicsTests {
             InternalTopic.all(of: layout, hasResults: false, hasControl: true).map { "\($0.name) \($0.partitions)" } == [
                 "g.weir.usage.changelog 4", "g.weir.usage.watermarks 1", "g.weir.usage.control 1",
             ])
+        var rekeying = plan
+        rekeying.deduplicate = DeduplicatePlan(key: [0], within: .hours(1), scope: .topic)
+        let inputs = (0..<12).map { PartitionID(topic: "in", number: $0) }
+        layout = GroupLayout(plan: rekeying, group: "g", inputs: inputs)
+        #expect(counts(hasResults: false) == ["g.weir.usage.changelog 20", "g.weir.usage.watermarks 1", "g.weir.usage.rekey 8"])
+        // The rights to a group's own topics are those to their prefix.
+        #expect(
+            InternalTopic.all(of: layout, hasResults: true, hasControl: true).allSatisfy { $0.name.hasPrefix("g.weir.usage.") })
     }
 }

@@ -146,6 +146,12 @@ func whatIsSpelledReadsBackToTheSamePlan(more: String) {
         touched.filter { $0.kind == "topic" && $0.isMade }.map(\.name) == [
             topics.changelog, topics.watermarks, topics.partials, topics.results,
         ])
+    let rekeying = text + "\ndeduplicate: {key: [s], within: 2h, scope: topic}"
+    let more = try #require(read(rekeying).plan, "\(read(rekeying).problems)")
+    #expect(
+        Description(more, assuming: StateEstimate.Assumptions(more)).touched.filter { $0.kind == "topic" && $0.isMade }.map(
+            \.name)
+            == [topics.changelog, topics.watermarks, topics.partials, topics.rekey, topics.results, topics.control])
     #expect(touched.contains { $0.kind == "state" && $0.holds == OwnTables.state + OwnTables.group })
 }
 

@@ -30,7 +30,7 @@ public enum HandedOn {
                 body = ByteWriter()
                 length = 0
             }
-            records?.forEach { payload, offset, timestamp, before in
+            records?.eachRecord { payload, offset, timestamp, before in
                 if length > 0, length + payload.count + entryOverhead + headLength > limit { close(nil) }
                 body.put(offset)
                 body.put(timestamp)
@@ -81,8 +81,9 @@ final class InputTimes {
     private var isChanged = false
     var clock: MergeClock
 
-    /// `end`: the partition's place among the log of time's ends.
-    init(inputs: [PartitionID], end: Int32) {
+    /// nil: the lane reads no re-keyed topic.
+    init?(_ configuration: LaneConfiguration) {
+        guard case .rekeyedByLog(let inputs, let end) = configuration.role else { return nil }
         self.inputs = inputs
         state = TimeState(lanes: inputs.count, mergeLanes: 0)
         clock = MergeClock(partition: end, position: 0)
@@ -135,7 +136,8 @@ extension LaneCore {
             let offset = batch.offsets[index]
             guard
                 let (records, report) = HandedOn.decode(
-                    UnsafeRawBufferPointer(start: batch.payloads[index], count: batch.payloads[index] == nil ? 0 : batch.lengths[index]),
+                    UnsafeRawBufferPointer(
+                        start: batch.payloads[index], count: batch.payloads[index] == nil ? 0 : batch.lengths[index]),
                     inputs: times.inputs)
             else { throw Self.damaged("\(state.partition)@\(offset)") }
             if records.count > 0 { try take(records, held: times.held(besides: records.lane)) }
@@ -148,8 +150,13 @@ extension LaneCore {
     /// The log of time after each of its records, once it is exact, in order.
     public func note(_ time: TimeState) { state.inputTimes?.clock.note(time) }
 
-    /// What the log of time says as far as this lane has read; nil: its records come from nowhere else.
-    public var moment: MergeClock.Moment? { state.inputTimes?.clock.moment }
+    /// Before a seal: what silence and the end decided holds here once everything that was handed on before it was taken (S6). Only of
+    /// a lane that reads a re-keyed topic.
+    public func heed(_ request: inout SealRequest) {
+        guard let moment = state.inputTimes?.clock.moment else { return }
+        request.closesAll = moment.isInputOver
+        if let combined = moment.combined { raise(to: combined) }
+    }
 
     private static func damaged(_ place: String) -> Fault {
         Fault(

@@ -6,7 +6,9 @@ extension TimeState {
     public mutating func apply(_ record: TimeRecord, at offset: Int64) {
         var isChanged = false
         let reports = record.reports.filter { Int($0.lane) < lanes.count }
-        for report in record.reports where Int(report.lane) >= lanes.count { rekeyed[Int(report.lane) - lanes.count].take(report) }
+        for report in record.reports where Int(report.lane) >= lanes.count {
+            rekeyed[Int(report.lane) - lanes.count].take(report)
+        }
         for report in reports {
             let at = Int(report.lane)
             lanes[at].take(report)

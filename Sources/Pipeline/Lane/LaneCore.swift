@@ -38,6 +38,15 @@ public enum LaneRole: Equatable, Sendable {
     case rekeyed(sources: [LaneNumber: PartitionID])
     /// The same, of what a partition of the group's re-keyed topic carries. `inputs`: by lane. `end`: as `GroupLayout.end(of:)`.
     case rekeyedByLog(inputs: [PartitionID], end: Int32)
+
+    /// Of a re-keyed lane: who is meant by the places that it remembers.
+    var sources: [LaneNumber: PartitionID]? {
+        switch self {
+        case .rekeyed(let sources): sources
+        case .rekeyedByLog(let inputs, _): Dictionary(uniqueKeysWithValues: inputs.enumerated().map { (LaneNumber($0), $1) })
+        case .whole, .source: nil
+        }
+    }
 }
 
 /// The pure lane: records in, a sealed delta out. It reads no clock, knows no network and no disk. Not thread-safe: its

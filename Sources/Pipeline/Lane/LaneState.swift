@@ -80,19 +80,9 @@ struct LaneState: ~Copyable {
             filter = nil
         }
         handingOn = HandingOn(configuration)
-        switch configuration.role {
-        case .rekeyed(let sources):
-            isRekeyed = true
-            inputTimes = nil
-            self.places.inputs = sources
-        case .rekeyedByLog(let inputs, let end):
-            isRekeyed = true
-            inputTimes = InputTimes(inputs: inputs, end: end)
-            self.places.inputs = Dictionary(uniqueKeysWithValues: inputs.enumerated().map { (LaneNumber($0), $1) })
-        case .whole, .source:
-            isRekeyed = false
-            inputTimes = nil
-        }
+        inputTimes = InputTimes(configuration)
+        isRekeyed = configuration.role.sources != nil
+        self.places.inputs = configuration.role.sources ?? [:]
         if let deduplicate = plan.deduplicate, handingOn == nil {
             let stage = UnsafeMutablePointer<DedupStage>.allocate(capacity: 1)
             stage.initialize(to: DedupStage(deduplicate, plan: plan))

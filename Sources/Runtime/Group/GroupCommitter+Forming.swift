@@ -62,7 +62,8 @@ extension GroupCommitter {
         let record = cycle.form(spoken, leaving: leaving, log: time, now: now)
         handOn(answers, record, to: &formed)
         // Where partials and re-keyed records end must be told with them.
-        if record.isWorthACommit || record.snapshot != nil || !formed.content.partials.isEmpty || !formed.content.handedOn.isEmpty {
+        if record.isWorthACommit || record.snapshot != nil || !formed.content.partials.isEmpty || !formed.content.handedOn.isEmpty
+        {
             formed.content.time = record
         }
         let told = Set(record.reports.map(\.lane))

@@ -77,7 +77,8 @@ public struct GroupCycle {
         if isClosing { return [] }
         return answers.filter { answer in
             guard let own = lanes[answer.lane.sealed.lane] else { return false }
-            return !own.isIdle && !own.isRekeyed && answer.lane.isFullyRead && now - answer.lane.silentSince >= idleAfter && !answer.isFinished
+            return !own.isIdle && !own.isRekeyed && answer.lane.isFullyRead && now - answer.lane.silentSince >= idleAfter
+                && !answer.isFinished
         }.map(\.lane.sealed.lane).sorted()
     }
 

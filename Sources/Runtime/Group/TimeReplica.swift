@@ -29,7 +29,8 @@ final class TimeReplica {
 
     private static func log(_ layout: GroupLayout, start: Int64, _ writer: UInt64) -> TimeLog {
         TimeLog(
-            lanes: layout.inputs.count, mergeLanes: layout.mergeLanes, rekeyed: layout.rekeyed.count, start: start, writer: writer)
+            lanes: layout.inputs.count, mergeLanes: layout.mergeLanes, rekeyed: layout.rekeyed.count, start: start, writer: writer
+        )
     }
 
     /// Everything that lay in the log when the reading began was applied.

@@ -16,6 +16,8 @@ struct GroupCase: CustomStringConvertible {
     var orders = false
     /// Late events are applied again, all of them in the end; windows are kept for good.
     var late = false
+    /// Copies come in any partition, and are recognised (`scope: topic`).
+    var isRekeyed = false
     /// The quiet stream finishes before the end is said.
     var isQuietAtTheEnd: Bool
     var outputs: [AggregatePlan]
@@ -91,12 +93,21 @@ struct GroupCase: CustomStringConvertible {
             name: "case", source: SourcePlan(kind: .files([])), fields: Self.fields,
             eventTime: EventTimePlan(
                 source: .field(0), outOfOrderness: .seconds(10), idleAfter: .milliseconds(Self.idleAfter)),
-            deduplicate: orders ? DeduplicatePlan(key: [4], within: .days(1)) : nil, aggregates: outputs)
+            deduplicate: orders || isRekeyed
+                ? DeduplicatePlan(key: [4], within: .days(1), scope: isRekeyed ? .topic : .partition) : nil,
+            aggregates: isRekeyed
+                ? outputs.map { output in
+                    var own = output
+                    // Records no longer lie as their producers keyed them.
+                    if own.isKeyed, own.from == nil { (own.isKeyed, own.groupBy) = (false, [1]) }
+                    own.isKeyed = false
+                    return own
+                } : outputs)
         plan.state.keepClosed = late ? .days(1_000) : .zero
         return plan
     }
 
-    var mergeLanes: Int { outputs.allSatisfy(\.isKeyed) ? 0 : lanes }
+    var mergeLanes: Int { plan.aggregates.allSatisfy(\.isKeyed) ? 0 : lanes }
 
     /// Smaller cases that may still fail.
     var smaller: [GroupCase] {
@@ -120,6 +131,7 @@ struct GroupCase: CustomStringConvertible {
         with(idleness) { $0.idleness = false }
         with(orders) { $0.orders = false }
         with(late) { $0.late = false }
+        with(isRekeyed) { $0.isRekeyed = false }
         with(unansweredSeals) { $0.unansweredSeals = false }
         with(isQuietAtTheEnd) { $0.isQuietAtTheEnd = false }
         return found
@@ -127,7 +139,8 @@ struct GroupCase: CustomStringConvertible {
 
     var description: String {
         "seed \(seed): \(lanes) lanes, \(processes) processes, \(steps) steps, crashes \(crashes), hand-overs \(handOvers), "
-            + "idleness \(idleness), unanswered seals \(unansweredSeals), quiet end \(isQuietAtTheEnd), orders \(orders), late \(late), "
+            + "idleness \(idleness), unanswered seals \(unansweredSeals), quiet end \(isQuietAtTheEnd), orders \(orders), "
+            + "late \(late), re-keyed \(isRekeyed), "
             + outputs.map { "\($0.window) + \($0.allowedLateness.milliseconds) \($0.emit)\($0.isKeyed ? " keyed" : "")" }
             .joined(separator: "; ")
     }

@@ -114,9 +114,9 @@ struct GroupModel {
     init(_ group: GroupSimulation) {
         plan = group.plan
         isLateApplied = group.shape.late
-        for lane in group.input.indices {
-            let own = judge(
-                group.input[lane], raises: group.raises[LaneNumber(lane)] ?? [], heeds: group.heeds[LaneNumber(lane)] ?? [])
+        if !group.layout.rekeyed.isEmpty { books = handing(group) }
+        for (lane, records) in Self.records(of: group) {
+            let own = judge(records, heeds: group.heeds[lane] ?? [])
             // In the order of the partitions.
             for (cell, value) in own {
                 let total = cells[cell]
@@ -127,6 +127,66 @@ struct GroupModel {
         for (output, aggregate) in plan.aggregates.enumerated() where aggregate.window.isSession { cut(output, aggregate) }
         for (output, aggregate) in plan.aggregates.enumerated() {
             if let from = aggregate.from { rollUp(from, output, aggregate) }
+        }
+    }
+
+    /// A record with its place in its partition's log, and the watermark before it.
+    private struct Placed {
+        var event: GroupEvent
+        var at: Int64
+        var before: Int64
+    }
+
+    /// By lane that judges them. Inputs that hand on judge nothing.
+    private static func records(of group: GroupSimulation) -> [(lane: LaneNumber, records: [Placed])] {
+        let inputs = group.input.indices.map { lane in
+            placed(group.input[lane], group.raises[LaneNumber(lane)] ?? [], group.plan.eventTime.outOfOrderness.milliseconds)
+        }
+        if group.layout.rekeyed.isEmpty { return inputs.enumerated().map { (LaneNumber($0), $1) } }
+        return group.layout.rekeyed.indices.map { partition in
+            let lane = LaneNumber(group.layout.inputs.count + partition)
+            var raises = (group.raises[lane] ?? [])[...]
+            var watermark = RekeyedWatermark(lanes: inputs.count)
+            var records: [Placed] = []
+            for turn in group.handedOn.filter({ $0.partition == partition }).sorted(by: { $0.at < $1.at }) {
+                while let raise = raises.first, raise.at <= turn.at {
+                    watermark.raise(to: raise.floor)
+                    raises.removeFirst()
+                }
+                for offset in turn.offsets {
+                    var record = inputs[Int(turn.lane)][Int(offset)]
+                    record.before = watermark.before(turn.lane, own: record.before)
+                    record.at = turn.at
+                    records.append(record)
+                }
+                if let report = turn.report { watermark.take(report) }
+            }
+            return (lane, records)
+        }
+    }
+
+    private static func placed(_ events: [GroupEvent], _ raises: [(at: Int64, floor: Int64)], _ outOfOrderness: Int64) -> [Placed]
+    {
+        var watermark: Int64?
+        var raises = raises[...]
+        return events.enumerated().map { offset, event in
+            while let raise = raises.first, raise.at <= offset {
+                watermark = max(watermark ?? raise.floor, raise.floor)
+                raises.removeFirst()
+            }
+            let before = watermark ?? .min
+            watermark = max(before, event.time - outOfOrderness)
+            return Placed(event: event, at: Int64(offset), before: before)
+        }
+    }
+
+    /// Of inputs that hand everything on.
+    private func handing(_ group: GroupSimulation) -> [Books] {
+        group.input.map { events in
+            var books = Books(outputs: plan.aggregates.count)
+            books.read = Int64(events.count)
+            books.rekeyed = books.read
+            return books
         }
     }
 
@@ -171,26 +231,17 @@ struct GroupModel {
         }
     }
 
-    private mutating func judge(
-        _ events: [GroupEvent], raises: [(at: Int64, floor: Int64)], heeds: [HeededOrder]
-    ) -> [GroupCell: GroupValue] {
+    private mutating func judge(_ records: [Placed], heeds: [HeededOrder]) -> [GroupCell: GroupValue] {
         var heeds = heeds[...]
         var observes = false
         var known: Set<String> = []
         var found: [GroupCell: GroupValue] = [:]
         var own = Books(outputs: plan.aggregates.count)
         var sessions: [OwnSession] = []
-        var watermark: Int64?
-        var raises = raises[...]
-        for (offset, event) in events.enumerated() {
-            while let raise = raises.first, raise.at <= offset {
-                watermark = max(watermark ?? raise.floor, raise.floor)
-                raises.removeFirst()
-            }
-            let before = watermark ?? .min
-            watermark = max(before, event.time - plan.eventTime.outOfOrderness.milliseconds)
+        for record in records {
+            let (event, before) = (record.event, record.before)
             own.read += 1
-            while let heed = heeds.first, heed.from <= offset {
+            while let heed = heeds.first, heed.from <= record.at {
                 observes = heed.order.observe ?? false
                 heeds.removeFirst()
             }
@@ -232,7 +283,7 @@ struct GroupModel {
             own.aggregated += isTaken ? 1 : 0
             own.late += !isTaken && isRefused ? 1 : 0
             // The key of a late event is not remembered (S8).
-            if isTaken || !isRefused, plan.deduplicate != nil { known.insert(event.id) }
+            if isTaken || !isRefused, plan.deduplicate != nil, !event.id.isEmpty { known.insert(event.id) }
             own.filtered += !isTaken && !isRefused ? 1 : 0
             own.partlyLate += isPartlyLate ? 1 : 0
         }

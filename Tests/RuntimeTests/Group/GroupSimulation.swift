@@ -32,7 +32,10 @@ final class GroupSimulation {
     /// Nothing is left to chance any more, so that what must come does come.
     private(set) var isFair = false
     var time = SimulatedTopic<[UInt8]>()
+    /// The partitions of the partials topic, and behind them those of the re-keyed one.
     var partials: [SimulatedTopic<[UInt8]>]
+    /// What the latter carry, in committed transactions.
+    private(set) var handedOn: [HandedOnTurn] = []
     private(set) var units: [LaneNumber: StoredUnit] = [:]
     private(set) var raises: [LaneNumber: [(at: Int64, floor: Int64)]] = [:]
     /// The state behind each record of time, as someone has it who reads all of them.
@@ -69,9 +72,9 @@ final class GroupSimulation {
         ids = SplitMix(seed: shape.seed ^ 0x0DE2)
         input = Array(repeating: [], count: shape.lanes)
         pauses = Array(repeating: 0, count: shape.lanes)
-        partials = Array(repeating: SimulatedTopic(), count: shape.mergeLanes)
+        partials = Array(repeating: SimulatedTopic(), count: layout.ends)
         told = GroupRows(plan)
-        reader = TimeLog(lanes: shape.lanes, mergeLanes: shape.mergeLanes, start: 0)
+        reader = TimeLog(lanes: shape.lanes, mergeLanes: shape.mergeLanes, rekeyed: layout.rekeyed.count, start: 0)
         if mutant == .partialsReadUncommitted { for at in partials.indices { partials[at].readsUncommitted = true } }
     }
 
@@ -101,7 +104,7 @@ final class GroupSimulation {
         if failures.isEmpty {
             let model = GroupModel(self)
             failures += model.differences(from: told) + told.lies(model)
-            for lane in 0..<shape.lanes where units[LaneNumber(lane)]?.books != model.books[lane] {
+            for lane in model.books.indices where units[LaneNumber(lane)]?.books != model.books[lane] {
                 failures.append(
                     "books of \(lane): \(String(describing: units[LaneNumber(lane)]?.books)), not \(model.books[lane])")
             }
@@ -165,8 +168,13 @@ final class GroupSimulation {
             input[lane].append(
                 GroupEvent(
                     time: 1_000_000 + now - Int64(draw.upTo(late + 1)), group: group, key: "\(group)\(lane)",
-                    value: Double(draw.upTo(100)) / 10, id: shape.orders ? "i\(ids.upTo(12))" : ""))
+                    value: Double(draw.upTo(100)) / 10, id: nextID()))
         }
+    }
+
+    private func nextID() -> String {
+        if shape.isRekeyed { return ids.oneIn(10) ? "" : "i\(ids.upTo(shape.steps))" }
+        return shape.orders ? "i\(ids.upTo(12))" : ""
     }
 
     private func mark() {
@@ -184,7 +192,7 @@ final class GroupSimulation {
         let (records, next) = time.read(from: reader.position, limit: .max)
         for (offset, bytes) in records {
             let before = reader.state
-            if let record = bytes.withUnsafeBytes({ TimeCodec.decode($0, lanes: shape.lanes, mergeLanes: shape.mergeLanes) }) {
+            if let record = bytes.withUnsafeBytes({ layout.time($0) }) {
                 reader.apply(record, at: offset)
             }
             common[offset] = reader.state
@@ -213,6 +221,7 @@ final class GroupSimulation {
         if commit.hasTime { markers.append((nil, commit.transaction, committed)) }
         guard committed else { return }
         commits += 1
+        handedOn += commit.handedOn
         for (unit, after) in commit.units {
             var after = after
             after.state = units[unit]?.state ?? KeyedState()
@@ -302,6 +311,7 @@ final class GroupSimulation {
             follow()
             process.readLog(limit: .max)
             for merge in process.merges.keys.sorted() { process.readPartials(merge, limit: .max) }
+            for lane in process.lanes.keys.sorted() where layout.isRekeyed(lane) { process.take(lane, limit: .max) }
         }
         return commits > before
     }

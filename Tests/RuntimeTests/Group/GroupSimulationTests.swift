@@ -70,6 +70,16 @@ struct GroupSimulationTests {
         #expect(marked > 200)
     }
 
+    /// S7: copies in any partition are recognised, in the order of the re-keyed partition's log.
+    @Test(arguments: 0..<4) func aGroupThatReKeysGivesWhatTheContractSays(_ part: Int) {
+        for seed in Self.seeds where Int(seed % 4) == part {
+            var shape = GroupCase(seed: seed, withEveryWindow: seed % 2 == 0)
+            shape.isRekeyed = true
+            shape.orders = seed % 3 == 0
+            if !GroupSimulation(shape).run().isEmpty { Issue.record("\(shrunk(shape, nil))") }
+        }
+    }
+
     @Test func theOrdersOfTheCasesAreHeededAndHandedOver() {
         var heeds = 0
         var observed: Int64 = 0
@@ -90,15 +100,31 @@ struct GroupSimulationTests {
         .turnsOfAnyRequest: 129, .turnsBeforeTheAnswer: 120, .floorsOfToday: 828, .turnsWithoutAFloor: 23, .idleLanesTake: 15,
         .idleLanesShipNothing: 6, .idlenessForgotten: 261, .turnsNotGivenBack: 52, .newcomerTrustsItself: 6,
         .snapshotsWithoutTurns: 12, .mergeForgetsWhatItClosed: 20, .partialsFromTheirEnd: 5, .partialsReadUncommitted: 883,
-        .ordersForgotten: 1, .closedWindowsLeftBehind: 7,
+        .ordersForgotten: 1, .closedWindowsLeftBehind: 7, .handedOnEndsLeftOut: 62, .rekeyedLanesNotWaitedFor: 173,
+        .inputTimesForgotten: 17,
     ]
 
     @Test(arguments: Mutant.allCases) func aWrongBuildIsSeen(_ mutant: Mutant) throws {
         let seed = try #require(Self.shownBy[mutant])
         var shape = mutant == .closedWindowsLeftBehind ? GroupCase(lateOf: seed) : GroupCase(seed: seed)
         shape.orders = mutant == .ordersForgotten
+        shape.isRekeyed = mutant.isOfReKeying
         #expect(GroupSimulation(shape).run().isEmpty)
         #expect(!GroupSimulation(shape, mutant: mutant).run().isEmpty, "\(mutant) is not seen")
+    }
+
+    @Test func theCasesThatReKeyReachWhatTheyAreFor() {
+        var books = Books(outputs: 0)
+        var turns = 0
+        for seed in UInt64(0)..<40 {
+            var shape = GroupCase(seed: seed)
+            shape.isRekeyed = true
+            let group = GroupSimulation(shape)
+            _ = group.run()
+            turns += group.turns
+            for (unit, stored) in group.units where group.layout.isRekeyed(unit) { books = books + stored.books }
+        }
+        #expect(books.aggregated > 2_000 && books.duplicate > 150 && books.late > 80 && books.unidentified > 200 && turns > 10)
     }
 
     @Test func theCasesReachWhatTheyAreFor() {

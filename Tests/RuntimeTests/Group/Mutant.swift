@@ -40,4 +40,17 @@ enum Mutant: CaseIterable {
     case ordersForgotten
     /// What closed windows held stays where they were closed.
     case closedWindowsLeftBehind
+    /// Re-keyed lanes heed the log of time without waiting for what was handed on before it.
+    case handedOnEndsLeftOut
+    /// Merge lanes close by the inputs, and don't wait for re-keyed lanes.
+    case rekeyedLanesNotWaitedFor
+    /// A re-keyed lane does not bring along what its log has told of the inputs.
+    case inputTimesForgotten
+
+    var isOfReKeying: Bool {
+        switch self {
+        case .handedOnEndsLeftOut, .rekeyedLanesNotWaitedFor, .inputTimesForgotten: true
+        default: false
+        }
+    }
 }

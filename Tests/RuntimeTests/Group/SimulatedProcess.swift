@@ -43,6 +43,7 @@ final class SimulatedProcess {
         /// Entries that were applied again, by their place in the ledger.
         var marks: [LaneNumber: [Int]] = [:]
         var partials: Set<Int> = []
+        var handedOn: [HandedOnTurn] = []
         var hasTime = false
     }
 
@@ -71,7 +72,7 @@ final class SimulatedProcess {
 
     private static func log(_ group: GroupSimulation, _ start: Int64, _ writer: UInt64) -> TimeLog {
         var log = TimeLog(
-            lanes: group.shape.lanes, mergeLanes: group.shape.mergeLanes,
+            lanes: group.shape.lanes, mergeLanes: group.shape.mergeLanes, rekeyed: group.layout.rekeyed.count,
             start: group.mutant == .newcomerTrustsItself ? 0 : start,
             writer: writer, snapshotEvery: 4)
         log.reach(start)
@@ -84,14 +85,14 @@ final class SimulatedProcess {
 
     func add(_ unit: LaneNumber) {
         let stored = group.units[unit]
-        if Int(unit) >= group.shape.lanes {
+        if group.layout.isMerge(unit) {
             let merge = MergeLane(
                 plan: group.plan, storedOutputs: group.stored, partition: group.layout.partition(of: unit),
-                lanes: group.shape.lanes)
+                lanes: group.layout.sources)
             if let stored {
                 merge.restore(
                     nextOffset: group.mutant == .partialsFromTheirEnd
-                        ? group.partials[Int(unit) - group.shape.lanes].end : stored.next,
+                        ? group.partials[group.topic(of: unit)].end : stored.next,
                     closedThrough: group.mutant == .mergeForgetsWhatItClosed ? nil : stored.closedThrough,
                     combined: stored.combined, progress: stored.progress, isEnded: stored.isEnded)
                 stored.state.eachEntry {
@@ -104,9 +105,7 @@ final class SimulatedProcess {
         }
         guard
             let core = try? LaneCore(
-                LaneConfiguration(
-                    plan: group.plan, lane: unit, partition: group.layout.inputs[Int(unit)], partitionOrder: Int64(unit),
-                    storedOutputs: group.stored))
+                group.configuration(of: unit))
         else { return group.fail("no lane \(unit)") }
         let keyed = MergeCore(plan: group.plan, storedOutputs: group.stored, choice: .keyed)
         keyed.add(lane: unit, order: Int64(unit))
@@ -118,6 +117,7 @@ final class SimulatedProcess {
             keyed.restore(progress: stored.progress)
             stored.state.eachEntry { key, value in
                 if group.mutant == .ordersForgotten, key[0] == UInt8(ascii: "m") { return }
+                if group.mutant == .inputTimesForgotten, key[0] == UInt8(ascii: "t") { return }
                 if "xy".utf8.contains(key[0]) { return }
                 let isMerged = "prsbz".utf8.contains(key[0])
                 let isRead = isMerged ? keyed.restore(key: key, value: value) : core.restore(key: key, value: value)
@@ -126,8 +126,11 @@ final class SimulatedProcess {
         }
         keyed.beginClosed(stored?.watermark)
         if let order { core.heed(order) }
+        if group.layout.isRekeyed(unit), log.isExact { core.note(log.state) }
         lanes[unit] = InputLane(core: core, keyed: keyed, silentSince: group.now)
-        cycle.add(lane: unit, isIdle: group.mutant == .idlenessForgotten ? false : stored?.isIdle ?? false)
+        cycle.add(
+            lane: unit, isIdle: group.mutant == .idlenessForgotten ? false : stored?.isIdle ?? false,
+            isRekeyed: group.layout.isRekeyed(unit))
     }
 
     func remove(_ unit: LaneNumber) {
@@ -140,6 +143,7 @@ final class SimulatedProcess {
 
     func take(_ unit: LaneNumber, limit: Int) {
         guard let lane = lanes[unit] else { return }
+        if group.layout.isRekeyed(unit) { return takeHandedOn(unit, lane, limit: limit) }
         let from = Int(lane.core.nextOffset)
         let waiting = group.input[Int(unit)].count - from
         guard waiting > 0 else { return }
@@ -157,7 +161,7 @@ final class SimulatedProcess {
 
     func readPartials(_ unit: LaneNumber, limit: Int) {
         guard let merge = merges[unit] else { return }
-        let (records, next) = group.partials[Int(unit) - group.shape.lanes].read(from: merge.nextOffset, limit: limit)
+        let (records, next) = group.partials[group.topic(of: unit)].read(from: merge.nextOffset, limit: limit)
         for (offset, bytes) in records {
             bytes.withUnsafeBytes { raw in
                 do throws(Fault) { try merge.receive(raw, at: offset) } catch { group.fail("\(error)") }
@@ -170,14 +174,13 @@ final class SimulatedProcess {
         let (records, next) = group.time.read(from: log.position, limit: limit)
         for (offset, bytes) in records {
             guard
-                let record = bytes.withUnsafeBytes({
-                    TimeCodec.decode($0, lanes: group.shape.lanes, mergeLanes: group.shape.mergeLanes)
-                })
+                let record = bytes.withUnsafeBytes({ group.layout.time($0) })
             else { return group.fail("a record of time could not be read") }
             log.apply(record, at: offset)
             guard log.isExact else { continue }
             if let common = group.common[offset], common != log.state { group.fail("two read time differently at \(offset)") }
             for merge in merges.values { merge.note(log.state) }
+            for (unit, lane) in lanes where group.layout.isRekeyed(unit) { lane.core.note(log.state) }
         }
         log.reach(next)
         if !log.isExact, log.position >= logTarget {
@@ -230,6 +233,7 @@ final class SimulatedProcess {
             : []
         var record = cycle.form(answers, leaving: leaving, log: log, now: now)
         var isWorth = record.isWorthACommit
+        for seal in seals { isWorth = handOn(seal.answer.lane.sealed, &commit, &record) || isWorth }
         for seal in seals { isWorth = produce(seal, &commit, &record) || isWorth }
         for (unit, merge) in merges.sorted(by: { $0.key < $1.key }) {
             let sealed = merge.seal(lookup(unit))
@@ -274,7 +278,10 @@ final class SimulatedProcess {
         if !isIdle || spoke || group.mutant == .idleLanesShipNothing { request.floor = nil }
         lane.isInTurn = false
         let next = lane.core.nextOffset
-        let count = group.input[Int(unit)].count
+        let count = group.layout.isRekeyed(unit) ? -1 : group.input[Int(unit)].count
+        let before = lane.core.watermark
+        lane.core.heed(&request)
+        if let raised = lane.core.watermark, raised != before { lane.raises.append((next, raised.milliseconds)) }
         defer { lane.raises = [] }
         return Seal(
             answer: GroupCycle.Answer(
@@ -326,6 +333,11 @@ final class SimulatedProcess {
         guard record.isWorthACommit || !record.ends.isEmpty else { return }
         switch group.mutant {
         case .endsLeftOut: record.ends = [:]
+        case .handedOnEndsLeftOut: record.ends = record.ends.filter { $0.key < group.shape.mergeLanes }
+        case .rekeyedLanesNotWaitedFor:
+            for at in record.reports.indices where group.layout.isRekeyed(record.reports[at].lane) {
+                record.reports[at].watermark = [record.reports[at].watermark, log.state.combined].compactMap(\.self).max()
+            }
         case .holdsLeftOut: for at in record.reports.indices { record.reports[at].hold = nil }
         case .requestsLeftUnsaid:
             for at in record.reports.indices where record.reports[at].standing == .wants { record.reports[at].standing = .idle }
