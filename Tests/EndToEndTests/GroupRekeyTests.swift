@@ -113,7 +113,7 @@ struct GroupRekeyTests {
         let (first, second) = (Scratch(), Scratch())
         #expect(try late(first, of: 6) == [])
         try produce(1, 5, "z")
-        let entry = [["'\(group.input)'", "1", "2", "85000"]]
+        let entry = [["'\(group.input)'", "1", "2", "90000"]]
         #expect(try late(first, of: 7) == entry)
         #expect(try late(second, of: 7) == entry)
     }

@@ -197,6 +197,8 @@ struct RandomUnits {
         var books = Books(outputs: 1)
         if !layout.isMerge(lane) {
             books.read = sequence * 10
+            // Of every third what was read was handed on.
+            if sequence % 3 == 0 { books.rekeyed = sequence * 9 }
             books.duplicateObserved = Int64.random(in: 0...Int64.max, using: &random)
             books.rejectedByReason[Int.random(in: 0...7, using: &random)] = sequence
             books.lateRefusals[0] = sequence / 2
@@ -235,6 +237,15 @@ struct RandomUnits {
                     CopyEntry(
                         offset: 8, eventTime: at(1), age: .milliseconds(3), kind: kind, field: has ? "k" : nil,
                         keptOffset: has ? 4 : nil, identity: Identity(high: random.next(), low: random.next())))
+            }
+            // As of a re-keyed lane, whose entries lie in partitions of the input.
+            if lane == 1 {
+                let input = PartitionID(topic: "in", number: 3)
+                for at in unit.late.indices { unit.late[at].source = input }
+                for at in unit.duplicates.indices {
+                    unit.duplicates[at].source = input
+                    if unit.duplicates[at].keptOffset != nil { unit.duplicates[at].keptSource = input }
+                }
             }
             if Bool.random(using: &random) { unit.decisions.append(.resumed(lane: lane, from: 1, to: wall)) }
         }

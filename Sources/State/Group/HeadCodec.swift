@@ -11,6 +11,11 @@ struct HeadCodec {
         var nextEntry: Int64
     }
 
+    private enum Has {
+        static let end: UInt8 = 1
+        static let rekeyed: UInt8 = 2
+    }
+
     func encode(_ content: Content) -> [UInt8] {
         let head = content.head
         var writer = RecordWriter(capacity: 192)
@@ -21,7 +26,7 @@ struct HeadCodec {
         writer.number(head.at.milliseconds)
         writer.number(content.nextEntry)
         writer.byte(head.isIdle ? 1 : 0)
-        writer.byte(head.isEnded ? 1 : 0)
+        writer.byte((head.isEnded ? Has.end : 0) | (head.books.rekeyed > 0 ? Has.rekeyed : 0))
         writer.number(head.nextOffset)
         for time in [head.watermark, head.newestEventTime, head.largestClose, head.combined, head.closedThrough] {
             writer.time(time)
@@ -66,7 +71,8 @@ struct HeadCodec {
         let nextEntry = try reader.number()
         guard nextEntry > 0, nextEntry <= UnitEntries.limit else { throw .damaged }
         let isIdle = try reader.flag()
-        let isEnded = try reader.flag()
+        let has = try reader.byte()
+        guard has <= Has.end | Has.rekeyed else { throw .damaged }
         let nextOffset = try reader.number()
         let watermark = try reader.optionalTime()
         let newest = try reader.optionalTime()
@@ -84,13 +90,13 @@ struct HeadCodec {
             progress[output] = OutputProgress(
                 completeThrough: try reader.optionalTime(), finalThrough: try reader.optionalTime())
         }
-        if !reader.isAtEnd { books.rekeyed = try reader.number() }
+        if has & Has.rekeyed != 0 { books.rekeyed = try reader.number() }
         try reader.end()
         return Content(
             head: UnitHead(
                 lane: lane, partition: partition, sequence: sequence, at: at, books: books, watermark: watermark,
                 newestEventTime: newest, nextOffset: nextOffset, lastRecord: lastRecord, largestClose: largestClose,
-                isIdle: isIdle, isEnded: isEnded, combined: combined, closedThrough: closedThrough, progress: progress),
+                isIdle: isIdle, isEnded: has & Has.end != 0, combined: combined, closedThrough: closedThrough, progress: progress),
             nextEntry: nextEntry)
     }
 
