@@ -18,10 +18,15 @@ public enum CanonicalKey {
     public static func bytes(windowStart: EventTime, windowEnd: EventTime, group: [Value]) -> [UInt8] {
         var bytes: [UInt8] = []
         bytes.reserveCapacity(16 + group.count * 24)
+        append(windowStart: windowStart, windowEnd: windowEnd, group: group, to: &bytes)
+        return bytes
+    }
+
+    /// The same behind other bytes.
+    public static func append(windowStart: EventTime, windowEnd: EventTime, group: [Value], to bytes: inout [UInt8]) {
         append(windowEnd, to: &bytes)
         append(windowStart, to: &bytes)
         for value in group { append(value, to: &bytes) }
-        return bytes
     }
 
     /// What every key of a window ending at or after `end` is not less than.

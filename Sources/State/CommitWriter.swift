@@ -117,11 +117,27 @@ struct CommitWriter {
     private mutating func writeRows() throws(Fault) {
         let writer = OutboxWriter(database: database)
         outbox = try writer.deleteDelivered(outbox)
+        let aggregates = store.plan.aggregates
+        var pages = TablePages(store.plan)
+        func write(_ page: [UInt8], _ table: String) throws(Fault) {
+            outbox.bytes += try writer.write(page, table: table, commit: commit.number, sequence: takeSequence())
+        }
         for row in commit.rows {
-            let aggregate = store.plan.aggregates[row.output]
-            for target in aggregate.targets {
-                outbox.bytes += try writer.write(
-                    row, of: aggregate, fields: store.plan.fields, to: target, commit: commit.number, sequence: takeSequence())
+            let targets = aggregates[row.output].targets
+            for at in targets.indices {
+                switch targets[at] {
+                case .table(let name, _):
+                    if let page = pages.add(row, target: at) { try write(page, name) }
+                case .kafka(let topic):
+                    outbox.bytes += try writer.write(
+                        row, of: aggregates[row.output], fields: store.plan.fields, to: topic, commit: commit.number,
+                        sequence: takeSequence())
+                }
+            }
+        }
+        for (output, aggregate) in aggregates.enumerated() {
+            for (at, target) in aggregate.targets.enumerated() {
+                if case .table(let name, _) = target, let page = pages.rest(output: output, target: at) { try write(page, name) }
             }
         }
     }

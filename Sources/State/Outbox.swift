@@ -127,34 +127,31 @@ struct OutboxWriter {
 
     /// Returns the bytes that the row takes.
     func write(
-        _ row: Row, of aggregate: AggregatePlan, fields: [FieldPlan], to target: AggregatePlan.Target, commit: Int64,
-        sequence: Int64
+        _ row: Row, of aggregate: AggregatePlan, fields: [FieldPlan], to topic: String, commit: Int64, sequence: Int64
     ) throws(Fault) -> Int64 {
-        let first: [UInt8]
-        let second: [UInt8]
-        let insert: Statement
-        switch target {
-        case .table(let name, _):
-            insert = try database.statement("INSERT INTO table_outbox VALUES (?, ?, ?, ?, ?)")
-            insert.bind(3, name)
-            first = CanonicalKey.bytes(windowStart: row.windowStart, windowEnd: row.windowEnd, group: row.group)
-            // Without columns: the row is to be forgotten.
-            second = row.retracted ? [] : RowBytes.encode(RowBytes.columns(row))
-            insert.bind(4, first)
-            insert.bind(5, second)
-        case .kafka(let topic):
-            insert = try database.statement("INSERT INTO topic_outbox VALUES (?, ?, ?, ?, ?, ?)")
-            insert.bind(3, topic)
-            insert.bind(4, aggregate.name)
-            first = RowJSON.key(row, of: aggregate, fields: fields)
-            second = RowJSON.value(row, of: aggregate, fields: fields)
-            insert.bind(5, first)
-            insert.bind(6, second)
-        }
+        let insert = try database.statement("INSERT INTO topic_outbox VALUES (?, ?, ?, ?, ?, ?)")
+        let key = RowJSON.key(row, of: aggregate, fields: fields)
+        let value = RowJSON.value(row, of: aggregate, fields: fields)
         insert.bind(1, sequence)
         insert.bind(2, commit)
+        insert.bind(3, topic)
+        insert.bind(4, aggregate.name)
+        insert.bind(5, key)
+        insert.bind(6, value)
         try insert.run()
-        return Int64(first.count + second.count) + StateLimits.outboxOverhead
+        return Int64(key.count + value.count) + StateLimits.outboxOverhead
+    }
+
+    /// A page of rows as `TablePages` packs them. Returns the bytes that it takes.
+    func write(_ page: [UInt8], table: String, commit: Int64, sequence: Int64) throws(Fault) -> Int64 {
+        let insert = try database.statement("INSERT INTO table_outbox VALUES (?, ?, ?, ?, ?)")
+        insert.bind(1, sequence)
+        insert.bind(2, commit)
+        insert.bind(3, table)
+        insert.bind(4, [])
+        insert.bind(5, page)
+        try insert.run()
+        return Int64(page.count) + StateLimits.outboxOverhead
     }
 
     func write(
@@ -180,22 +177,25 @@ struct OutboxWriter {
         guard level.hasDelivered else { return level }
         var left = level
         left.hasDelivered = false
+        let (pages, entries) = (StateLimits.outboxPageDeletesPerCommit, StateLimits.outboxDeletesPerCommit)
         let edges = [
-            ("table_outbox", "commit_number", level.tablesThrough), ("topic_outbox", "sequence", level.topicRowsThrough),
-            ("dead_letter_outbox", "sequence", level.deadLettersThrough), ("late_outbox", "sequence", level.lateThrough),
+            ("table_outbox", "commit_number", level.tablesThrough, pages),
+            ("topic_outbox", "sequence", level.topicRowsThrough, entries),
+            ("dead_letter_outbox", "sequence", level.deadLettersThrough, entries),
+            ("late_outbox", "sequence", level.lateThrough, entries),
         ]
-        for (table, column, through) in edges {
+        for (table, column, through, limit) in edges {
             let edge = try database.statement(
                 """
                 SELECT max(sequence), count(*) FROM (
                     SELECT sequence FROM \(table) WHERE \(column) <= ? ORDER BY sequence LIMIT ?)
                 """)
             edge.bind(1, through)
-            edge.bind(2, Int64(StateLimits.outboxDeletesPerCommit))
+            edge.bind(2, Int64(limit))
             var last: Int64?
             try edge.eachRow { () throws(Fault) in
                 last = edge.optionalInt(0)
-                if edge.int(1) == Int64(StateLimits.outboxDeletesPerCommit) { left.hasDelivered = true }
+                if edge.int(1) == Int64(limit) { left.hasDelivered = true }
             }
             guard let last else { continue }
             let size = try database.statement("\(OutboxWriter.size(of: table)) WHERE sequence <= ?")

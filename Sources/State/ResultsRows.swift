@@ -3,13 +3,14 @@ import Model
 /// Rows on their way into the tables of results.db, inside a transaction of the caller's.
 final class ResultsRows {
     private let database: Database
-    /// By table name: how many values a row has, and the statement that takes it.
+    /// By table name, as results.db has it.
     private var targets: [String: Target] = [:]
     let keeps: [(table: String, keep: TimeSpan)]
 
     private struct Target {
         var values: Int
         var upsert: String
+        var delete: String
     }
 
     init(database: Database, plan: Plan) {
@@ -31,27 +32,56 @@ final class ResultsRows {
 
     /// `row` is what `RowBytes` wrote. A row with a lower revision than the stored one changes nothing (S16).
     func put(_ table: String, _ key: UnsafeRawBufferPointer, _ row: UnsafeRawBufferPointer) throws(Fault) -> Taken {
-        guard let target = try target(table) else { return .noTable }
-        guard let values = RowBytes.decode(row), values.count == target.values else { return .unreadable }
-        let upsert = try database.statement(target.upsert)
-        upsert.bind(1, borrowed: key)
-        for (at, value) in values.enumerated() { upsert.bind(Int32(at + 2), value) }
-        try upsert.run()
-        return .taken
+        guard let writer = try writer(of: table) else { return .noTable }
+        return try writer.put(key, row) ? .taken : .unreadable
     }
 
     func delete(_ table: String, _ key: UnsafeRawBufferPointer) throws(Fault) {
-        guard try target(table) != nil else { return }
-        let delete = try database.statement("DELETE FROM \(ResultsTable.quote(table)) WHERE row_key = ?")
-        delete.bind(1, borrowed: key)
-        try delete.run()
+        try writer(of: table)?.delete(key)
+    }
+
+    /// For many rows of one table; nil: results.db has none of this name. Not to be kept: its statements are the database's.
+    func writer(of table: String) throws(Fault) -> Writer? {
+        guard let target = try target(table) else { return nil }
+        return Writer(
+            upsert: try database.statement(target.upsert), deleting: try database.statement(target.delete),
+            values: target.values)
+    }
+
+    struct Writer {
+        fileprivate let upsert: Statement
+        fileprivate let deleting: Statement
+        fileprivate let values: Int
+
+        /// False: the bytes are not a row of this table, which is as it was.
+        func put(_ key: UnsafeRawBufferPointer, _ row: UnsafeRawBufferPointer) throws(Fault) -> Bool {
+            upsert.bind(1, borrowed: key)
+            let bound = RowBytes.each(row) { at, item in
+                // More than there are places would be refused one by one; the count tells.
+                let place = Int32(truncatingIfNeeded: at + 2)
+                switch item {
+                case .value(let value): upsert.bind(place, value)
+                case .text(let text): upsert.bind(place, borrowedText: text)
+                }
+            }
+            guard bound == values else { return false }
+            try upsert.run()
+            return true
+        }
+
+        func delete(_ key: UnsafeRawBufferPointer) throws(Fault) {
+            deleting.bind(1, borrowed: key)
+            try deleting.run()
+        }
     }
 
     /// From the file's table, not from the plan: rows of an aggregate that was removed meanwhile still find their place.
     private func target(_ table: String) throws(Fault) -> Target? {
         if let known = targets[table] { return known }
         guard let stored = try ResultsTable.stored(table, in: database) else { return nil }
-        let target = Target(values: stored.count - 1, upsert: ResultsTable.upsert(table, stored))
+        let target = Target(
+            values: stored.count - 1, upsert: ResultsTable.upsert(table, stored),
+            delete: "DELETE FROM \(ResultsTable.quote(table)) WHERE row_key = ?")
         targets[table] = target
         return target
     }

@@ -44,9 +44,8 @@ public final class ResultsStore: @unchecked Sendable {
         var count = 0
         try database.transaction { () throws(Fault) in
             try store.forEachTableRow(after: last, commit: applied) { (sequence, table, key, row) throws(Fault) in
-                try apply(table, key, row)
+                count += try apply(table, key, row)
                 last = sequence
-                count += 1
             }
             try rows.forget(store.head.time.watermark)
             let update = try database.statement("UPDATE weir_applied SET commit_number = ?")
@@ -91,19 +90,42 @@ public final class ResultsStore: @unchecked Sendable {
         return true
     }
 
-    private func apply(_ table: String, _ key: UnsafeRawBufferPointer, _ row: UnsafeRawBufferPointer) throws(Fault) {
-        if row.isEmpty { return try rows.delete(table, key) }
-        switch try rows.put(table, key, row) {
-        case .taken: break
-        case .noTable:
+    /// An entry of the outbox: a page of rows, or a single one with its key. Returns how many.
+    private func apply(_ table: String, _ key: UnsafeRawBufferPointer, _ row: UnsafeRawBufferPointer) throws(Fault) -> Int {
+        let writer = try rows.writer(of: table)
+        if !key.isEmpty {
+            try apply(table, writer, key, row)
+            return 1
+        }
+        var page = TablePages.Reader(row)
+        var count = 0
+        while let (key, row) = page.next() {
+            try apply(table, writer, key, row)
+            count += 1
+        }
+        if page.isDamaged { throw unreadable(table) }
+        return count
+    }
+
+    private func apply(
+        _ table: String, _ writer: ResultsRows.Writer?, _ key: UnsafeRawBufferPointer, _ row: UnsafeRawBufferPointer
+    ) throws(Fault) {
+        if row.isEmpty {
+            try writer?.delete(key)
+            return
+        }
+        guard let writer else {
             throw Fault(
                 "results_table_missing", "Rows wait for the table \(table), which results.db does not have.",
                 place: database.file, next: "Restore state.db and results.db from the same backup.", exit: .state)
-        case .unreadable:
-            throw Fault(
-                "state_corrupt", "A row for the table \(table) can't be read.", place: "state.db: table_outbox",
-                next: "Restore the state directory from a backup.", exit: .state)
         }
+        guard try writer.put(key, row) else { throw unreadable(table) }
+    }
+
+    private func unreadable(_ table: String) -> Fault {
+        Fault(
+            "state_corrupt", "A row for the table \(table) can't be read.", place: "state.db: table_outbox",
+            next: "Restore the state directory from a backup.", exit: .state)
     }
 }
 

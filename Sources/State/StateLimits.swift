@@ -29,8 +29,11 @@ public enum StateLimits {
     public static let lateEntries = 1_000
     /// Entries of closed windows past their keep that one commit deletes at most, of one output and kind: about 32 MiB.
     static let closedDeletesPerCommit = 8_000
-    /// Rows of an outbox that one commit deletes at most.
+    /// Rows of an outbox that one commit deletes at most, and pages of rows of tables.
     static let outboxDeletesPerCommit = 50_000
+    static let outboxPageDeletesPerCommit = 2_000
+    /// Bytes from which on rows that wait for a table are an entry of the outbox: with what stands beside them they fill a page of the file.
+    static let outboxPage = 15_360
     /// Idle, speaking and advancing decisions that are kept; resumptions and the end are kept for ever.
     static let decisionsKept = 100_000
     /// The same for one unit of a group, whose steps of time are in the group's log.

@@ -66,6 +66,16 @@ final class Statement {
         }
     }
 
+    /// As above, of a text in UTF-8.
+    func bind(_ at: Int32, borrowedText text: UnsafeRawBufferPointer) {
+        if let start = text.baseAddress, !text.isEmpty {
+            sqlite3_bind_text64(
+                handle, at, start.assumingMemoryBound(to: CChar.self), UInt64(text.count), nil, UInt8(SQLITE_UTF8))
+        } else {
+            bind(at, "")
+        }
+    }
+
     // MARK: Running
 
     /// Runs to the end, whatever rows come, and is ready for the next run.

@@ -41,4 +41,34 @@ struct FormatTests {
         let all = try store.late(LateSelection(includesReapplied: true))
         #expect(all.map(\.reapplied) == [.counted] && all.map(\.reappliedIn) == [2])
     }
+
+    @Test func rowsThatTheThirdFormatLeftOneByOneReachTheirTable() throws {
+        let scratch = Scratch()
+        var gone = row("FR")
+        gone.retracted = true
+        do {
+            let (directory, store) = try open(scratch)
+            let results = try ResultsStore(directory: directory, store: store)
+            try store.commit(commit(1, rows: [row("FR")]))
+            try results.catchUp()
+            try store.commit(commit(2, rows: [row("IT")]))
+            store.close()
+            results.close()
+        }
+        func hex(_ bytes: [UInt8]) -> String {
+            bytes.map { String($0 >> 4, radix: 16) + String($0 & 15, radix: 16) }.joined()
+        }
+        let entries = [row("DE"), gone].enumerated().map { at, row in
+            let key = CanonicalKey.bytes(windowStart: row.windowStart, windowEnd: row.windowEnd, group: row.group)
+            let values = row.retracted ? [] : RowBytes.encode(RowBytes.columns(row))
+            return "INSERT INTO table_outbox VALUES (\(1_000 + at), 2, 'usage', x'\(hex(key))', x'\(hex(values))');"
+        }
+        _ = shell(
+            "sqlite3 '\(scratch.path)/state.db' \"DELETE FROM table_outbox; \(entries.joined(separator: " ")) PRAGMA user_version = 3\""
+        )
+        let (directory, store) = try open(scratch)
+        let results = try ResultsStore(directory: directory, store: store)
+        #expect(try results.holds(exactly: [row("DE")], in: "usage"))
+        #expect(try store.database.number("PRAGMA user_version") == 4)
+    }
 }

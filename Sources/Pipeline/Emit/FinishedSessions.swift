@@ -18,6 +18,7 @@ struct FinishedSessions {
     private var entries: [Entry] = []
     private var bytes: [UInt8] = []
 
+    var count: Int { entries.count }
     /// Bytes.
     var memory: Int { bytes.count + entries.count * MemoryLayout<Entry>.stride }
 

@@ -189,6 +189,7 @@ final class SessionMerge: MergedOutput {
     // MARK: Rows
 
     func emit(into rows: inout [Row], changes: StateLog, _ moment: MergeMoment) {
+        rows.reserveCapacity(rows.count + finished.count)
         finished.take { start, end, lane, group, cell in
             fold.begin()
             fold.add(cell)

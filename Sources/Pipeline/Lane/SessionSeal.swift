@@ -23,7 +23,13 @@ struct SessionSeal {
                 store.wake(index, at: next(cell, store))
             }
         }
-        wake(&store)
+        // Where none stays, what they had in state goes at once.
+        let allGo = store.lastOpenClose.map { $0 <= watermark } ?? false
+        if wake(&store, allGo: allGo) {
+            let all = StateKey.range(StateKey.cell, ofOutput: stored)
+            all.from.withUnsafeBytes { from in all.to.withUnsafeBytes { changes.deleteRange(from: from, to: $0) } }
+        }
+        store.sortDirty()
         for at in 0..<store.dirty.count {
             let index = store.dirty.base[at]
             let cell = store.cells[index]
@@ -33,7 +39,7 @@ struct SessionSeal {
         }
         store.forgetDirty()
         if due, case .every = plan.emit { shipAll(&store) }
-        wake(&store)
+        _ = wake(&store, allGo: false)
     }
 
     private func seal(_ cell: CellPointer, _ index: UInt32, _ store: inout SessionStore, due: Bool) {
@@ -105,8 +111,10 @@ struct SessionSeal {
 
     // MARK: Time
 
-    /// Sessions whose time has come: they are shipped, and go when they are closed.
-    private func wake(_ store: inout SessionStore) {
+    /// Sessions whose time has come: they are shipped, and go when they are closed. True: with `allGo` some of those were in state, where
+    /// they still stand.
+    private func wake(_ store: inout SessionStore, allGo: Bool) -> Bool {
+        var stands = false
         while let index = store.due(through: watermark) {
             let cell = store.cells[index]
             // One that changed since is judged by what it is now.
@@ -119,13 +127,18 @@ struct SessionSeal {
             let isUnsent = cell[CellWord.link] & CellWord.unsent != 0
             if store.close(cell) <= watermark {
                 tellLast(cell, store)
-                forget(cell, store.start(cell))
+                if allGo {
+                    stands = stands || cell[CellWord.link] & SessionWord.stored != 0
+                } else {
+                    forget(cell, store.start(cell))
+                }
                 store.remove(index)
             } else {
                 if isUnsent, shipment(cell, store) <= watermark { ship(cell, StateKey.partial, store) }
                 store.wake(index, at: next(cell, store))
             }
         }
+        return stands
     }
 
     /// When the merge must know of the session at the latest. Where it may be joined with those of other partitions, that is
@@ -198,17 +211,21 @@ extension SessionStore {
 }
 
 extension OutputState {
-    /// Folds rows into their sessions, one by one: which session a row joins hangs on the rows before it.
+    /// Folds rows into their sessions, one by one: which session a row joins hangs on the rows before it. Where groups stand is asked of
+    /// memory for some rows ahead.
     mutating func aggregate(
         into store: UnsafeMutablePointer<SessionStore>, _ columns: borrowing Columns, rows: UnsafePointer<Int32>, count: Int,
         scratch: borrowing BatchScratch, accumulate: AccumulateStage, times: UnsafePointer<Int64>, offsets: UnsafePointer<Int64>
     ) {
+        let hashes = store.pointee.hashes
         var taken = 0
         for at in 0..<count {
+            let ahead = at & (SessionStore.ahead - 1)
+            if ahead == 0 { lookAhead(in: store, columns, rows: rows + at, count: min(SessionStore.ahead, count - at)) }
             let row = Int(rows[at])
             if admissions[row] != Admission.taken { continue }
             let bytes = group.write(columns, row)
-            let hash = groupHash(bytes)
+            let hash = hashes[ahead]
             let time = times[row]
             let watermark = scratch.before[row]
             let cell: CellPointer
@@ -229,5 +246,18 @@ extension OutputState {
             taken &+= 1
         }
         fold(columns, taken, scratch, accumulate, times, offsets)
+    }
+
+    private mutating func lookAhead(
+        in store: UnsafeMutablePointer<SessionStore>, _ columns: borrowing Columns, rows: UnsafePointer<Int32>, count: Int
+    ) {
+        let hashes = store.pointee.hashes
+        for at in 0..<count {
+            let row = Int(rows[at])
+            if admissions[row] != Admission.taken { continue }
+            hashes[at] = groupHash(group.write(columns, row))
+            store.pointee.prefetch(hashes[at])
+        }
+        for at in 0..<count where admissions[Int(rows[at])] == Admission.taken { store.pointee.prefetchLatest(hashes[at]) }
     }
 }

@@ -1,3 +1,4 @@
+import CDecode
 import Model
 
 /// The words behind a session's measures, and its own flags beside those of `CellWord`.
@@ -24,6 +25,8 @@ enum SessionWord {
 /// their start and, since they don't overlap while they are open, by their end too: an event mostly joins the first one.
 struct SessionStore: ~Copyable {
     private static let firstTable = 64
+    /// Rows whose groups are looked up together: far enough ahead for memory to answer, near enough to stay in the first cache.
+    static let ahead = 32
     let gap: Int64
     /// From a session's end to its close.
     let closing: Int64
@@ -36,6 +39,8 @@ struct SessionStore: ~Copyable {
     /// Cells that changed since the last seal, absorbed ones among them.
     private(set) var dirty = GrowingBuffer<UInt32>(capacity: 256)
     private var largestEnd = Int64.min
+    /// Of the rows that are looked up together.
+    let hashes: UnsafeMutablePointer<UInt64>
 
     init(_ plan: AggregatePlan, gap: TimeSpan, layout: CellLayout) {
         self.gap = gap.milliseconds
@@ -43,9 +48,11 @@ struct SessionStore: ~Copyable {
         cells = CellStore(layout)
         table = .allocate(capacity: mask + 1)
         table.initialize(repeating: 0, count: mask + 1)
+        hashes = .allocate(capacity: Self.ahead)
     }
 
     deinit {
+        hashes.deallocate()
         table.deallocate()
     }
 
@@ -173,12 +180,32 @@ struct SessionStore: ~Copyable {
 
     mutating func forgetDirty() { dirty.removeAll() }
 
+    /// In the order of their starts, which is that of their keys in committed state: there neighbours are written one after the other.
+    mutating func sortDirty() {
+        var order = (0..<dirty.count).map { (start: start(cells[dirty.base[$0]]), index: dirty.base[$0]) }
+        order.sort { ($0.start, $0.index) < ($1.start, $1.index) }
+        for (at, entry) in order.enumerated() { dirty.base[at] = entry.index }
+    }
+
     // MARK: Groups
 
     @inline(__always)
     private func latest(_ hash: UInt64, _ group: UnsafeRawBufferPointer) -> UInt32 {
         let slot = slot(hash, group)
         return UInt32(truncatingIfNeeded: table[slot] & CellWord.nextMask)
+    }
+
+    /// Asks memory for the group's place, and once that is there `prefetchLatest` for its latest session.
+    @inline(__always)
+    func prefetch(_ hash: UInt64) { weir_prefetch(table + (Int(truncatingIfNeeded: hash) & mask)) }
+
+    @inline(__always)
+    func prefetchLatest(_ hash: UInt64) {
+        let entry = table[Int(truncatingIfNeeded: hash) & mask]
+        if entry == 0 { return }
+        let cell = cells[UInt32(truncatingIfNeeded: entry & CellWord.nextMask) &- 1]
+        weir_prefetch(cell)
+        weir_prefetch(cell + CellWord.measures)
     }
 
     /// Where the group stands, or the empty place where it would.

@@ -14,7 +14,11 @@ public enum ResultsRecord {
         return withUnsafeBytes(of: UInt16(clamping: name.count).bigEndian, Array.init) + name + rowKey
     }
 
-    public static func value(_ row: Row) -> [UInt8] { [RecordWriter.version] + RowBytes.encode(RowBytes.columns(row)) }
+    public static func value(_ row: Row) -> [UInt8] {
+        var bytes = [RecordWriter.version]
+        RowBytes.append(row, to: &bytes)
+        return bytes
+    }
 
     /// The table's name, and `row_key`.
     static func decode(
