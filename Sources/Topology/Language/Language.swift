@@ -138,7 +138,7 @@ enum Language {
             Key("observe", .flag, default: "false", "Copies are counted as duplicates but pass, to try a key out."),
             Key(
                 "scope", .words([Word("partition"), Word("topic")]), default: "partition",
-                "Where copies meet: in their own partition or file, or in all (`topic`: more work, not in a group yet)."),
+                "Where copies meet: in their own partition or file, or in all (`topic`: more work)."),
             Key(
                 "compare", .section(compare), absent: .words("copies are not told apart"),
                 "Tells exact, retimed and conflicting copies apart, at 8 bytes a key."),
