@@ -45,9 +45,7 @@ final class Committer: @unchecked Sendable {
     let desk = CommandDesk()
     /// Late entries that were applied again, by lane: beside the books.
     var reapplied: [LaneNumber: Int64] = [:]
-    let bell = DispatchSemaphore(value: 0)
-    let isRung = Atomic<Bool>(false)
-    let isStopping = Atomic<Bool>(false)
+    let bell = RunBell()
 
     init(
         plan: Plan, store: StateStore, results: ResultsStore, directory: StateDirectory, source: any Source, cycle: CommitCycle,
@@ -75,14 +73,9 @@ final class Committer: @unchecked Sendable {
     // MARK: From any thread
 
     /// Something can't wait for the next tick.
-    func hurry() {
-        if !isRung.exchange(true, ordering: .acquiringAndReleasing) { bell.signal() }
-    }
+    func hurry() { bell.hurry() }
 
-    func stop() {
-        isStopping.store(true, ordering: .releasing)
-        hurry()
-    }
+    func stop() { bell.stop() }
 
     // MARK: The run
 
@@ -98,11 +91,13 @@ final class Committer: @unchecked Sendable {
     func run(until: RunOptions.Until, isBounded: Bool, addFound: ([PartitionID]) throws(Fault) -> Void) throws(Fault) {
         while true {
             waitForTick()
-            if isStopping.load(ordering: .acquiring) {
+            if bell.isStopping {
                 board.set(state: .stopping)
                 try tick(last: true, ending: false)
                 return
             }
+            // What is left goes into the commit that closes all: written before, open windows would only be deleted again.
+            if isBounded, until != .now, crew.isRead { return try finish() }
             try tick(last: false, ending: false)
             if !isBounded {
                 let found = crew.newPartitions()
@@ -115,12 +110,7 @@ final class Committer: @unchecked Sendable {
             }
             guard crew.isOver else { continue }
             let isWhole = reports.values.allSatisfy { $0.fault == nil }
-            if isBounded, isWhole, until != .now {
-                try tick(last: true, ending: true)
-                try deliverAll()
-                board.set(state: .ended)
-                return
-            }
+            if isBounded, isWhole, until != .now { return try finish() }
             if isBounded {
                 try tick(last: true, ending: false)
                 return
@@ -128,13 +118,20 @@ final class Committer: @unchecked Sendable {
         }
     }
 
+    /// The bounded input is over.
+    private func finish() throws(Fault) {
+        try tick(last: true, ending: true)
+        try deliverAll()
+        board.set(state: .ended)
+    }
+
     private func waitForTick() {
         // Counted from the last tick's beginning: what a commit takes does not stretch the pace.
         let now = clock.monotonic()
         let due = lastTick.map { $0 + plan.commitEvery } ?? now + plan.commitEvery
-        _ = bell.wait(timeout: .now() + .milliseconds(Int(max(due - now, .zero).milliseconds)))
+        bell.waitForTick(due: due, by: clock, unless: { crew.isRead })
         lastTick = clock.monotonic()
-        isRung.store(false, ordering: .releasing)
+        bell.heed()
     }
 
     /// One commit, if there is anything to commit.

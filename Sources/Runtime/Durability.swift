@@ -45,9 +45,8 @@ extension Committer {
     }
 
     private func waitForCure(_ fault: Fault) throws(Fault) {
-        guard fault.isTransient, !isStopping.load(ordering: .acquiring) else { throw fault }
-        _ = bell.wait(timeout: .now() + .milliseconds(Int(RuntimeLimits.retryEvery.milliseconds)))
-        isRung.store(false, ordering: .releasing)
+        guard fault.isTransient, !bell.isStopping else { throw fault }
+        bell.wait(atMost: RuntimeLimits.retryEvery)
     }
 
     private func recovered(since failedAt: MonotonicTime, wasDisk: Bool) {
@@ -95,10 +94,9 @@ extension Committer {
         while try !publisher.publish(within: .milliseconds(200)) {
             if let fault = publisher.fault {
                 board.set(state: .waiting(fault))
-                _ = bell.wait(timeout: .now() + .milliseconds(Int(RuntimeLimits.retryEvery.milliseconds)))
-                isRung.store(false, ordering: .releasing)
+                bell.wait(atMost: RuntimeLimits.retryEvery)
             }
-            if isStopping.load(ordering: .acquiring) {
+            if bell.isStopping {
                 throw Fault(
                     "rows_waiting", "The input is over, but not all rows and dead letters have reached their topics.",
                     place: plan.state.directory,

@@ -16,8 +16,8 @@ actor Lane {
     private let core: LaneCore
     private let input: any PartitionInput
     private let clock: any Clock
-    /// Tells the committer that something can't wait for the next tick.
-    private let hurry: @Sendable () -> Void
+    /// Wakes whoever commits.
+    private let bell: RunBell
     /// Where it is written down what is being computed; nil: nowhere.
     private let inHand: SlotInHand?
     /// A turn is scheduled already; another wake-up adds nothing.
@@ -29,7 +29,11 @@ actor Lane {
         case finished
         case stopped(Fault)
     }
-    private var phase = Phase.running
+    private var phase = Phase.running {
+        didSet { isRead.store(phase == .finished, ordering: .releasing) }
+    }
+    /// It has taken all that it may.
+    nonisolated let isRead = Atomic<Bool>(false)
     /// The next offset not to be taken; nil: none.
     private let bound: Int64?
     /// Records below this offset only remember keys and move the watermark (S17).
@@ -56,7 +60,7 @@ actor Lane {
     init(
         configuration: LaneConfiguration, core: LaneCore, input: any PartitionInput, clock: any Clock, isIdle: Bool,
         bound: Int64?,
-        warmBelow: Int64, watermarkBound: EventTime?, inHand: SlotInHand?, hurry: @escaping @Sendable () -> Void
+        warmBelow: Int64, watermarkBound: EventTime?, inHand: SlotInHand?, bell: RunBell
     ) {
         executor = LaneExecutor("weir.lane.\(configuration.partition)")
         number = configuration.lane
@@ -70,7 +74,7 @@ actor Lane {
         self.warmBelow = warmBelow
         self.watermarkBound = watermarkBound
         self.inHand = inHand
-        self.hurry = hurry
+        self.bell = bell
         silentSince = clock.monotonic()
     }
 
@@ -112,7 +116,7 @@ actor Lane {
     func stop(_ fault: Fault) {
         if case .stopped = phase { return }
         phase = .stopped(fault)
-        hurry()
+        bell.hurry()
     }
 
     func pause(_ yes: Bool) {
@@ -129,20 +133,20 @@ actor Lane {
         if let retryAt, now < retryAt { return }
         if isIdle, !isGranted {
             wantsTurn = true
-            hurry()
+            bell.hurry()
             return
         }
         if core.wantsSeal {
             // Further ahead than a commit should be: goes on when it was sealed.
             stalled = true
-            hurry()
+            bell.hurry()
             return
         }
         if ceiling < .max, core.usedMemory > ceiling {
             // What may go is known when what was sealed is committed.
             if !isFull {
                 isFull = true
-                hurry()
+                bell.hurry()
             }
             return
         }
@@ -250,7 +254,7 @@ actor Lane {
     private func finish() {
         guard phase == .running else { return }
         phase = .finished
-        hurry()
+        bell.ring()
     }
 
     // MARK: Commits

@@ -82,6 +82,12 @@ final class LaneCrew: @unchecked Sendable {
             && reports.values.allSatisfy { $0.isRekeyed || $0.isFinished || $0.fault != nil }
     }
 
+    /// Every lane that reads the input has taken all that it may, and what it took last was not sealed yet.
+    var isRead: Bool {
+        !lanes.isEmpty && outstanding.isEmpty && !isOver
+            && lanes.values.allSatisfy { $0.isRekeyed || $0.isRead.load(ordering: .acquiring) }
+    }
+
     /// Of a group: a re-keyed lane that can't go on. Nobody else takes what is handed on to it.
     var rekeyedFault: Fault? { reports.values.filter(\.isRekeyed).compactMap(\.fault).first }
 

@@ -125,7 +125,7 @@ final class RunStart {
             let lane = Lane(
                 configuration: configuration, core: core, input: try source.input(id), clock: clock, isIdle: false, bound: nil,
                 warmBelow: .min, watermarkBound: nil, inHand: inHand?.slot(of: id, next: first),
-                hurry: { [weak committer] in committer?.hurry() })
+                bell: committer.bell)
             committer.add(lane, watermark: nil, newestEventTime: nil, committedOffset: nil, redelivered: 0)
             onEvent(.partitionFound(id, from: first))
             lane.run { $0.open(at: first) }
@@ -180,7 +180,7 @@ final class RunStart {
             configuration: configuration, core: handed, input: try source.input(id), clock: clock,
             isIdle: committer.cycle.time.idle.contains(number), bound: end, warmBelow: bounds?.counts ?? .min,
             watermarkBound: replay?.watermarkBound, inHand: inHand?.slot(of: id, next: offset),
-            hurry: { [weak committer] in committer?.hurry() })
+            bell: committer.bell)
         committer.add(
             lane, watermark: restored?.watermark, newestEventTime: restored?.newestEventTime,
             committedOffset: restored?.nextOffset, redelivered: restored?.books.redelivered ?? 0)

@@ -16,7 +16,9 @@ struct SpillTests {
         let small = try summary(scratch, "small", ByteCount(5 << 20))
         #expect(small.books == whole.books && small.books.balances && small.books.duplicate > 1_000)
         #expect(small.coldReads > 1_000 && whole.coldReads == 0)
-        #expect(small.mostState < 6 << 20 && whole.mostState > 7 << 20, "\(small.mostState), \(whole.mostState)")
+        // A run that ends closes its windows with what it read last: what they take is seen where they stay open.
+        let open = try run(try plan(scratch, "open", .mebibytes(512)), RunOptions(until: .now))
+        #expect(small.mostState < 6 << 20 && open.mostState > 7 << 20, "\(small.mostState), \(open.mostState)")
         let (found, expected) = (try rows(scratch.file("small")), try rows(scratch.file("whole")))
         let (extra, missing) = (Set(found).subtracting(expected), Set(expected).subtracting(found))
         #expect(

@@ -70,7 +70,7 @@ private struct SilentLane {
         lane = Lane(
             configuration: configuration, core: try LaneCore(configuration), input: input, clock: clock, isIdle: false,
             bound: nil,
-            warmBelow: .min, watermarkBound: nil, inHand: nil, hurry: {})
+            warmBelow: .min, watermarkBound: nil, inHand: nil, bell: RunBell())
         crew.add(lane)
     }
 

@@ -146,6 +146,13 @@ public struct TimeLog: Sendable {
         waiting = []
     }
 
+    /// What `state` comes to with `record` behind all that was read.
+    public func state(with record: TimeRecord) -> TimeState {
+        var state = state
+        state.apply(record, at: position)
+        return state
+    }
+
     /// There is nothing below this offset that has not been applied, though no record stands there.
     public mutating func reach(_ offset: Int64) { position = max(position, offset) }
 

@@ -30,7 +30,8 @@ extension GroupCommitter {
     /// nil: nothing happened that needs a commit.
     func form(last: Bool, now: MonotonicTime) throws(Fault) -> FormedCommit? {
         let time = replica.time
-        var asked = cycle.request(time, now: now)
+        var asked = cycle.request(
+            time, isRead: end.isFinished(isRead: crew.isRead, isEnded: false) && layout.rekeyed.isEmpty, now: now)
         asked.observing = orders?.observing
         let request = asked
         let answers = crew.seal(wait: last) { _ in request }
@@ -67,9 +68,10 @@ extension GroupCommitter {
             formed.content.time = record
         }
         let told = Set(record.reports.map(\.lane))
+        let asOfEnd = request.closesAll ? time.state(with: record).asOf : nil
         for answer in answers {
             let lane = answer.sealed.lane
-            add(answer, isTold: told.contains(lane), leaving, time, late[lane], to: &formed)
+            add(answer, isTold: told.contains(lane), leaving, time, asOfEnd, late[lane], to: &formed)
         }
         for report in mergeReports.values.sorted(by: { $0.lane < $1.lane }) where report.sealed.isChanged {
             add(report, to: &formed)
@@ -106,7 +108,8 @@ extension GroupCommitter {
     // MARK: Input lanes
 
     private func add(
-        _ answer: CommitCycle.LaneAnswer, isTold: Bool, _ leaving: [LaneNumber], _ time: TimeLog, _ late: LateDone?,
+        _ answer: CommitCycle.LaneAnswer, isTold: Bool, _ leaving: [LaneNumber], _ time: TimeLog, _ asOfEnd: EventTime?,
+        _ late: LateDone?,
         to formed: inout FormedCommit
     ) {
         let sealed = answer.sealed
@@ -121,7 +124,7 @@ extension GroupCommitter {
         if let keyed = unit.keyed {
             let step = keyed.step(
                 sealed, floor: answer.request.floor,
-                asOf: isClosed ? time.state.asOf : combined, ended: isClosed)
+                asOf: isClosed ? asOfEnd : combined, ended: isClosed)
             emitted = step.rows
             progress.merge(keyed.progress) { $1 }
             step.changes.replay { sealed.changes.append($0, $1, $2) }

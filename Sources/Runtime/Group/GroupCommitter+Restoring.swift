@@ -286,7 +286,7 @@ extension GroupCommitter {
             isIdle: head?.isIdle ?? false, bound: parts.bounds?[partition], warmBelow: .min, watermarkBound: nil,
             // An input lane has computed each of its records before.
             inHand: isRekeyed ? nil : parts.inHand?.slot(of: partition, next: offset),
-            hurry: { [bell] in bell.hurry() })
+            bell: bell)
         units[lane]?.keyed = keyed.isEmpty ? nil : keyed
         crew.add(worker, ceiling: bound.firstCeiling)
         cycle.add(lane: lane, isIdle: head?.isIdle ?? false, isRekeyed: isRekeyed)

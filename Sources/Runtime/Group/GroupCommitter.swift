@@ -86,7 +86,7 @@ final class GroupCommitter: @unchecked Sendable {
     /// What the last commit took, within reason.
     private(set) var lastTook = TimeSpan.zero
 
-    let bell = GroupBell()
+    let bell = RunBell()
     let end: GroupEnd
     let mailbox: GroupMailbox
 
@@ -124,7 +124,7 @@ final class GroupCommitter: @unchecked Sendable {
         while true {
             let due = (lastTick ?? clock.monotonic()) + interval
             // While somebody waits for state, restores have the time until a commit is due.
-            if !isRestoring { bell.waitForTick(due: due, by: clock) }
+            if !isRestoring { bell.waitForTick(due: due, by: clock, unless: { crew.isRead }) }
             let isLast = bell.isStopping
             if isLast { parts.board.set(state: .stopping) }
             let letters: [GroupMailbox.Letter] = mailbox.take()

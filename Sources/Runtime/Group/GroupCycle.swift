@@ -66,10 +66,17 @@ public struct GroupCycle {
 
     // MARK: One commit
 
-    /// What lanes are asked for. The floor is for those that are idle.
-    public mutating func request(_ log: TimeLog, now: MonotonicTime) -> SealRequest {
-        isClosing = log.isExact && log.state.isEnded
+    /// What lanes are asked for. The floor is for those that are idle. `isRead`: all input lanes here have taken all that a bounded
+    /// run asks for, and each will answer. Where those of others have said so too, this commit is the end that its record tells of:
+    /// what they hold is shipped with it instead of being written first and shipped when the record was heard.
+    public mutating func request(_ log: TimeLog, isRead: Bool = false, now: MonotonicTime) -> SealRequest {
+        isClosing = log.isExact && (log.state.isEnded || isRead && isLast(log.state))
         return SealRequest(due: early.due(now), floor: log.isExact ? log.state.combined : nil, closesAll: isClosing)
+    }
+
+    /// No lane of anybody else has anything to come.
+    private func isLast(_ state: TimeState) -> Bool {
+        state.lanes.enumerated().allSatisfy { number, lane in lane.isFinished || lanes[LaneNumber(number)] != nil }
     }
 
     /// Lanes that have been silent long enough, fully read, to be left out (S6), in ascending order.
@@ -142,7 +149,7 @@ public struct GroupCycle {
     /// itself.
     private mutating func silence(_ log: TimeLog, _ now: MonotonicTime) -> EventTime? {
         let state = log.state
-        guard log.isExact, lanes[0] != nil, !state.isEnded, !state.lanes.contains(where: { $0.standing == .active }) else {
+        guard log.isExact, lanes[0] != nil, !isClosing, !state.lanes.contains(where: { $0.standing == .active }) else {
             allIdle = nil
             return nil
         }

@@ -12,6 +12,8 @@ struct GroupCase: CustomStringConvertible {
     var handOvers = true
     var idleness = true
     var unansweredSeals = true
+    /// The last to have read all ships what it holds in the commit that says so.
+    var foreseesTheEnd = true
     /// Copies come, and operators order now that they pass, now that they are dropped.
     var orders = false
     /// Late events are applied again, all of them in the end; windows are kept for good.
@@ -31,6 +33,7 @@ struct GroupCase: CustomStringConvertible {
     init(seed: UInt64, withEveryWindow: Bool = false) {
         var draw = SplitMix(seed: seed &* 0x9E37_79B9)
         self.seed = seed
+        foreseesTheEnd = !seed.isMultiple(of: 4)
         lanes = 1 + draw.upTo(4)
         processes = 1 + draw.upTo(3)
         steps = 60 + draw.upTo(600)
@@ -133,13 +136,14 @@ struct GroupCase: CustomStringConvertible {
         with(late) { $0.late = false }
         with(isRekeyed) { $0.isRekeyed = false }
         with(unansweredSeals) { $0.unansweredSeals = false }
+        with(foreseesTheEnd) { $0.foreseesTheEnd = false }
         with(isQuietAtTheEnd) { $0.isQuietAtTheEnd = false }
         return found
     }
 
     var description: String {
         "seed \(seed): \(lanes) lanes, \(processes) processes, \(steps) steps, crashes \(crashes), hand-overs \(handOvers), "
-            + "idleness \(idleness), unanswered seals \(unansweredSeals), quiet end \(isQuietAtTheEnd), orders \(orders), "
+            + "idleness \(idleness), unanswered seals \(unansweredSeals), foresight \(foreseesTheEnd), quiet end \(isQuietAtTheEnd), orders \(orders), "
             + "late \(late), re-keyed \(isRekeyed), "
             + outputs.map { "\($0.window) + \($0.allowedLateness.milliseconds) \($0.emit)\($0.isKeyed ? " keyed" : "")" }
             .joined(separator: "; ")

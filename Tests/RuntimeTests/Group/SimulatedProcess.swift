@@ -221,7 +221,7 @@ final class SimulatedProcess {
     func begin() {
         guard open == nil else { return }
         let now = MonotonicTime(nanoseconds: group.now * 1_000_000)
-        var asked = cycle.request(log, now: now)
+        var asked = cycle.request(log, isRead: isRead, now: now)
         asked.observing = order
         let request = asked
         var commit = OpenCommit(transaction: group.nextTransaction())
@@ -234,7 +234,8 @@ final class SimulatedProcess {
         var record = cycle.form(answers, leaving: leaving, log: log, now: now)
         var isWorth = record.isWorthACommit
         for seal in seals { isWorth = handOn(seal.answer.lane.sealed, &commit, &record) || isWorth }
-        for seal in seals { isWorth = produce(seal, &commit, &record) || isWorth }
+        let asOfEnd = request.closesAll && log.isExact ? log.state(with: record).asOf : nil
+        for seal in seals { isWorth = produce(seal, asOfEnd, &commit, &record) || isWorth }
         for (unit, merge) in merges.sorted(by: { $0.key < $1.key }) {
             let sealed = merge.seal(lookup(unit))
             isWorth = isWorth || sealed.isChanged
@@ -250,6 +251,12 @@ final class SimulatedProcess {
         guard isWorth else { return }
         send(&record, &commit)
         open = commit
+    }
+
+    /// All input lanes here have taken all that there is, and none owes an answer; some builds of the engine never look.
+    private var isRead: Bool {
+        group.isBounded && group.shape.foreseesTheEnd && group.layout.rekeyed.isEmpty
+            && lanes.allSatisfy { unit, lane in lane.late == nil && lane.core.nextOffset == group.input[Int(unit)].count }
     }
 
     /// A late answer may be from before its lane took more.
@@ -294,7 +301,7 @@ final class SimulatedProcess {
     }
 
     /// One input lane's part. True: it changes something.
-    private func produce(_ seal: Seal, _ commit: inout OpenCommit, _ record: inout TimeRecord) -> Bool {
+    private func produce(_ seal: Seal, _ asOfEnd: EventTime?, _ commit: inout OpenCommit, _ record: inout TimeRecord) -> Bool {
         let sealed = seal.answer.lane.sealed
         let request = seal.answer.lane.request
         let unit = sealed.lane
@@ -303,7 +310,7 @@ final class SimulatedProcess {
         let hasApplied = applyLate(unit, lane, isLast: request.closesAll, &commit, &record)
         let step = lane.keyed.step(
             sealed, floor: group.mutant == .floorsOfToday && cycle.isIdle(unit) ? state?.combined : request.floor,
-            asOf: request.closesAll ? state?.asOf : state?.combined, ended: request.closesAll)
+            asOf: request.closesAll ? asOfEnd : state?.combined, ended: request.closesAll)
         let route = MergeRoute(
             group.plan, storedOutputs: group.plan.aggregates.indices.map { UInt16($0 + 1) }, layout: group.layout)
         for partials in Partials.encode(
@@ -366,32 +373,5 @@ final class SimulatedProcess {
         open = nil
         group.settle(commit, committed: committed && !isZombie)
         if !committed || isZombie { group.reset(self) }
-    }
-}
-
-extension LaneCore {
-    /// False: there was no memory.
-    func take(_ payloads: [[UInt8]], from offset: Int64) -> Bool {
-        let bytes = payloads.flatMap(\.self)
-        let lengths = payloads.map(\.count)
-        let offsets = payloads.indices.map { offset + Int64($0) }
-        let stamps = payloads.map { _ in RecordBatch.noTimestamp }
-        return bytes.withUnsafeBytes { bytes in
-            var at = 0
-            let starts = payloads.map { payload -> UnsafeRawPointer? in
-                defer { at += payload.count }
-                return bytes.baseAddress! + at
-            }
-            func run(
-                _ p: UnsafePointer<UnsafeRawPointer?>, _ l: UnsafePointer<Int>, _ o: UnsafePointer<Int64>,
-                _ t: UnsafePointer<Int64>
-            ) -> Bool {
-                do throws(Fault) {
-                    try process(RecordBatch(count: payloads.count, payloads: p, lengths: l, offsets: o, timestamps: t))
-                    return true
-                } catch { return false }
-            }
-            return run(starts, lengths, offsets, stamps)
-        }
     }
 }

@@ -3,11 +3,11 @@ import Model
 import Runtime
 import Testing
 
-struct GroupBellTests {
+struct RunBellTests {
     private let clock = SystemClock()
 
     @Test func aTickComesWhenItIsDueAndNotEarlierForARing() {
-        let bell = GroupBell()
+        let bell = RunBell()
         let due = clock.monotonic() + .milliseconds(60)
         bell.ring()
         DispatchQueue.global().async { bell.ring() }
@@ -17,7 +17,7 @@ struct GroupBellTests {
     }
 
     @Test func aHurryEndsTheWaitHoweverLongItIsAndCountsUntilACommitBegins() {
-        let bell = GroupBell()
+        let bell = RunBell()
         DispatchQueue.global().async { bell.hurry() }
         bell.waitForTick(due: clock.monotonic() + .hours(1), by: clock)
         #expect(bell.isHurried)
@@ -28,14 +28,14 @@ struct GroupBellTests {
     }
 
     @Test func aTickThatIsOverdueWaitsForNothing() {
-        let bell = GroupBell()
+        let bell = RunBell()
         bell.waitForTick(due: MonotonicTime(nanoseconds: 0), by: clock)
         bell.wait(atMost: .zero)
         #expect(!bell.isHurried)
     }
 
     @Test func aStopIsHeardAndStays() {
-        let bell = GroupBell()
+        let bell = RunBell()
         DispatchQueue.global().async { bell.stop() }
         bell.waitForTick(due: clock.monotonic() + .hours(1), by: clock)
         bell.heed()
@@ -44,7 +44,7 @@ struct GroupBellTests {
 
     /// Rings while the run is at work are one ring; the one after its waking up is another.
     @Test func aRingThatComesWhileNobodyWaitsIsNotLost() {
-        let bell = GroupBell()
+        let bell = RunBell()
         for _ in 0..<100 { bell.ring() }
         bell.wait(atMost: .hours(1))
         bell.ring()

@@ -2,8 +2,8 @@ import Dispatch
 public import Model
 import Synchronization
 
-/// What wakes the run of an instance: rung from any thread, waited for on the run's own.
-public final class GroupBell: Sendable {
+/// What wakes those who commit: rung from any thread, waited for on the run's own.
+public final class RunBell: Sendable {
     private let signals = DispatchSemaphore(value: 0)
     /// It has been rung since the run last woke up.
     private let isRung = Atomic<Bool>(false)
@@ -42,9 +42,9 @@ public final class GroupBell: Sendable {
         isRung.store(false, ordering: .releasing)
     }
 
-    /// Until `due`, or until somebody is in a hurry.
-    public func waitForTick(due: MonotonicTime, by clock: any Clock) {
-        while !isHurried {
+    /// Until `due`, or until somebody is in a hurry, or something that is rung for `isReady`.
+    public func waitForTick(due: MonotonicTime, by clock: any Clock, unless isReady: () -> Bool = { false }) {
+        while !isHurried, !isReady() {
             let now = clock.monotonic()
             if now >= due { break }
             wait(atMost: max(due - now, .milliseconds(1)))
