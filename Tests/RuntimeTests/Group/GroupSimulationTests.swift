@@ -101,7 +101,7 @@ struct GroupSimulationTests {
         .idleLanesShipNothing: 6, .idlenessForgotten: 261, .turnsNotGivenBack: 52, .newcomerTrustsItself: 6,
         .snapshotsWithoutTurns: 12, .mergeForgetsWhatItClosed: 20, .partialsFromTheirEnd: 5, .partialsReadUncommitted: 883,
         .ordersForgotten: 1, .closedWindowsLeftBehind: 7, .handedOnEndsLeftOut: 62, .rekeyedLanesNotWaitedFor: 173,
-        .inputTimesForgotten: 17,
+        .inputTimesForgotten: 17, .endForeseenTooEarly: 1,
     ]
 
     @Test(arguments: Mutant.allCases) func aWrongBuildIsSeen(_ mutant: Mutant) throws {
@@ -130,12 +130,14 @@ struct GroupSimulationTests {
     @Test func theCasesReachWhatTheyAreFor() {
         var turns = 0
         var commits = 0
+        var foreseen = 0
         for seed in UInt64(0)..<40 {
             let group = GroupSimulation(GroupCase(seed: seed))
             _ = group.run()
             turns += group.turns
             commits += group.commits
+            foreseen += group.foreseen
         }
-        #expect(turns > 10 && commits > 800)
+        #expect(turns > 10 && commits > 800 && foreseen > 10, "\(turns), \(commits), \(foreseen)")
     }
 }

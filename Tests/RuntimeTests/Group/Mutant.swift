@@ -38,6 +38,8 @@ enum Mutant: CaseIterable {
     case partialsReadUncommitted
     /// Lanes don't bring the order that they heed along: whoever has not heard of it judges by the topology.
     case ordersForgotten
+    /// Windows are closed with what was read last though a lane beside has not read all.
+    case endForeseenTooEarly
     /// What closed windows held stays where they were closed.
     case closedWindowsLeftBehind
     /// Re-keyed lanes heed the log of time without waiting for what was handed on before it.

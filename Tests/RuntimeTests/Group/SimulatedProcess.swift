@@ -224,6 +224,7 @@ final class SimulatedProcess {
         var asked = cycle.request(log, isRead: isRead, now: now)
         asked.observing = order
         let request = asked
+        if request.closesAll, !log.state.isEnded { group.foreseen += 1 }
         var commit = OpenCommit(transaction: group.nextTransaction())
         let seals = lanes.keys.sorted().compactMap { answer($0, request) }
         let answers = seals.map(\.answer)
@@ -255,8 +256,9 @@ final class SimulatedProcess {
 
     /// All input lanes here have taken all that there is, and none owes an answer; some builds of the engine never look.
     private var isRead: Bool {
-        group.isBounded && group.shape.foreseesTheEnd && group.layout.rekeyed.isEmpty
-            && lanes.allSatisfy { unit, lane in lane.late == nil && lane.core.nextOffset == group.input[Int(unit)].count }
+        guard group.isBounded, group.shape.foreseesTheEnd, group.layout.rekeyed.isEmpty else { return false }
+        let done = lanes.filter { unit, lane in lane.late == nil && lane.core.nextOffset == group.input[Int(unit)].count }
+        return group.mutant == .endForeseenTooEarly ? !done.isEmpty : done.count == lanes.count
     }
 
     /// A late answer may be from before its lane took more.
