@@ -67,7 +67,6 @@ struct LateReapplying {
         case .copy: "copies of events that are counted"
         case .already: "applied again before"
         case .past: "not counted: their windows closed too long ago"
-        case .session: "not counted: their output counts sessions"
         case .gone: "not counted: the log no longer has them"
         case .changed: "not counted: another record lies in their place"
         }
@@ -77,7 +76,6 @@ struct LateReapplying {
         switch became {
         case .past:
             "Backfill counts such a range again (weir run --from … --until …); state.keep_closed says how long windows are kept."
-        case .session: "A session is made of all its events: backfill counts the range again (weir run --from … --until …)."
         case .gone: "The topic's retention is shorter than the ledger's keep, or the source keeps no records."
         case .changed: "The topic was made anew, or the topology reads other records than before."
         case .counted, .copy, .already: ""

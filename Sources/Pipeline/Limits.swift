@@ -11,6 +11,12 @@ public enum PipelineLimits {
     public static let liveBuckets = 60_000
     /// Bytes of cells of a closed window in one entry of state, if one cell is not larger: what SQLite keeps without a page of its own.
     static let closedChunkBytes = 3_968
+    /// Closed sessions lie in state by their ends, so many milliseconds together.
+    static let closedSessionBucket: Int64 = 60_000
+    /// Entries of state that a commit's closed sessions may take in any case, so that each is found with few others.
+    static let closedSessionRows = 256
+    /// Where there are many, so many share an entry at the least, as far as they end in the same minutes.
+    static let closedSessionsPerRow = 16
     /// From so many changed cells on they are handed out in the order of their keys, so that the store touches each of its pages once.
     static let sortedCells = 16_384
     /// Payload bytes kept of a rejected record.

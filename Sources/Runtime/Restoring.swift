@@ -21,9 +21,9 @@ extension MergeCore {
         try store.forEachState(lane: mergeLane) { key, value throws(Fault) in
             if !restore(key: key, value: value) { throw damaged("merge") }
         }
-        let marks = Self.closedMarks
-        try store.forEachState(lane: closedLane, from: marks.from, to: marks.to) { key, value throws(Fault) in
-            if !restoreClosedMark(key: key, value: value) { throw damaged("closed windows") }
+        let range = Self.closedInMemory
+        try store.forEachState(lane: closedLane, from: range.from, to: range.to) { key, value throws(Fault) in
+            if !restoreClosed(key: key, value: value) { throw damaged("closed windows") }
         }
         beginClosed(store.head.time.ended ? EventTime(milliseconds: .max) : store.head.time.watermark)
     }

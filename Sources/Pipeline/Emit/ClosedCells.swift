@@ -8,7 +8,7 @@ import Model
 /// Kept by event time: as long as the combined watermark is less than `keep` past the window's close.
 ///
 /// Without a `keep` it holds nothing, and only knows what is closed.
-final class ClosedCells {
+final class ClosedCells: KeptClosed {
     /// A group of a closed window.
     private struct Place: Hashable {
         var slot: Int64
@@ -20,24 +20,17 @@ final class ClosedCells {
     }
 
     private let stored: UInt16
-    private let keep: Int64
     let grid: WindowGrid
     private let fold: RowFold
-    /// Windows that closed later than this are kept; nil: not known yet.
-    private var from: Int64?
-    /// Windows that close at or before this are closed.
-    private var through = noWatermark
     private let log: ClosedLog
-    private var isMarkStored = false
+    private(set) var reach: ClosedReach
     /// Applied to since the last emission.
     private var fresh: [Place: Cell] = [:]
     private var chunk: [UInt8] = []
-    private var lastGone = Int64.min
 
     init(_ log: ClosedLog, grid: WindowGrid, stored: UInt16, fold: RowFold) {
         self.log = log
-        // A replay's windows are those of its range: late events are applied where the stream itself is counted.
-        keep = grid.isBounded ? 0 : log.keep.milliseconds
+        reach = ClosedReach(log, isBounded: grid.isBounded, stored: stored)
         self.grid = grid
         self.stored = stored
         self.fold = fold
@@ -45,22 +38,12 @@ final class ClosedCells {
 
     // MARK: Keeping
 
-    /// What was closed when the state was written. Where nothing says how far back windows were kept, they are from then on.
-    func begin(_ watermark: EventTime?) {
-        through = watermark?.milliseconds ?? noWatermark
-        if from == nil { from = watermark?.milliseconds ?? .min }
-    }
-
-    func restoreMark(_ value: UnsafeRawBufferPointer) -> Bool {
-        guard value.count == 8 else { return false }
-        from = value.loadUnaligned(as: Int64.self)
-        isMarkStored = true
-        return true
-    }
+    func begin(_ watermark: EventTime?) { reach.begin(watermark) }
+    func restoreMark(_ value: UnsafeRawBufferPointer) -> Bool { reach.restoreMark(value) }
 
     /// A window closes, with what its groups hold.
     func keep(_ slot: Int64, _ cells: @autoclosure () -> [(group: GroupKey, cell: Cell)]) {
-        if keep == 0 { return }
+        if !keeps { return }
         let cells = cells().sorted { $0.group.bytes.lexicographicallyPrecedes($1.group.bytes) }
         var first: GroupKey?
         for (group, cell) in cells {
@@ -87,50 +70,17 @@ final class ClosedCells {
 
     private func append(_ number: some FixedWidthInteger) { withUnsafeBytes(of: number.littleEndian) { chunk += $0 } }
 
-    /// Windows were closed by `watermark`; at the `end` of a bounded input all were, and what is past its keep goes by `asOf`.
     func closed(by watermark: Int64, asOf: EventTime?) {
-        through = max(through, watermark)
-        if keep == 0 { return isMarkStored ? leaveNothing() : () }
-        let before = from ?? .min
-        let now = watermark == .max ? asOf?.milliseconds ?? noWatermark : watermark
-        let (edge, overflow) = now.subtractingReportingOverflow(keep)
-        let after = overflow ? before : max(before, edge)
-        if after > before {
-            // Only where the last window that goes is another one there is something to delete.
-            let last = grid.lastSlot(closedAt: after)
-            if last != lastGone {
-                lastGone = last
-                isMarkStored = false
-                for tag in [StateKey.closedChunk, StateKey.closedCell] {
-                    log.past.append(
-                        ClosedChanges.Past(
-                            from: StateKey.windowKey(tag, output: stored, start: PipelineLimits.windowStarts.lowerBound),
-                            to: StateKey.windowKey(tag, output: stored, start: last + 1)))
-                }
-            }
-        }
-        from = after
-        guard !isMarkStored else { return }
-        isMarkStored = true
-        let key = StateKey.windowKey(StateKey.closedMark, output: stored, start: 0)
-        key.withUnsafeBytes { key in withUnsafeBytes(of: after) { log.changes.put(key, $0) } }
-    }
-
-    /// Nothing is kept any more: what earlier runs kept goes, and the mark with it, since windows close unseen from now on.
-    private func leaveNothing() {
-        isMarkStored = false
-        for tag in [StateKey.closedChunk, StateKey.closedCell, StateKey.closedMark] {
-            let range = StateKey.range(tag, ofOutput: stored)
-            log.past.append(ClosedChanges.Past(from: range.from, to: range.to))
-        }
+        reach.closed(by: watermark, asOf: asOf, log) { [grid] in grid.lastSlot(closedAt: $0) }
     }
 
     // MARK: Applying again
 
-    var keeps: Bool { keep > 0 }
-    func isClosed(_ slot: Int64) -> Bool { grid.close(of: slot) <= through }
+    var keeps: Bool { reach.keep > 0 }
+    func isClosed(_ slot: Int64) -> Bool { grid.close(of: slot) <= reach.through }
     /// The cells of this closed window are here.
-    func holds(_ slot: Int64) -> Bool { keep > 0 && grid.close(of: slot) > from ?? .max }
+    func holds(_ slot: Int64) -> Bool { keeps && grid.close(of: slot) > reach.from ?? .max }
+    func takes(_ start: Int64) -> Bool { !isClosed(start) || holds(start) }
 
     /// Adds `delta`, a cell, to a group of a closed window.
     func add(_ delta: UnsafeRawBufferPointer, slot: Int64, group: GroupKey, _ lookup: ClosedLookup) throws(Fault) {
@@ -220,36 +170,5 @@ final class ClosedCells {
             key.withUnsafeBytes { key in value.withUnsafeBytes { log.changes.put(key, $0) } }
         }
         fresh = [:]
-    }
-}
-
-/// What one commit does to the cells of closed windows, of all outputs.
-final class ClosedLog {
-    let keep: TimeSpan
-    fileprivate(set) var changes = StateLog(capacity: 64)
-    fileprivate var past: [ClosedChanges.Past] = []
-
-    init(keep: TimeSpan) { self.keep = keep }
-
-    func take() -> ClosedChanges {
-        if changes.isEmpty, past.isEmpty { return ClosedChanges(changes: changes) }
-        defer {
-            changes = StateLog(capacity: 64)
-            past = []
-        }
-        return ClosedChanges(changes: changes, past: past)
-    }
-}
-
-extension StateKey {
-    static func windowKey(_ tag: UInt8, output: UInt16, start: Int64) -> [UInt8] {
-        [UInt8](unsafeUninitializedCapacity: windowPrefix) { bytes, count in
-            writeWindow(UnsafeMutableRawPointer(bytes.baseAddress!), tag, output: output, start: start)
-            count = windowPrefix
-        }
-    }
-
-    static func key(_ tag: UInt8, output: UInt16, start: Int64, _ group: GroupKey) -> [UInt8] {
-        windowKey(tag, output: output, start: start) + group.bytes
     }
 }

@@ -39,7 +39,7 @@ public final class MergeCore {
 
     /// One entry of the committed merge state. False: damaged.
     public func restore(key: UnsafeRawBufferPointer, value: UnsafeRawBufferPointer) -> Bool {
-        if key.first == StateKey.closedMark { return restoreClosedMark(key: key, value: value) }
+        if key.first == StateKey.closedMark || key.first == StateKey.closedCell { return restoreClosed(key: key, value: value) }
         guard key.count >= StateKey.windowPrefix,
             let index = byStored[UInt16(bigEndian: key.loadUnaligned(fromByteOffset: 1, as: UInt16.self))]
         else { return false }
@@ -145,7 +145,13 @@ public final class MergeCore {
                 (source as? RollUp)?.rollUps.append(rollUp)
                 made.append((index, rollUp))
             } else if aggregate.window.isSession {
-                made.append((index, SessionMerge(index: index, plan: aggregate, fields: plan.fields, stored: stored)))
+                made.append(
+                    (
+                        index,
+                        SessionMerge(
+                            index: index, plan: aggregate, fields: plan.fields, stored: stored, isBounded: bounds != nil,
+                            closed: closed)
+                    ))
             } else {
                 made.append(
                     (
@@ -162,7 +168,7 @@ public final class MergeCore {
     /// outlive the process. `combined`: the committed watermark.
     public func stepReapplied(combined: EventTime?, ended: Bool) -> Step {
         var rows: [Row] = []
-        for output in outputs { output.closed?.emit(output.index, into: &rows, asOf: combined) }
+        for output in outputs { output.closed.emit(output.index, into: &rows, asOf: combined) }
         let changes = StateLog()
         for at in emitOrder {
             outputs[at].emit(
@@ -184,7 +190,7 @@ public final class MergeCore {
         var progress: [OutputProgress] = []
         let watermark = ended ? Int64.max : reached?.milliseconds ?? noWatermark
         let moment = MergeMoment(watermark: watermark, laneWatermarks: ended ? nil : laneWatermarks, asOf: asOf)
-        for output in outputs { output.closed?.emit(output.index, into: &rows, asOf: asOf) }
+        for output in outputs { output.closed.emit(output.index, into: &rows, asOf: asOf) }
         for at in emitOrder { outputs[at].emit(into: &rows, changes: changes, moment) }
         for output in outputs { progress.append(progressOf(output, watermark: watermark, ended: ended, asOf: asOf)) }
         return Step(rows: rows, changes: changes, progress: progress, closed: closedLog.take())

@@ -12,7 +12,7 @@ final class MergeOutput: MergedOutput {
     var rollUps: [RollUp] = []
     private let fold: RowFold
     private let cells: ClosedCells
-    var closed: ClosedCells? { cells }
+    var closed: any KeptClosed { cells }
     private var windows: [Int64: MergeWindow] = [:]
     /// (window, entry) that got a partial since the last emission.
     private var touched: [(window: MergeWindow, entry: Int)] = []

@@ -21,8 +21,8 @@ protocol MergedOutput: AnyObject {
     /// A partial; `cell` is empty where it is withdrawn. `isLast`: the last word on a session.
     func receive(
         start: Int64, group: UnsafeRawBufferPointer, lane: LaneNumber, order: Int64, cell: UnsafeRawBufferPointer, isLast: Bool)
-    /// What its closed windows held; nil: late events can't be applied to it again.
-    var closed: ClosedCells? { get }
+    /// What its closed windows held.
+    var closed: any KeptClosed { get }
     /// The measures of late events that are applied again, as a cell of their window, and group. Error: `state_damaged`.
     func reapply(
         start: Int64, group: UnsafeRawBufferPointer, delta: UnsafeRawBufferPointer, _ lookup: ClosedLookup) throws(Fault)
@@ -112,7 +112,7 @@ final class RowFold {
 }
 
 extension MergedOutput {
-    var closed: ClosedCells? { nil }
+    /// A roll-up is told by its source.
     func reapply(
         start: Int64, group: UnsafeRawBufferPointer, delta: UnsafeRawBufferPointer, _ lookup: ClosedLookup
     ) throws(Fault) {}

@@ -18,7 +18,7 @@ final class RollUp: MergedOutput {
     private let sourceGrid: WindowGrid
     private let fold: RowFold
     private let cells: ClosedCells
-    var closed: ClosedCells? { cells }
+    var closed: any KeptClosed { cells }
     private let projection: Projection
     /// What can still be corrected, by the source's window and group.
     private var shares: [Int64: [GroupKey: Share]] = [:]

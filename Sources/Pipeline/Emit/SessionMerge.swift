@@ -12,24 +12,27 @@ final class SessionMerge: MergedOutput {
     var progress = OutputProgress()
     private(set) var lastEmittedEnd = Int64.min
     private let closing: Int64
-    private let fold: RowFold
-    private var groups: [GroupKey: Group] = [:]
+    let fold: RowFold
+    private(set) var groups: [GroupKey: Group] = [:]
     private var touched: [Group] = []
     /// When something is due of a group, the earliest first; out-of-date entries are recognised by the group's own timer.
     private var timers = DueHeap<Group>()
-    private var largestEnd = Int64.min
+    var largestEnd = Int64.min
     private var finished = FinishedSessions()
-    private var held = 0
-    var memory: Int { held + finished.memory }
+    var held = 0
+    var memory: Int { held + finished.memory + kept.memory }
+    let kept: ClosedSessions
+    var closed: any KeptClosed { kept }
     private static let groupOverhead = 260
-    private static let partOverhead = 96
+    static let partOverhead = 96
 
-    init(index: Int, plan: AggregatePlan, fields: [FieldPlan], stored: UInt16) {
+    init(index: Int, plan: AggregatePlan, fields: [FieldPlan], stored: UInt16, isBounded: Bool, closed log: ClosedLog) {
         self.index = index
         self.plan = plan
         self.stored = stored
         closing = plan.closing.milliseconds
         fold = RowFold(CellLayout(plan, fields: fields))
+        kept = ClosedSessions(log, plan: plan, isBounded: isBounded, stored: stored, fold: fold)
     }
 
     // MARK: Partials
@@ -42,7 +45,7 @@ final class SessionMerge: MergedOutput {
         Self.end(cell) + closing <= watermark
     }
 
-    private static func end(_ cell: UnsafeRawBufferPointer) -> Int64 {
+    static func end(_ cell: UnsafeRawBufferPointer) -> Int64 {
         cell.loadUnaligned(fromByteOffset: sessionEndWord * 8, as: Int64.self)
     }
 
@@ -91,7 +94,7 @@ final class SessionMerge: MergedOutput {
         touch(group)
     }
 
-    private func group(_ key: GroupKey) -> Group {
+    func group(_ key: GroupKey) -> Group {
         if let there = groups[key] { return there }
         let fresh = Group(key)
         groups[key] = fresh
@@ -99,7 +102,7 @@ final class SessionMerge: MergedOutput {
         return fresh
     }
 
-    private func touch(_ group: Group) {
+    func touch(_ group: Group) {
         if group.isTouched { return }
         group.isTouched = true
         touched.append(group)
@@ -163,9 +166,15 @@ final class SessionMerge: MergedOutput {
     private func row(
         _ session: Session, _ group: Group, revision: Int64, _ moment: MergeMoment, retracted: Bool = false
     ) -> Row {
-        group.key.bytes.withUnsafeBytes {
+        var made = group.key.bytes.withUnsafeBytes {
             row(session.start, session.end, session.lane, $0, revision: revision, moment, retracted: retracted)
         }
+        if made.final, !retracted, revision > 1,
+            session.parts.contains(where: { group.parts[$0].lane == reappliedLane && group.parts[$0].isFresh })
+        {
+            made.reason = .reapplied
+        }
+        return made
     }
 
     /// Of what was folded.
@@ -195,6 +204,7 @@ final class SessionMerge: MergedOutput {
             fold.add(cell)
             lastEmittedEnd = max(lastEmittedEnd, end)
             rows.append(row(start, end, lane, group, revision: 1, moment, retracted: false))
+            keep(start, end, lane, revision: 1, group, cell)
         }
         var due = touched
         touched = []
@@ -207,6 +217,9 @@ final class SessionMerge: MergedOutput {
             group.isTouched = false
             emit(group, into: &rows, changes, moment)
         }
+        // What closed now can belong to what was applied to before.
+        kept.emit(index, into: &rows, asOf: moment.asOf)
+        kept.closed(by: moment.watermark, asOf: moment.asOf)
     }
 
     private func emit(_ group: Group, into rows: inout [Row], _ changes: StateLog, _ moment: MergeMoment) {
@@ -282,13 +295,19 @@ final class SessionMerge: MergedOutput {
     /// Forgets the sessions that are closed.
     private func close(_ group: Group, _ changes: StateLog, _ moment: MergeMoment) {
         var gone: Set<Int> = []
-        var kept: [Session] = []
+        var open: [Session] = []
         for session in group.sessions {
             guard isClosed(session, group, moment) else {
-                kept.append(session)
+                open.append(session)
                 continue
             }
             gone.formUnion(session.parts)
+            if kept.keeps, session.revision > 0 {
+                let cell = whole(session, group)
+                group.key.bytes.withUnsafeBytes { key in
+                    cell.withUnsafeBytes { keep(session.start, session.end, session.lane, revision: session.revision, key, $0) }
+                }
+            }
             // Another one that came to the same start has written over what stood there.
             let isTaken = group.sessions.contains {
                 $0.isStored && $0.lane == session.lane && $0.start == session.start && $0.end != session.end
@@ -308,8 +327,8 @@ final class SessionMerge: MergedOutput {
         let places = Dictionary(
             uniqueKeysWithValues: group.parts.indices.filter { !gone.contains($0) }.enumerated().map { ($1, $0) })
         group.parts = group.parts.indices.filter { !gone.contains($0) }.map { group.parts[$0] }
-        for at in kept.indices { kept[at].parts = kept[at].parts.compactMap { places[$0] } }
-        group.sessions = kept
+        for at in open.indices { open[at].parts = open[at].parts.compactMap { places[$0] } }
+        group.sessions = open
     }
 
     private func delete(_ tag: UInt8, _ start: Int64, _ group: GroupKey, _ lane: LaneNumber, _ changes: StateLog) {

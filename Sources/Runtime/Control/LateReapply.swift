@@ -25,8 +25,6 @@ public struct LateReapply {
         case already
         /// A window of it closed longer ago than `state.keep_closed`.
         case past
-        /// Its output counts sessions.
-        case session
         /// The log no longer has its record.
         case gone
         /// Another record lies in its place.
@@ -36,7 +34,7 @@ public struct LateReapply {
         public var isRefused: Bool {
             switch self {
             case .counted, .copy, .already: false
-            case .past, .session, .gone, .changed: true
+            case .past, .gone, .changed: true
             }
         }
     }
@@ -106,7 +104,6 @@ public struct LateReapply {
             } else {
                 switch windows.fit(output: output, time: entry.eventTime) {
                 case .past: became = .past
-                case .session: became = .session
                 case .fits:
                     if let record = candidate.record {
                         let core: LaneCore

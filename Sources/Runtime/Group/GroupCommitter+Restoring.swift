@@ -263,7 +263,7 @@ extension GroupCommitter {
         keyed.add(lane: lane, order: Int64(lane))
         if let head { keyed.restore(progress: head.progress) }
         units[lane]?.isNew = head == nil
-        try store.eachEntry(of: lane, without: Self.closedCells) { key, value throws(Fault) in
+        try store.eachEntry(of: lane, without: Self.closedChunks) { key, value throws(Fault) in
             if key.elementsEqual(LateStanding.key) {
                 guard let late = LateStanding(value) else { throw Self.damaged(partition) }
                 units[lane]?.late = late
@@ -312,7 +312,7 @@ extension GroupCommitter {
         core.restore(
             nextOffset: head?.nextOffset ?? facts.input.lowerBound, closedThrough: head?.closedThrough, combined: head?.combined,
             progress: head?.progress ?? [:], isEnded: head?.isEnded ?? false)
-        try store.eachEntry(of: lane, without: Self.closedCells) { key, value throws(Fault) in
+        try store.eachEntry(of: lane, without: Self.closedChunks) { key, value throws(Fault) in
             if !core.restore(key: key, value: value) { throw Self.damaged(partition) }
         }
         if replica.time.isExact { core.note(replica.time.state) }
@@ -327,8 +327,8 @@ extension GroupCommitter {
 
     static let damagedCode = "state_damaged"
 
-    private static var closedCells: KeyRange {
-        let cells = MergeCore.closedCells
+    private static var closedChunks: KeyRange {
+        let cells = MergeCore.closedChunks
         return KeyRange(from: cells.from, to: cells.to)
     }
 

@@ -45,9 +45,11 @@ struct GroupRows {
         if row.revision != (before?.row.revision ?? 0) + 1 {
             failures.append("\(cell): revision \(row.revision) after \(before?.row.revision ?? 0)")
         }
-        if before?.row.final == true, row.reason != .reapplied { failures.append("\(cell): touched after it was final") }
+        // Late events that are applied again make longer sessions of those that are over.
+        let isReapplied = row.reason == .reapplied || (row.retracted && plan.state.keepClosed > .zero)
+        if before?.row.final == true, !isReapplied { failures.append("\(cell): touched after it was final") }
         let through = progress[unit]?.last?.progress[Int32(row.output + 1)]?.finalThrough
-        if let through, row.windowEnd <= through, row.reason != .reapplied {
+        if let through, row.windowEnd <= through, !isReapplied {
             failures.append("\(cell): touched after final_through \(through)")
         }
         shown[cell, default: []].append(
@@ -108,8 +110,11 @@ struct GroupModel {
     private let plan: Plan
     /// What all windows of an output refused stands in them in the end.
     let isLateApplied: Bool
-    /// Of sessions that partitions share: by output and group.
+    /// Of sessions that are cut by time alone: by output and group.
     private var taken: [Int: [String: [GroupEvent]]] = [:]
+    /// Outputs where an event came in time for a session of its own that overlaps one which is over: those stay apart (S11), unless a late
+    /// event is applied again to them. There only the events are counted.
+    private var apart: Set<Int> = []
 
     init(_ group: GroupSimulation) {
         plan = group.plan
@@ -288,7 +293,7 @@ struct GroupModel {
             own.partlyLate += isPartlyLate ? 1 : 0
         }
         books.append(own)
-        for session in sessions {
+        for session in sessions where !isLateApplied {
             let cell = GroupCell(
                 output: session.output, start: session.interval.lowerBound, end: session.interval.upperBound, group: session.group
             )
@@ -322,10 +327,10 @@ struct GroupModel {
     ) -> Bool {
         let lateness = plan.allowedLateness.milliseconds
         let isLateAlone = event.time + gap + lateness <= before
-        guard plan.isKeyed else {
-            if !isLateAlone { taken[output, default: [:]][event.group, default: []].append(event) }
-            return !isLateAlone
+        if !plan.isKeyed || isLateApplied, !isLateAlone || isLateApplied {
+            taken[output, default: [:]][plan.isKeyed ? event.key : event.group, default: []].append(event)
         }
+        guard plan.isKeyed else { return !isLateAlone }
         var own = OwnSession(
             output: output, group: event.key, interval: event.time..<event.time + gap,
             value: GroupValue(count: 1, sum: event.value))
@@ -334,6 +339,14 @@ struct GroupModel {
                 && sessions[$0].interval.upperBound + lateness > before
         }
         if joined.isEmpty && isLateAlone { return false }
+        if isLateApplied,
+            sessions.contains(where: {
+                $0.output == output && $0.group == event.key && $0.interval.overlaps(own.interval)
+                    && $0.interval.upperBound + lateness <= before
+            })
+        {
+            apart.insert(output)
+        }
         for at in joined.reversed() {
             let other = sessions.remove(at: at)
             let start = min(own.interval.lowerBound, other.interval.lowerBound)
@@ -363,15 +376,24 @@ struct GroupModel {
 
     func differences(from told: GroupRows) -> [String] {
         let last = told.last
-        return Set(cells.keys).union(last.keys).compactMap { cell in
-            let (mine, theirs) = (cells[cell], last[cell])
-            // Sums of a session that was joined of several are folded in another order, and so are those that late events came to.
-            if let mine, let theirs, isLateApplied || plan.aggregates[cell.output].window.isSession, mine.count == theirs.count,
-                abs(mine.sum - theirs.sum) < 1e-6
-            {
-                return nil
+        let uncounted = apart.filter { output in
+            func count(_ cells: [GroupCell: GroupValue]) -> Int64 {
+                cells.reduce(0) { $0 + ($1.key.output == output ? $1.value.count : 0) }
             }
-            return mine == theirs ? nil : "\(cell): \(theirs.map { "\($0)" } ?? "no row"), not \(mine.map { "\($0)" } ?? "any")"
-        }.sorted()
+            return count(cells) != count(last)
+        }.map { "\($0): other events than were read" }
+        return uncounted.sorted()
+            + Set(cells.keys).union(last.keys).filter { !apart.contains($0.output) }.compactMap { cell in
+                let (mine, theirs) = (cells[cell], last[cell])
+                // Sums of a session that was joined of several are folded in another order, and so are those that late events came to.
+                if let mine, let theirs, isLateApplied || plan.aggregates[cell.output].window.isSession,
+                    mine.count == theirs.count,
+                    abs(mine.sum - theirs.sum) < 1e-6
+                {
+                    return nil
+                }
+                return mine == theirs
+                    ? nil : "\(cell): \(theirs.map { "\($0)" } ?? "no row"), not \(mine.map { "\($0)" } ?? "any")"
+            }.sorted()
     }
 }
