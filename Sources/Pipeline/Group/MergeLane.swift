@@ -27,7 +27,7 @@ public final class MergeLane {
 
     // MARK: Restore, before the first partial
 
-    /// What the lane's last commit left. Until the log of time is read again, what is due by it is as of its `combined`.
+    /// What the lane's last commit left. Until the log of time is read again, what is due is as of its `closedThrough`.
     public func restore(
         nextOffset: Int64, closedThrough: EventTime?, combined: EventTime?, progress: [Int32: OutputProgress], isEnded: Bool
     ) {
@@ -111,8 +111,9 @@ public final class MergeLane {
         closedThrough = [closedThrough, moment.closable].compactMap(\.self).max()
         combined = [combined, moment.combined].compactMap(\.self).max()
         isEnded = isEnded || moment.end != nil
+        // As of what they close by, though others may be further on: a row that is not final can get another one (S16).
         let step = core.step(
-            closable: closedThrough, asOf: moment.end.map(\.asOf) ?? combined, ended: moment.end != nil)
+            closable: closedThrough, asOf: moment.end.map(\.asOf) ?? closedThrough, ended: moment.end != nil)
         defer { received = 0 }
         return Sealed(
             rows: step.rows, changes: step.changes, progress: core.progress, nextOffset: clock.position,

@@ -10,6 +10,8 @@ struct Job: Sendable {
     var partitions: Int32 = 6
     /// Message keys are the users, and every group holds the user: nothing to merge (S14).
     var isKeyed = false
+    /// Copies come in any partition (`scope: topic`); windows wait long enough that nothing is late.
+    var isRekeyed = false
     var commit = "100ms"
     /// Of the output `minute`.
     var emission = Subject.Emission.onTime
@@ -29,6 +31,7 @@ struct Job: Sendable {
         var dead: String { "\(group)-dead" }
         var changelog: String { "\(group).weir.chaos.changelog" }
         var partials: String { "\(group).weir.chaos.partials" }
+        var rekey: String { "\(group).weir.chaos.rekey" }
         static let outputs: Int32 = 3
     }
 
@@ -49,11 +52,11 @@ struct Job: Sendable {
               x:     {type: double}
             event_time: {field: ts, out_of_orderness: 30s, idle_after: 1h}
             filter: kind != 'skip'
-            deduplicate: {key: [id], within: 5m}
+            deduplicate: {key: [id], within: 5m\(isRekeyed ? ", scope: topic" : "")}
             aggregates:
               minute:
                 window: {tumbling: 1m}
-                allowed_lateness: 1m
+                allowed_lateness: \(isRekeyed ? "10m" : "1m")
                 group_by: [\(isKeyed ? "user, kind" : "kind, place")]
                 measures: {events: count(), n: sum(n), x: sum(x), top: max(x)}
                 emit: \(emit)
@@ -61,7 +64,7 @@ struct Job: Sendable {
                   - kafka: {topic: \(topics.minute)}
               hop:
                 window: {hopping: 5m, every: 2m}
-                allowed_lateness: 30s
+                allowed_lateness: \(isRekeyed ? "10m" : "30s")
                 where: place = 'x'
                 group_by: [user]
                 measures: {events: count(), x: sum(x)}
@@ -71,7 +74,7 @@ struct Job: Sendable {
             \(hasTable ? "      - table: hop" : "")
               visits:
                 window: {session: \(gap)}
-                allowed_lateness: 30s
+                allowed_lateness: \(isRekeyed ? "10m" : "30s")
                 group_by: [\(isKeyed ? "user, kind" : "kind, place")]
                 measures: {events: count(), n: sum(n), top: max(x)}
                 emit: \(emit)
@@ -93,22 +96,23 @@ struct Job: Sendable {
                 .init(name: "kind", kind: .text, isRequired: true), .init(name: "place", kind: .text),
                 .init(name: "n", kind: .int), .init(name: "x", kind: .double),
             ],
-            time: "ts", outOfOrderness: 30_000, skips: ("kind", "skip"), identity: "id", within: 300_000,
+            time: "ts", outOfOrderness: 30_000, skips: ("kind", "skip"), identity: "id", within: 300_000, isRekeyed: isRekeyed,
             outputs: [
                 .init(
-                    name: "minute", size: 60_000, every: 60_000, lateness: 60_000,
+                    name: "minute", size: 60_000, every: 60_000, lateness: isRekeyed ? 600_000 : 60_000,
                     group: isKeyed ? ["user", "kind"] : ["kind", "place"],
                     measures: [
                         .init(name: "events", fold: .count), .init(name: "n", fold: .sum("n")),
                         .init(name: "x", fold: .sum("x")), .init(name: "top", fold: .max("x")),
                     ], emission: emission, isKeyed: isKeyed),
                 .init(
-                    name: "hop", size: 300_000, every: 120_000, lateness: 30_000, group: ["user"],
+                    name: "hop", size: 300_000, every: 120_000, lateness: isRekeyed ? 600_000 : 30_000, group: ["user"],
                     takes: ("place", "x"),
                     measures: [.init(name: "events", fold: .count), .init(name: "x", fold: .sum("x"))], emission: .final,
                     isKeyed: isKeyed),
                 .init(
-                    name: "visits", size: 0, every: 0, lateness: 30_000, group: isKeyed ? ["user", "kind"] : ["kind", "place"],
+                    name: "visits", size: 0, every: 0, lateness: isRekeyed ? 600_000 : 30_000,
+                    group: isKeyed ? ["user", "kind"] : ["kind", "place"],
                     measures: [
                         .init(name: "events", fold: .count), .init(name: "n", fold: .sum("n")),
                         .init(name: "top", fold: .max("x")),

@@ -36,7 +36,9 @@ enum Run {
         }
         let feeder = try Feeder(
             bootstrap: fleet.cluster.bootstrap, topic: topics.input,
-            traffic: Traffic(seed: scenario.seed, partitions: scenario.job.partitions), perSecond: scenario.perSecond)
+            traffic: Traffic(
+                seed: scenario.seed, partitions: scenario.job.partitions, isScattered: scenario.job.isRekeyed),
+            perSecond: scenario.perSecond)
         let length = Int64(scenario.seconds) * 1_000
         if scenario.feeding == .before {
             feeder.feed(elapsed: length)
@@ -98,15 +100,21 @@ enum Run {
         }
         if scenario.job.delivery != .embedded {
             let count = scenario.job.partitions
+            let (isMerged, isRekeyed) = (!scenario.job.isKeyed, scenario.job.isRekeyed)
             let inner =
-                [(topics.changelog, scenario.job.isKeyed ? count : 2 * count)]
-                + (scenario.job.isKeyed ? [] : [(topics.partials, count)])
+                [(topics.changelog, count * (1 + (isMerged ? 1 : 0) + (isRekeyed ? 1 : 0)))]
+                + (isMerged ? [(topics.partials, count)] : []) + (isRekeyed ? [(topics.rekey, count)] : [])
             for (topic, partitions) in inner {
                 aborted += try reader.read(topic, partitions: partitions, .uncommitted).count
                 aborted -= try reader.read(topic, partitions: partitions, .committed).count
             }
         }
-        judgement.books(try StoredBooks.read(fleet.directories, topic: topics.input))
+        var books = try StoredBooks.read(fleet.directories, topic: topics.input)
+        if subject.isRekeyed {
+            books[Ledger.rekeyed] = try StoredBooks.read(fleet.directories, topic: topics.rekey).values
+                .reduce(into: Ledger()) { $0.counts.merge($1.counts, uniquingKeysWith: +) }
+        }
+        judgement.books(books)
         if scenario.mustAbort, aborted == 0 { judgement.say("no aborted record was seen: the faults struck nothing") }
         // A copy is never ahead of its changelog, whoever dies when.
         let wiped = fleet.told("\"state_wiped\"")
@@ -155,7 +163,7 @@ enum StoredBooks {
                 let number = Int(sqlite3_column_int64(statement, column))
                 switch name {
                 case "partition": partition = Int32(number)
-                case "read", "aggregated", "filtered", "duplicate", "late", "unidentified": ledger[name] = number
+                case "read", "aggregated", "filtered", "duplicate", "late", "unidentified", "rekeyed": ledger[name] = number
                 case "partly_late": ledger["partly late"] = number
                 default:
                     if name.hasPrefix("rejected_") { ledger["rejected \(name.dropFirst("rejected_".count))"] = number }

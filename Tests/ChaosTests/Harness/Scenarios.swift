@@ -19,7 +19,7 @@ enum Scenarios {
             faults: [.kill(every: 900...1_800, down: 0...200)], needsDebug: true)
     ]
 
-    static let long = alone + killed + stopped + brokers + moving + slowly + leastOnce
+    static let long = alone + killed + rekeyed + stopped + brokers + moving + slowly + leastOnce
 
     private static let embedded = Job(delivery: .embedded, partitions: 4)
     private static let least = Job(delivery: .atLeastOnce)
@@ -58,6 +58,20 @@ enum Scenarios {
             faults: [
                 .holdChangelog(every: 4_000...8_000, length: 3_000...6_000), .lose(every: 3_000...6_000, down: 0...500),
             ]),
+    ]
+
+    private static let rekeyed = [
+        Scenario(name: "rekeyed-killed", job: Job(isRekeyed: true), faults: [kills]),
+        Scenario(
+            name: "rekeyed-directories-lost", seconds: 75, job: Job(isRekeyed: true),
+            faults: [.lose(every: 3_000...7_000, down: 0...1_000)], ending: .alonePlusEmpty),
+        Scenario(
+            name: "rekeyed-guests", seconds: 75, job: Job(isRekeyed: true),
+            faults: [
+                .guest(every: 3_000...6_000, stay: 1_000...8_000, isKilled: true), kills,
+                .broker(.kill, every: 8_000...12_000, length: 500...4_000),
+            ]),
+        Scenario(name: "rekeyed-least-once", job: Job(delivery: .atLeastOnce, isRekeyed: true), faults: [kills]),
     ]
 
     private static let stopped = [

@@ -16,6 +16,8 @@ struct Outgoing: Sendable {
 /// Events of the chaos job, the same for the same seed: copies, late ones, some out of order, some that cannot be read.
 struct Traffic: Sendable {
     let partitions: Int32
+    /// Copies come in any partition, and sums are the same in any order.
+    let isScattered: Bool
     /// 2026-01-01T00:00:00Z.
     static let start: Int64 = 1_767_225_600_000
     /// Event time runs this many times as fast as the clock, so that windows close while a scenario runs.
@@ -26,8 +28,9 @@ struct Traffic: Sendable {
     /// Of late, to be sent again.
     private var recent: [Outgoing] = []
 
-    init(seed: UInt64, partitions: Int32) {
+    init(seed: UInt64, partitions: Int32, isScattered: Bool = false) {
         self.partitions = partitions
+        self.isScattered = isScattered
         random = SplitMix(seed: seed)
     }
 
@@ -35,7 +38,9 @@ struct Traffic: Sendable {
     mutating func next(elapsed: Int64) -> Outgoing {
         let now = Self.start + elapsed * Self.pace
         if recent.count == 400, random.chance(60) {
-            return recent[random.number(0...399)]
+            var copy = recent[random.number(0...399)]
+            if isScattered { copy.partition = Int32(random.number(0...Int(partitions) - 1)) }
+            return copy
         }
         made += 1
         let user = random.number(0...59)
@@ -59,7 +64,7 @@ struct Traffic: Sendable {
         var text = "{\"id\":\"\(random.chance(5) ? "" : "e\(made)")\",\"ts\":\(time),\"user\":\"u\(user)\",\"kind\":\"\(kind)\""
         if !random.chance(100) { text += ",\"place\":\"\(["x", "y", "z"][random.number(0...2)])\"" }
         if !random.chance(50) { text += ",\"n\":\(random.number(-20...100))" }
-        if !random.chance(50) { text += ",\"x\":\(Double(random.number(0...1_000_000)) / 1_000)" }
+        if !random.chance(50) { text += ",\"x\":\(Double(random.number(0...1_000_000)) / (isScattered ? 1_024 : 1_000))" }
         return Array((text + "}").utf8)
     }
 }

@@ -13,7 +13,8 @@ struct Expectation: Sendable {
         var cells: [String: [RowName: [Int32: [Total]]]] = [:]
         var visits: [String: [[JSON]: [Visit]]] = [:]
         let partitions = Dictionary(grouping: log, by: \.partition)
-        for partition in partitions.keys.sorted() {
+        if subject.isRekeyed { walkTogether(subject, partitions, &cells, &visits) }
+        for partition in partitions.keys.sorted() where !subject.isRekeyed {
             // Of this partition alone: what others hold is joined in the end.
             var own: [String: [[JSON]: [Visit]]] = [:]
             walk(subject, partition, partitions[partition] ?? [], &cells, &own)
@@ -40,25 +41,11 @@ struct Expectation: Sendable {
         var watermark: Int64?
         var remembered: [String: Int64] = [:]
         for record in log {
-            ledger["read"] += 1
-            let fields: JSON
-            let time: Int64
-            switch Self.read(record, subject) {
-            case .rejected(let reason):
-                ledger["rejected \(reason)"] += 1
-                letters.insert(Letter(partition: partition, offset: record.offset, reason: reason))
-                continue
-            case .event(let found, let moment): (fields, time) = (found, moment)
-            }
-            newest = max(newest ?? time, time)
+            guard let (fields, time) = enter(subject, record, &ledger) else { continue }
             let before = watermark
             watermark = max(watermark ?? .min, time - subject.outOfOrderness)
-            if let skips = subject.skips, fields[skips.field]?.text == nil || fields[skips.field]?.text == skips.text {
-                ledger["filtered"] += 1
-                continue
-            }
-            let name = subject.identity.flatMap { fields[$0]?.text }.flatMap { $0.isEmpty ? nil : $0 }
-            if subject.identity != nil, name == nil { ledger["unidentified"] += 1 }
+            if Self.isSkipped(subject, fields, &ledger) { continue }
+            let name = Self.name(subject, fields, &ledger)
             if let name, let until = remembered[name], before.map({ $0 < until }) ?? true {
                 ledger["duplicate"] += 1
                 continue
@@ -73,6 +60,61 @@ struct Expectation: Sendable {
             }
         }
         books[partition] = ledger
+    }
+
+    /// The first copy of the re-keyed order counts, whichever that is: copies are the same but for their places.
+    private mutating func walkTogether(
+        _ subject: Subject, _ partitions: [Int32: [Logged]], _ cells: inout [String: [RowName: [Int32: [Total]]]],
+        _ visits: inout [String: [[JSON]: [Visit]]]
+    ) {
+        var together = Ledger()
+        var known: Set<String> = []
+        for partition in partitions.keys.sorted() {
+            var ledger = Ledger()
+            for record in partitions[partition] ?? [] {
+                guard let (fields, time) = enter(subject, record, &ledger), !Self.isSkipped(subject, fields, &ledger) else {
+                    continue
+                }
+                ledger["rekeyed"] += 1
+                together["read"] += 1
+                if let name = Self.name(subject, fields, &together), !known.insert(name).inserted {
+                    together["duplicate"] += 1
+                } else {
+                    together[put(subject, fields, time, nil, partition, &cells, &visits).word] += 1
+                }
+            }
+            books[partition] = ledger
+        }
+        books[Ledger.rekeyed] = together
+    }
+
+    /// nil: it ends here. Whatever becomes of it later, its time counts.
+    private mutating func enter(_ subject: Subject, _ record: Logged, _ ledger: inout Ledger) -> (fields: JSON, time: Int64)? {
+        ledger["read"] += 1
+        switch Self.read(record, subject) {
+        case .rejected(let reason):
+            ledger["rejected \(reason)"] += 1
+            letters.insert(Letter(partition: record.partition, offset: record.offset, reason: reason))
+            return nil
+        case .event(let fields, let time):
+            newest = max(newest ?? time, time)
+            return (fields, time)
+        }
+    }
+
+    private static func isSkipped(_ subject: Subject, _ fields: JSON, _ ledger: inout Ledger) -> Bool {
+        guard let skips = subject.skips, fields[skips.field]?.text == nil || fields[skips.field]?.text == skips.text else {
+            return false
+        }
+        ledger["filtered"] += 1
+        return true
+    }
+
+    private static func name(_ subject: Subject, _ fields: JSON, _ ledger: inout Ledger) -> String? {
+        guard let identity = subject.identity else { return nil }
+        if let name = fields[identity]?.text, !name.isEmpty { return name }
+        ledger["unidentified"] += 1
+        return nil
     }
 
     private enum Reading {

@@ -66,7 +66,11 @@ struct Judgement: Sendable {
     mutating func books(_ found: [Int32: Ledger]) {
         for partition in Set(found.keys).union(expected.books.keys).sorted() {
             let (told, wanted) = (found[partition] ?? Ledger(), expected.books[partition] ?? Ledger())
-            if told != wanted { say("books of partition \(partition): \(told); expected \(wanted)") }
+            if told != wanted {
+                say(
+                    "books of \(partition == Ledger.rekeyed ? "the re-keyed partitions" : "partition \(partition)"): \(told); expected \(wanted)"
+                )
+            }
         }
     }
 

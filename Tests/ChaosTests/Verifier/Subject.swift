@@ -51,6 +51,8 @@ struct Subject: Sendable {
     var skips: (field: String, text: String)?
     var identity: String?
     var within: Int64 = 0
+    /// Copies are recognised in any partition, and nothing is ever late or forgotten.
+    var isRekeyed = false
     var outputs: [Output]
     var delivery: Delivery
 }
@@ -73,6 +75,9 @@ struct Logged: Equatable, Sendable, CustomStringConvertible {
 
 /// The books of one partition, by the words of the contract.
 struct Ledger: Equatable, Sendable, CustomStringConvertible {
+    /// Stands for all re-keyed partitions together, among the partitions of the input.
+    static let rekeyed: Int32 = -1
+
     var counts: [String: Int] = [:]
 
     subscript(outcome: String) -> Int {

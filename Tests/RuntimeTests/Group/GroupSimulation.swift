@@ -256,6 +256,11 @@ final class GroupSimulation {
         guard let asOf = row.asOf, asOf >= row.windowEnd else {
             return fail("a row of the window that ends at \(row.windowEnd) is as of \(row.asOf.map { "\($0)" } ?? "nothing")")
         }
+        guard row.reason == nil, !row.retracted, aggregate.from == nil else { return }
+        if case .session = aggregate.window { return }
+        if row.final != (asOf >= row.windowEnd + aggregate.allowedLateness) {
+            fail("a row of the window that ends at \(row.windowEnd) is final: \(row.final), as of \(asOf)")
+        }
     }
 
     // MARK: Membership
