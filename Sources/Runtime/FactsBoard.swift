@@ -74,7 +74,11 @@ final class FactsBoard: Sendable {
                 fact.books.reapplied = reapplied[fact.lane] ?? 0
                 return fact
             }.sorted { $0.id < $1.id }
-            let handedOn = reports.values.filter(\.isRekeyed).map { fact($0, time, wall, now, &board) }
+            let handedOn = reports.values.filter(\.isRekeyed).map { report in
+                var fact = fact(report, time, wall, now, &board)
+                fact.books.reapplied = reapplied[fact.lane] ?? 0
+                return fact
+            }
             board.facts.rekeyed = (rekeyed.map { fact($0, now) } + handedOn).sorted { $0.id < $1.id }
             board.facts.elsewhere = elsewhere
             board.facts.noteHolders(before: before, at: wall)

@@ -59,6 +59,14 @@ struct LaneLateWindows: LateWindows {
 
 /// Late events that are applied again (S13). The owner of their partition acts on an order once, in one commit: it marks the entries, counts
 /// where windows are its own, and sends the rest to the merge lanes, which count it in the commit in which they have read it.
+extension GroupLayout {
+    /// Where the records lie that the unit's ledger names, and their inputs' order: of a re-keyed one, in all inputs.
+    func lateSources(of lane: LaneNumber) -> [PartitionID: (lane: LaneNumber, order: Int64)] {
+        let inputs = isRekeyed(lane) ? Array(inputs.enumerated()) : [(Int(lane), partition(of: lane))]
+        return Dictionary(uniqueKeysWithValues: inputs.map { ($1, (lane, Int64($0))) })
+    }
+}
+
 extension GroupCommitter {
     /// Begins to read what orders name, for the lanes here that have not acted on them.
     func prepareLate() {
@@ -73,8 +81,10 @@ extension GroupCommitter {
                 supplies: desk.ask { () throws(Fault) in
                     let ledger = try LateLedger(directory: plan.state.directory)
                     defer { ledger.close() }
-                    let (candidates, next) = try LateReader(plan, ledger).candidates(
-                        LateSelection(entries: order.entries, includesReapplied: true, limit: order.entries.count + 1))
+                    var selection = LateSelection(
+                        entries: order.entries, includesReapplied: true, limit: order.entries.count + 1)
+                    selection.isAcrossPartitions = plan.isRekeyed
+                    let (candidates, next) = try LateReader(plan, ledger).candidates(selection)
                     let time = try queries.watermarks(of: [layout.watermarks], within: RuntimeLimits.questionLimit)
                     return LateWork.Supplies(
                         candidates: candidates, next: next, time: time[layout.watermarks]?.upperBound ?? 0)
@@ -120,8 +130,7 @@ extension GroupCommitter {
         var windows = LaneLateWindows(
             plan: plan, keyed: unit.keyed, merged: MergeCore(plan: plan, storedOutputs: stored, choice: .notKeyed),
             since: keptSince(unit, time))
-        let reapply = LateReapply(
-            plan.heeding(orders?.observing), storedOutputs: stored, lanes: [unit.partition: (lane, Int64(lane))])
+        let reapply = LateReapply(plan.heeding(orders?.observing), storedOutputs: stored, lanes: layout.lateSources(of: lane))
         let store = store
         done.outcome = .success(
             try reapply.apply(candidates, to: &windows) { key, included throws(Fault) in

@@ -64,12 +64,6 @@ struct PlanCheck {
 
     private func checkDelivery(_ plan: Plan) {
         guard plan.delivery.isGroup, let item = root["delivery"] else { return }
-        if plan.isRekeyed, let item = root.section("state")?["keep_closed"], plan.state.keepClosed > .zero {
-            problems.error(
-                .notBuilt, at: item.place, item.path,
-                "late events can't be applied again yet where a group deduplicates with `scope: topic`",
-                next: "leave `keep_closed` out, or `scope`")
-        }
         if plan.isRekeyed, plan.source.maxRecord.bytes > RekeyLimits.largestRecord,
             let item = root.section("source")?["max_record"]
         {

@@ -58,6 +58,19 @@ struct GroupSimulationTests {
         }
     }
 
+    /// The same where copies in any partition are recognised: the ledger of a re-keyed partition names records of all inputs.
+    @Test func aGroupThatReKeysCountsWhatWasLateOnce() {
+        var marked = 0
+        for seed in Self.seeds where seed % 2 == 0 {
+            var shape = GroupCase(lateOf: seed, withEveryWindow: seed % 4 == 0)
+            shape.isRekeyed = true
+            let group = GroupSimulation(shape)
+            if !group.run().isEmpty { Issue.record("\(shrunk(shape, nil))") }
+            for (unit, marks) in group.marked where group.layout.isRekeyed(unit) { marked += marks.count }
+        }
+        #expect(marked > 200)
+    }
+
     @Test func theLateEventsOfTheCasesAreAppliedAgain() {
         var marked = 0
         var sessions = 0

@@ -29,25 +29,28 @@ extension SimulatedProcess {
         guard group.shape.late, !isLast, group.units[unit]?.isEnded != true, group.isFair || group.ids.oneIn(3) else {
             return false
         }
-        let partition = group.layout.partition(of: unit)
+        let sources = group.layout.lateSources(of: unit)
+        let own = group.layout.partition(of: unit)
         let entries = (group.ledger[unit] ?? []).enumerated().filter { group.marked[unit]?.contains($0.offset) != true }
         let chosen = entries.filter { _ in group.isFair || group.ids.oneIn(2) }
         if chosen.isEmpty { return false }
         let candidates = chosen.map { at, entry in
-            LateReader.Candidate(
+            let source = entry.source ?? own
+            return LateReader.Candidate(
                 entry: LateLedgerEntry(
                     number: Int64(at), at: WallTime(milliseconds: 0), output: group.plan.aggregates[entry.output].name,
-                    partition: partition, offset: entry.offset, eventTime: entry.eventTime, windowStart: entry.windowStart,
+                    partition: source, offset: entry.offset, eventTime: entry.eventTime, windowStart: entry.windowStart,
                     windowEnd: entry.windowEnd, watermark: entry.watermark, lateBy: entry.lateBy, identity: nil, reapplied: nil,
                     reappliedIn: nil, hasCounted: false),
                 record: ReadRecord(
-                    payload: group.input[Int(unit)][Int(entry.offset)].payload, timestamp: RecordBatch.noTimestamp))
+                    payload: group.input[Int(sources[source]?.order ?? 0)][Int(entry.offset)].payload,
+                    timestamp: RecordBatch.noTimestamp))
         }
         var windows = LaneLateWindows(
             plan: group.plan, keyed: lane.keyed,
             merged: MergeCore(plan: group.plan, storedOutputs: group.stored, choice: .notKeyed),
             since: EventTime(milliseconds: .min))
-        let reapply = LateReapply(group.plan, storedOutputs: group.stored, lanes: [partition: (unit, Int64(unit))])
+        let reapply = LateReapply(group.plan, storedOutputs: group.stored, lanes: sources)
         do throws(Fault) {
             let outcome = try reapply.apply(candidates, to: &windows, lookup(unit))
             if !isZombie, outcome.contains(where: { $0.became != .counted }) { group.fail("not applied again: \(outcome)") }
