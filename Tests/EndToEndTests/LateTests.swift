@@ -108,6 +108,28 @@ struct LateTests {
         try run(plan, RunOptions(until: .now))
         #expect { _ = try Self.reapply(plan) } throws: { ($0 as? Fault)?.code == "late_no_ledger" }
         #expect(try Self.audit(plan).isEmpty)
+        // So nothing is kept for it.
+        #expect(try stored(plan.state.directory, "SELECT count(*) FROM state WHERE lane = -2") == [["0"]])
+    }
+
+    @Test func sessionsPastTheirKeepAreGoneFromTheState() throws {
+        let scratch = Scratch()
+        // A session each ten seconds, for two hours; kept are ten minutes.
+        let lines =
+            (0..<720).map { event(Double($0 * 10), ["a", "b", "c"][$0 % 3], 1) } + [event(6_983, "a", 5), event(3, "a", 5)]
+        scratch.write("a.ndjson", Array((lines.joined(separator: "\n") + "\n").utf8))
+        var plan = try SmallJob(source: "{files: [\"\(scratch.path)/a.ndjson\"]}", window: "{session: 5s}").plan(
+            scratch.file("state"))
+        plan.state.keepClosed = .minutes(10)
+        try run(plan, RunOptions(until: .now))
+        // The minute in which the last of them goes is there as a whole.
+        let chunks = try stored(
+            plan.state.directory, "SELECT count(*) FROM state WHERE lane = -2 AND hex(substr(key, 1, 1)) = '78'")
+        #expect(Int(chunks[0][0]).map { (1...67).contains($0) } ?? false, "\(chunks)")
+        #expect(try Self.reapply(plan) == ["counted": 1, "past": 1])
+        #expect(try smallRows(plan.state.directory).filter { $0[0] == "6983" } == [["6983", "'a'", "1", "5"]])
+        try run(plan, RunOptions(until: .end))
+        #expect(try smallRows(plan.state.directory).count == 721)
     }
 
     @Test func aFileThatIsAnotherNowIsRefused() throws {

@@ -91,6 +91,47 @@ struct ClosedSessionTests {
         }
     }
 
+    /// In memory, and in state.
+    @Test func whatWasAppliedToIsForgottenWhenItIsPastItsKeep() throws {
+        let plan = AggregatePlan(
+            name: "o", window: .session(gap: .seconds(5)), allowedLateness: .zero, groupBy: [],
+            measures: [MeasurePlan(name: "n", function: .count)], emit: .final, isKeyed: true)
+        let log = ClosedLog(keep: .seconds(60))
+        let fold = RowFold(CellLayout(plan, fields: []))
+        func sessions() -> ClosedSessions { ClosedSessions(log, plan: plan, isBounded: false, stored: 7, fold: fold) }
+        let kept = sessions()
+        kept.begin(nil)
+        let group = Array("g".utf8).withUnsafeBytes { GroupKey($0) }
+        fold.begin()
+        let cell = fold.bytes()
+        cell.withUnsafeBytes { kept.put(0, 5_000, lane: 0, [], $0, group) }
+        var rows: [Row] = []
+        kept.emit(0, into: &rows, asOf: nil)
+        kept.closed(by: 10_000, asOf: nil)
+        #expect(rows.map(\.revision) == [1] && !kept.isUntouched && kept.memory > 0)
+        let written = log.take()
+        // A restore finds it.
+        let restored = sessions()
+        written.changes.replay { _, key, value in
+            let isMark = key[0] == StateKey.closedMark
+            #expect(isMark ? restored.restoreMark(value) : restored.restoreCell(key: key, value: value))
+        }
+        restored.begin(EventTime(milliseconds: 10_000))
+        for one in [kept, restored] {
+            #expect(!one.isUntouched)
+            one.closed(by: 65_000, asOf: nil)
+            #expect(one.isUntouched && one.memory == 0)
+            one.closed(by: 130_000, asOf: nil)
+            let past = log.take().past
+            written.changes.replay { _, key, _ in
+                if key[0] == StateKey.closedCell {
+                    let key = Array(key)
+                    #expect(past.contains { !key.lexicographicallyPrecedes($0.from) && key.lexicographicallyPrecedes($0.to) })
+                }
+            }
+        }
+    }
+
     @Test func whatIsNoChunkIsToldAsDamaged() {
         let chunks = ClosedSessionChunks(stored: 7)
         let key = Array("g".utf8).withUnsafeBytes { GroupKey($0) }

@@ -19,7 +19,8 @@ public final class MergeCore {
     private var laneWatermarks: [LaneNumber: Int64] = [:]
 
     public init(plan: Plan, storedOutputs: [UInt16], bounds: Range<Int64>? = nil, choice: Choice = .all) {
-        closedLog = ClosedLog(keep: plan.state.keepClosed)
+        // Without a ledger nobody can ask for what is kept.
+        closedLog = ClosedLog(keep: plan.keepsClosedForLate ? plan.state.keepClosed : .zero)
         order[reappliedLane] = .max
         let outputs = Self.outputs(plan, storedOutputs, bounds, choice, closedLog)
         let depths = outputs.map { plan.depth(of: $0.index) }

@@ -276,7 +276,8 @@ enum Language {
                 "Which rows the tables of an instance of a group hold: those of its partitions, or everybody's."),
             Key(
                 "keep_closed", anySpan, absent: .words("24h; in a group nothing"),
-                "How long, by event time, what closed windows held is kept on disk, so that late events can be applied again."),
+                "How long, by event time, what closed windows held is kept on disk with `late: ledger`, so that late events can be applied again."
+            ),
         ], example: Example.state)
     static let http = Section(
         [Key("listen", .listen, default: "127.0.0.1:8080", "The address to listen on.")], example: Example.http)
