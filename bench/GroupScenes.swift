@@ -100,7 +100,7 @@ struct GroupScenes {
         say("restore: \(report.restoreLine)")
     }
 
-    /// Remembered keys, of which an entry of the table holds many, and cells and partials.
+    /// Remembered keys, of which an entry of the table holds many, and cells and partials; a page of cells counts as one.
     private static func entries(in file: String) throws(Fault) -> Int64 {
         var database: OpaquePointer?
         defer { sqlite3_close(database) }

@@ -17,6 +17,17 @@ public enum PipelineLimits {
     static let closedSessionRows = 256
     /// Where there are many, so many share an entry at the least, as far as they end in the same minutes.
     static let closedSessionsPerRow = 16
+    /// Bytes of cells of an open window in one page of state, and how many they are at most; a cell that takes more than the next one has
+    /// an entry of its own.
+    static let cellPageBytes = 3_968
+    static let mostPagedCells = 64
+    static let pagedCellBytes = 512
+    /// So many new cells of a window make a page.
+    static let leastPagedCells = 8
+    /// Where fewer than one in so many cells of a page have changed, they leave it.
+    static let pageShare = 3
+    /// Cells that leave their pages with one seal where memory is short.
+    static let cellsLeavingPages = 32_768
     /// From so many changed cells on they are handed out in the order of their keys, so that the store touches each of its pages once.
     static let sortedCells = 16_384
     /// Payload bytes kept of a rejected record.

@@ -92,20 +92,56 @@ public final class Inspect {
                 return reader.cells.value(Int(column), key: key, value: value)
             })
         let cells = reader.cells
-        let columns = cells.columns.enumerated().map { "\(function)(\($0), s.key, s.value) AS \(Self.quote($1.name))" }
+        let columns = cells.columns.enumerated().map { "\(function)(\($0), s.key, s.value) AS \(Self.quote($1.name))" }.joined(
+            separator: ", ")
+        let pages = try addPages(of: reader, stored)
         let name = "live_\(aggregate.name)"
-        // By lane, so that the key's index is used in each.
+        // By lane, so that the key's index is used in each. Of a cell in a page an entry of its own counts, if there is one.
         try inspection.add(
             view: name,
             as: """
-                SELECT l.topic AS "input_topic", l.partition AS "input_partition", \(columns.joined(separator: ", "))
+                WITH paged AS MATERIALIZED (\(pages))
+                SELECT l.topic AS "input_topic", l.partition AS "input_partition", \(columns)
                 FROM main.lanes AS l CROSS JOIN main.state AS s
                 WHERE s.lane = l.lane AND s.key >= \(Self.literal(cells.keys.from)) AND s.key < \(Self.literal(cells.keys.to))
+                UNION ALL
+                SELECT l.topic, l.partition, \(columns)
+                FROM paged AS s CROSS JOIN main.lanes AS l
+                WHERE l.lane = s.lane
+                    AND NOT EXISTS (SELECT 1 FROM main.state AS own WHERE own.lane = s.lane AND own.key = s.key)
                 """)
         live.append(
             Table(
                 name: name, columns: ["input_topic", "input_partition"] + cells.columns.map(\.name),
                 sketches: cells.columns.filter(\.isSketch).map(\.name)))
+    }
+
+    /// A query of the cells that stand in pages, as lane, key and value of the entries that they would have of their own.
+    private func addPages(of reader: Reader, _ stored: UInt16) throws(Fault) -> String {
+        let name = "weir_page_\(stored)"
+        try inspection.add(
+            inner: SQLFunction(name, arguments: 1) { values in
+                guard case .blob(let page) = values[0] else { return .null }
+                return .text("[" + (0..<reader.cells.cells(inPage: page)).map(String.init).joined(separator: ",") + "]")
+            })
+        try inspection.add(
+            inner: SQLFunction("\(name)_key", arguments: 3) { values in
+                guard case .int(let at) = values[0], case .blob(let key) = values[1], case .blob(let page) = values[2] else {
+                    return .null
+                }
+                return reader.cells.key(Int(at), inPage: key, page).map(SQLValue.blob) ?? .null
+            })
+        try inspection.add(
+            inner: SQLFunction("\(name)_value", arguments: 2) { values in
+                guard case .int(let at) = values[0], case .blob(let page) = values[1] else { return .null }
+                return reader.cells.value(Int(at), inPage: page).map(SQLValue.blob) ?? .null
+            })
+        let keys = reader.cells.pages
+        return """
+            SELECT s.lane AS lane, \(name)_key(e.value, s.key, s.value) AS key, \(name)_value(e.value, s.value) AS value
+            FROM main.lanes AS l CROSS JOIN main.state AS s CROSS JOIN json_each(\(name)(s.value)) AS e
+            WHERE s.lane = l.lane AND s.key >= \(Self.literal(keys.from)) AND s.key < \(Self.literal(keys.to))
+            """
     }
 
     private static func quote(_ name: String) -> String { "\"\(name)\"" }

@@ -3,7 +3,7 @@ import Model
 /// The tables of state.db. Names and columns are for people too: any SQLite tool can read them while the service runs.
 enum StateSchema {
     /// Written into the file's header; a file with a higher one was written by a newer Weir.
-    static let format: Int64 = 4
+    static let format: Int64 = 5
     /// "Weir" in the file's header, so that a stray database is not mistaken for state.
     static let applicationID: Int64 = 0x5765_6972
 
@@ -164,6 +164,8 @@ enum StateSchema {
         """,
         // An entry of table_outbox without a key is a page of rows, which an older program would take for one row.
         4: "",
+        // So is an entry of state that holds a page of cells.
+        5: "",
     ]
 
     /// What a group's file has beside: where each unit stands in its changelog partition, and its head as it was written there.

@@ -42,7 +42,7 @@ public final class LaneBench {
     /// Lanes that do not answer in time.
     public var late: Set<LaneNumber> = []
     /// Bytes that each lane is told to keep within after each commit; nil: everything stays in memory.
-    private let spillsTo: Int?
+    public var spillsTo: Int? { didSet { for at in cores.indices { attach(cores[at], LaneNumber(at)) } } }
     public private(set) var coldReads: Int64 = 0
     /// Everything that was ever fed, by partition: a crash reads it again from the last commit on.
     public private(set) var log: [[BenchRecord]]
@@ -192,10 +192,8 @@ public final class LaneBench {
                     plan: plan, lane: lane, partition: PartitionID(topic: "t", number: Int32(at)), partitionOrder: Int64(at),
                     storedOutputs: stored))
             merge.add(lane: lane, order: Int64(at))
-            if let spillsTo {
-                core.attach(BenchState { [unowned self] in durable.states[lane] ?? KeyedState() })
-                core.restore(within: spillsTo)
-            }
+            attach(core, lane)
+            if let spillsTo { core.restore(within: spillsTo) }
             let was = durable.lanes[lane]
             if let was {
                 core.restore(
@@ -211,6 +209,10 @@ public final class LaneBench {
         try load(mergeLane) { merge.restore(key: $0, value: $1) }
         silentSince = Array(repeating: now, count: log.count)
         spoken = Array(repeating: 0, count: log.count)
+    }
+
+    private func attach(_ core: LaneCore, _ lane: LaneNumber) {
+        if spillsTo != nil { core.attach(BenchState { [unowned self] in durable.states[lane] ?? KeyedState() }) }
     }
 
     private func load(_ lane: LaneNumber, _ body: (UnsafeRawBufferPointer, UnsafeRawBufferPointer) -> Bool) throws(Fault) {

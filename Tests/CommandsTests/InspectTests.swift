@@ -148,6 +148,53 @@ private func expected(_ page: String) -> [JSONCell] {
     #expect(try job.rows("SELECT sum(read), sum(aggregated) FROM books") == [[.number(800), .number(800)]])
 }
 
+/// Cells of one size stand together in state; what is read is each of them once, and the newer one where a cell has an entry of its own.
+@Test func cellsThatStandTogetherAreReadOneByOne() throws {
+    let job = try InspectedJob()
+    let file = try job.folder.file(
+        "plain.yaml",
+        """
+        name: plain
+        source: {files: ["\(job.folder.path)/0.ndjson", "\(job.folder.path)/1.ndjson"]}
+        fields:
+          ts: {type: timestamp, unit: ms, required: true}
+          user: {type: int}
+          ms: {type: double}
+        event_time: {field: ts, out_of_orderness: 5s}
+        aggregates:
+          per_user:
+            window: {tumbling: 1m}
+            group_by: [user]
+            measures: {visits: count(), total: sum(ms)}
+        state: {directory: \(job.folder.path)/plain}
+        """)
+    #expect(try WeirProcess(["run", file, "--until", "now", "--quiet"]).end(within: 60).exit == 0)
+    func rows(_ query: String) throws -> [[JSONCell]] {
+        let answer = said("inspect", file, query, "--json")
+        try #require(answer.exit == 0, "\(answer.out)\(answer.error)")
+        return try JSONDecoder().decode(InspectedAnswer.self, from: Data(answer.out.utf8)).rows
+    }
+    let all = visits.joined()
+    let right = Dictionary(grouping: all, by: \.user).sorted { $0.key < $1.key }.map { user, visits -> [JSONCell] in
+        [.number(Double(user)), .number(Double(visits.count)), .number(visits.reduce(0) { $0 + $1.ms })]
+    }
+    let query = "SELECT user, sum(visits), sum(total) FROM live_per_user GROUP BY user ORDER BY user"
+    #expect(try rows(query) == right)
+    #expect(try rows("SELECT count(*) > 0 FROM main.state WHERE substr(key, 1, 1) = x'61'") == [[.number(1)]])
+    let count = try rows("SELECT count(*) FROM live_per_user")
+    // The first cell of each page as one of its own: its group's length stands before the group, in two bytes.
+    let database = "\(job.folder.path)/plain/state.db"
+    let put = """
+        INSERT INTO state SELECT lane, CAST(x'63' || substr(key, 2, 10) || substr(value, 3, 9) AS BLOB),
+            CAST(substr(value, 12, 32) AS BLOB)
+        FROM state WHERE substr(key, 1, 1) = x'61' AND substr(value, 1, 2) = x'0900'
+        """
+    #expect(system("sqlite3 '\(database)' \"\(put)\"") == 0)
+    #expect(try rows("SELECT count(*) > 0 FROM main.state WHERE substr(key, 1, 1) = x'63'") == [[.number(1)]])
+    #expect(try rows("SELECT count(*) FROM live_per_user") == count)
+    #expect(try rows(query) == right)
+}
+
 @Test func whatThereIsToReadIsListed() throws {
     let job = try InspectedJob()
     try job.run("now")

@@ -86,7 +86,7 @@ struct MeasureModesTests {
                     try core.process(batch.batch)
                 }
                 let sealed = core.seal(SealRequest(due: [true], closesAll: piece == pieces - 1))
-                for record in Partials.encode(sealed, isMerged: { _ in true }, partition: { _ in 0 }) {
+                for record in Partials.encode([sealed], isMerged: { _ in true }, partition: { _ in 0 }) {
                     try record.bytes.withUnsafeBytes { bytes throws in try merge.receive(bytes, at: offset) }
                     offset += 1
                 }

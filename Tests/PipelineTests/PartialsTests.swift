@@ -50,7 +50,7 @@ struct PartialsTests {
         let shipped = try sealed(plan, lane: 1, (0..<600).map { (Int64($0) * 7, "g\($0 % 40)") })
         for (partitions, limit) in [(1, 1 << 18), (1, 400), (3, 400), (7, 1)] {
             let records = Partials.encode(
-                shipped, isMerged: { $0 == 1 }, partition: { Int32(Hash64.of($0) % UInt64(partitions)) }, limit: limit)
+                [shipped], isMerged: { $0 == 1 }, partition: { Int32(Hash64.of($0) % UInt64(partitions)) }, limit: limit)
             var found: [[UInt8]: [UInt8]] = [:]
             var expected: [[UInt8]: [UInt8]] = [:]
             shipped.partials.replay { _, key, cell in expected[Array(key)] = Array(cell) }
@@ -68,13 +68,65 @@ struct PartialsTests {
             #expect(found == expected && found.count == shipped.partials.entryCount)
             #expect(records.map(\.partition) == records.map(\.partition).sorted())
         }
-        #expect(Partials.encode(shipped, isMerged: { $0 == 2 }, partition: { _ in 0 }) == [])
+        #expect(Partials.encode([shipped], isMerged: { $0 == 2 }, partition: { _ in 0 }) == [])
+    }
+
+    @Test func whatManyLanesHaveForAPartitionComesInOneRecordAndEachAsItsOwn() throws {
+        let plan = SmallStream.plan()
+        let shipped = try (0..<5).map { lane in
+            try sealed(plan, lane: LaneNumber(lane), (0..<60).map { (Int64($0) * 7, "g\($0 % (lane + 2))") })
+        }
+        for (partitions, limit) in [(3, 1 << 18), (1, 300), (2, 1)] {
+            let records = Partials.encode(
+                shipped, isMerged: { _ in true }, partition: { Int32(Hash64.of($0) % UInt64(partitions)) }, limit: limit)
+            if limit == 1 << 18 { #expect(records.map(\.partition) == [0, 1, 2]) }
+            var found: [LaneNumber: [[UInt8]: [UInt8]]] = [:]
+            for record in records {
+                #expect(
+                    record.bytes.withUnsafeBytes { bytes in
+                        Partials.decode(bytes) { lane, late, key, cell in
+                            found[lane, default: [:]][Array(key)] = Array(cell)
+                            return late == nil && Int32(Hash64.of(key) % UInt64(partitions)) == record.partition
+                        }
+                    })
+            }
+            var expected: [LaneNumber: [[UInt8]: [UInt8]]] = [:]
+            for lane in shipped {
+                lane.partials.replay { _, key, cell in expected[lane.lane, default: [:]][Array(key)] = Array(cell) }
+            }
+            #expect(found == expected)
+        }
+    }
+
+    /// What stood in the topic before an update: of one lane, which stands in front.
+    @Test func aRecordOfAnEarlierVersionIsRead() throws {
+        let plan = SmallStream.plan()
+        let shipped = try sealed(plan, lane: 1, (0..<20).map { (Int64($0), "g\($0 % 3)") })
+        var writer = ByteWriter()
+        writer.put(UInt8(1))
+        writer.put(LaneNumber(1))
+        var expected: [[UInt8]: [UInt8]] = [:]
+        shipped.partials.replay { _, key, cell in
+            expected[Array(key)] = Array(cell)
+            writer.put(UInt32(key.count))
+            writer.put(UInt32(cell.count))
+            writer.put(key)
+            writer.put(cell)
+        }
+        var found: [[UInt8]: [UInt8]] = [:]
+        let isWhole = writer.sealed().withUnsafeBytes { bytes in
+            Partials.decode(bytes) { lane, late, key, cell in
+                found[Array(key)] = Array(cell)
+                return lane == 1 && late == nil
+            }
+        }
+        #expect(isWhole && found == expected && found.count == 3)
     }
 
     @Test func aDamagedRecordOfPartialsIsRefused() throws {
         let plan = SmallStream.plan()
         let shipped = try sealed(plan, lane: 0, (0..<30).map { (Int64($0), "g\($0 % 3)") })
-        let record = try #require(Partials.encode(shipped, isMerged: { _ in true }, partition: { _ in 0 }).first)
+        let record = try #require(Partials.encode([shipped], isMerged: { _ in true }, partition: { _ in 0 }).first)
         var draw = SplitMix(seed: 9)
         for round in 0..<400 {
             var bytes = record.bytes
@@ -100,7 +152,7 @@ struct PartialsTests {
 
 struct MergeLaneTests {
     private func receive(_ lane: MergeLane, _ sealed: SealedLane, at offset: Int64) throws {
-        let record = try #require(Partials.encode(sealed, isMerged: { _ in true }, partition: { _ in 0 }).first)
+        let record = try #require(Partials.encode([sealed], isMerged: { _ in true }, partition: { _ in 0 }).first)
         #expect(hand(record.bytes, to: lane, at: offset) == nil)
     }
 

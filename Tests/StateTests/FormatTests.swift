@@ -69,6 +69,6 @@ struct FormatTests {
         let (directory, store) = try open(scratch)
         let results = try ResultsStore(directory: directory, store: store)
         #expect(try results.holds(exactly: [row("DE")], in: "usage"))
-        #expect(try store.database.number("PRAGMA user_version") == 4)
+        #expect(try store.database.number("PRAGMA user_version") == StateSchema.format)
     }
 }

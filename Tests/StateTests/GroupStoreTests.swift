@@ -153,7 +153,7 @@ struct GroupStoreTests {
             #expect(fault?.code == "changelog_damaged" && fault?.place == "g.weir.t.changelog/0@41", "\(key)")
         }
         for key in [bytes("H"), bytes("T"), bytes("D") + number, bytes("O") + [0, 0, 0, 0]] {
-            #expect(refused(key, [2, 1, 1])?.code == "state_newer_format", "\(key)")
+            #expect(refused(key, [RecordWriter.version + 1, 1, 1])?.code == "state_newer_format", "\(key)")
         }
         #expect(store.positions()[0]?.next == 0)
     }

@@ -128,7 +128,7 @@ struct ResultsFollowerTests {
         let damaged: [([UInt8], [UInt8], String)] = [
             ([], value, "changelog_damaged"), ([0, 9, 1], value, "changelog_damaged"), (key, [], "changelog_damaged"),
             (key, Array(value.dropLast()), "changelog_damaged"), (key, [1], "changelog_damaged"),
-            (key, [2] + value.dropFirst(), "state_newer_format"),
+            (key, [RecordWriter.version + 1] + value.dropFirst(), "state_newer_format"),
         ]
         for (key, value, code) in damaged {
             #expect(faultCode { try give(follower, [(3, key, value)], next: 4, partition: 0) } == code)

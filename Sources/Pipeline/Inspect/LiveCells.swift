@@ -9,14 +9,17 @@ public final class LiveCells {
     }
 
     public let columns: [Column]
-    /// The keys of its cells, `[from, to)`.
+    /// The keys of cells that have an entry of their own, and of pages of cells, `[from, to)`.
     public let keys: (from: [UInt8], to: [UInt8])
+    public let pages: (from: [UInt8], to: [UInt8])
     private let plan: AggregatePlan
     private let grid: WindowGrid
     private let codec: CellCodec
     private let measures: UnsafeMutablePointer<UInt64>
     /// The entry that was read last: its columns are asked for one by one.
     private var last: (key: [UInt8], value: [UInt8], columns: [SQLValue])?
+    /// The page that was taken apart last.
+    private var lastPage: (value: [UInt8], cells: [(group: Range<Int>, cell: Range<Int>)])?
 
     public init(_ plan: AggregatePlan, fields: [FieldPlan], stored: UInt16) {
         self.plan = plan
@@ -26,6 +29,7 @@ public final class LiveCells {
         measures = .allocate(capacity: layout.words)
         measures.initialize(repeating: 0, count: layout.words)
         keys = StateKey.range(StateKey.cell, ofOutput: stored)
+        pages = StateKey.range(StateKey.page, ofOutput: stored)
         columns =
             ["window_start", "window_end"].map { Column(name: $0, isSketch: false) }
             + plan.groupBy.map { Column(name: fields[$0].name, isSketch: false) }
@@ -50,6 +54,41 @@ public final class LiveCells {
         if last?.key != key || last?.value != value { last = (key, value, read(key, value)) }
         guard let columns = last?.columns, columns.indices.contains(column) else { return .null }
         return columns[column]
+    }
+
+    // MARK: Pages
+
+    /// How many cells a page holds; none where the bytes are no page of this aggregate.
+    public func cells(inPage value: [UInt8]) -> Int { page(value).count }
+
+    /// A page's cell as the key of the entry that it would have of its own, which counts where there is one; nil: there is no such cell.
+    public func key(_ at: Int, inPage key: [UInt8], _ value: [UInt8]) -> [UInt8]? {
+        let cells = page(value)
+        guard cells.indices.contains(at), key.count >= StateKey.windowPrefix else { return nil }
+        return [StateKey.cell] + key[1..<StateKey.windowPrefix] + value[cells[at].group]
+    }
+
+    /// The same cell as the value of that entry.
+    public func value(_ at: Int, inPage value: [UInt8]) -> [UInt8]? {
+        let cells = page(value)
+        return cells.indices.contains(at) ? Array(value[cells[at].cell]) : nil
+    }
+
+    private func page(_ value: [UInt8]) -> [(group: Range<Int>, cell: Range<Int>)] {
+        if let lastPage, lastPage.value == value { return lastPage.cells }
+        var cells: [(group: Range<Int>, cell: Range<Int>)] = []
+        var at = 0
+        let isWhole = value.withUnsafeBytes { bytes in
+            CellPages.decode(bytes, words: codec.layout.words) { group, cell in
+                let from = at + 2
+                at = from + group.count + cell.count
+                cells.append((from..<(from + group.count), (from + group.count)..<at))
+                return true
+            }
+        }
+        if !isWhole { cells = [] }
+        lastPage = (value, cells)
+        return cells
     }
 
     private func read(_ key: [UInt8], _ value: [UInt8]) -> [SQLValue] {

@@ -154,6 +154,8 @@ public final class LaneCore {
     public var memory: Int { state.memory }
     /// Identities that are remembered; what they take in memory; and from when the oldest is, to its bucket.
     public var keys: Int { state.dedup?.pointee.keys ?? 0 }
+    /// Cells in memory.
+    public var cells: Int { (0..<state.outputCount).reduce(0) { $0 + state.outputs[$1].windows.cells.live } }
     public var keyMemory: Int { state.dedup?.pointee.bytes ?? 0 }
     public var figures: LaneFigures { state.figures }
     public var oldestKey: EventTime? { (state.dedup?.pointee.oldest ?? nil).map(EventTime.init(milliseconds:)) }
@@ -170,11 +172,24 @@ extension LaneState {
                 if restored & 255 == 0 { isFull = usedBytes > room }
                 if isFull {
                     let group = UnsafeRawBufferPointer(rebasing: key[StateKey.windowPrefix...])
-                    if (outputs + index).pointee.restoreCold(start: StateKey.number(key, at: 3), group: group) { return true }
+                    let start = StateKey.number(key, at: 3)
+                    // What a page has brought into memory is put right there.
+                    let isKnown =
+                        (outputs + index).pointee.windows.known(start: start, hash: groupHash(group), group: group) != nil
+                    if !isKnown, (outputs + index).pointee.restoreCold(start: start, group: group) { return true }
                 }
                 return (outputs + index).pointee.restore(
                     start: StateKey.number(key, at: 3), group: UnsafeRawBufferPointer(rebasing: key[StateKey.windowPrefix...]),
                     value: value)
+            }
+            return false
+        case StateKey.page:
+            guard key.count == StateKey.windowPrefix + 4 else { return false }
+            let stored = UInt16(bigEndian: key.loadUnaligned(fromByteOffset: 1, as: UInt16.self))
+            for index in 0..<outputCount where outputs[index].stored == stored {
+                isFull = isFull || usedBytes > room
+                return (outputs + index).pointee.restore(
+                    page: value, start: StateKey.number(key, at: 3), number: UInt32(bitPattern: StateKey.lane(key)))
             }
             return false
         case StateKey.chunk, StateKey.sample, StateKey.copies, StateKey.order:

@@ -66,6 +66,7 @@ extension LaneState {
         var bytes = dedup?.pointee.bytes ?? 0
         for index in 0..<outputCount {
             bytes += (outputs + index).pointee.windows.bytes + (outputs + index).pointee.coldBytes
+            bytes += (outputs + index).pointee.pages.bytes
             if let sessions = (outputs + index).pointee.sessions { bytes += sessions.pointee.bytes }
         }
         return bytes + ledgerBytes + (handingOn?.memory ?? 0)
@@ -151,7 +152,7 @@ extension OutputState {
             let cell = dirty.base[at]
             let start = Int64(bitPattern: cell[CellWord.start])
             windows.cells.noteVariable(cell)
-            if grid.close(of: start) > watermark { write(cell, start, StateKey.cell, changes) }
+            if grid.close(of: start) > watermark { store(cell, start, changes) }
             if isShipped(start: start, watermark: watermark, due: due) || (isEarly && cell[CellWord.link] & CellWord.sent == 0) {
                 ship(cell, start, partials)
             } else {
@@ -159,6 +160,7 @@ extension OutputState {
             }
             cell[CellWord.link] = cell[CellWord.link] & ~(CellWord.dirty | CellWord.sealMask) | stamp
         }
+        settlePages(changes, watermark: watermark, stamp: stamp)
         dirty.removeAll()
         for place in 0..<windows.count {
             let window = windows.windows[place]
@@ -181,6 +183,7 @@ extension OutputState {
             return SessionSeal.restore(into: &sessions.pointee, plan, codec, start: start, group: group, value: value)
         }
         let cell = windows.cell(start: start, hash: groupHash(group), group: group)
+        noteAlone(cell)
         cell[CellWord.link] |= CellWord.unsent
         windows.noteUnsent(start: start)
         guard codec.decode(value, into: cell + CellWord.measures) else { return false }
@@ -210,7 +213,7 @@ extension OutputState {
         cell[CellWord.link] = (cell[CellWord.link] & ~CellWord.unsent) | CellWord.sent
     }
 
-    private func write(_ cell: CellPointer, _ start: Int64, _ tag: UInt8, _ log: StateLog) {
+    func write(_ cell: CellPointer, _ start: Int64, _ tag: UInt8, _ log: StateLog) {
         codec.write(cell, tag, output: stored, start: start, to: log)
     }
 
@@ -218,12 +221,23 @@ extension OutputState {
         let grid = grid
         let stored = stored
         var gone: [Int64] = []
+        var homes: [UInt32] = []
         windows.close(
             where: { grid.close(of: $0.start) <= watermark },
-            visit: { _, window in
+            visit: { cells, window in
                 StateKey.deleteWindow(changes, StateKey.cell, output: stored, start: window.start)
                 gone.append(window.start)
+                guard window.pages > 0 else { return }
+                StateKey.deleteWindow(changes, StateKey.page, output: stored, start: window.start)
+                var next = window.head
+                while next != 0 {
+                    let cell = cells[next - 1]
+                    next = UInt32(truncatingIfNeeded: cell[CellWord.link] & CellWord.nextMask)
+                    let home = CellWord.home(cell)
+                    if home != CellWord.nowhere, home != CellWord.alone, home != homes.last { homes.append(home) }
+                }
             })
+        for home in homes { pages.release(home) }
         if !cold.isEmpty { for start in gone { cold[start] = nil } }
     }
 }

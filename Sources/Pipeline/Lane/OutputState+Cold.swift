@@ -3,7 +3,7 @@ import Model
 /// Cells that are in committed state alone, and how they leave memory and come back.
 extension OutputState {
     /// What cells take, and what is left in memory of those that left.
-    var usedBytes: Int { windows.usedBytes + coldBytes }
+    var usedBytes: Int { windows.usedBytes + pages.bytes + coldBytes }
 
     var coldBytes: Int { cold.values.reduce(0) { $0 + $1.bytes } }
 
@@ -51,6 +51,7 @@ extension OutputState {
         // Another group of the same hash is cold, and this one is new.
         guard let value else { return }
         let cell = windows.cell(start: start, hash: hash, group: group)
+        CellWord.setHome(cell, CellWord.alone)
         guard codec.decode(value, into: cell + CellWord.measures) else { return access.damaged("A cell") }
         windows.cells.noteVariable(cell)
         var flags = CellWord.stamp(access.seals)
@@ -67,9 +68,11 @@ extension OutputState {
     // MARK: Away
 
     /// Lets cells go that did not change since a seal that is in committed state, those first that changed longest ago, until
-    /// `bytes` are free. Returns how many are. Cost: two passes over the cells.
+    /// `bytes` are free. Returns how many are. Those in pages leave these with the seals to come, and can go afterwards. Cost: two
+    /// passes over the cells.
     mutating func spill(_ bytes: Int, _ access: ColdAccess) -> Int {
         if isRollUp || sessions != nil { return 0 }
+        isPaged = false
         // By the length of its age in bits.
         var classes = [Int](repeating: 0, count: 25)
         for place in 0..<windows.count {
@@ -116,6 +119,8 @@ extension OutputState {
     private static func spillAge(_ cell: CellPointer, _ access: ColdAccess) -> Int? {
         let link = cell[CellWord.link]
         if link & CellWord.dirty != 0 { return nil }
+        let home = CellWord.home(cell)
+        if home != CellWord.nowhere, home != CellWord.alone { return nil }
         let age = CellWord.age(link, at: access.seals)
         if Int64(age) < access.seals - access.settled { return nil }
         return UInt64.bitWidth - age.leadingZeroBitCount
@@ -194,6 +199,7 @@ extension OutputState {
         if sessions != nil || isRollUp { return false }
         let groups = cold[start] ?? ColdGroups()
         guard groups.insert(groupHash(group)) else { return false }
+        isPaged = false
         // As with those in memory: it is not known whether it was sent.
         groups.holdsUnsent = true
         cold[start] = groups

@@ -9,6 +9,10 @@ struct OutputState: ~Copyable {
     let codec: CellCodec
     var group: GroupBytes
     var windows: WindowStore
+    /// Where cells stand together in state.
+    var pages: CellPages
+    /// Cells may come into pages: not where they may have to be read back one by one.
+    var isPaged: Bool
     /// nil: its windows are no sessions.
     let sessions: UnsafeMutablePointer<SessionStore>?
     var admits: PredicateProgram?
@@ -47,6 +51,8 @@ struct OutputState: ~Copyable {
         codec = CellCodec(layout: layout)
         group = GroupBytes(plan.groupBy, fields: fields)
         windows = WindowStore(layout)
+        pages = CellPages(layout)
+        isPaged = CellPages.fit(layout) && !plan.window.isSession
         if case .session(let gap) = plan.window {
             let store = UnsafeMutablePointer<SessionStore>.allocate(capacity: 1)
             store.initialize(to: SessionStore(plan, gap: gap, layout: layout))

@@ -1,7 +1,7 @@
 import Model
 
 /// The keys of a lane's state. They sort as unsigned bytes, so numbers are written big-endian with the sign bit turned.
-/// `c` cells: output, window start, group. `k` remembered identities: expiry bucket, chunk. In the merge lane: `p` partials:
+/// `c` cells: output, window start, group; `a` pages of cells that have no entry of their own: output, window start, number. `k` remembered identities: expiry bucket, chunk. In the merge lane: `p` partials:
 /// output, window start, group, source lane; `r` what was emitted: output, window start, group, of a session the lane too; `s` and
 /// `b` what a roll-up took: its output, the window and group of its source; its own window and group. `o` only goes to the merge:
 /// the last word on a session. Of a lane also: behind each chunk, under its key and one byte more, what is noted of its keys; `q` the
@@ -12,6 +12,7 @@ import Model
 /// are kept.
 enum StateKey {
     static let cell = UInt8(ascii: "c")
+    static let page = UInt8(ascii: "a")
     static let chunk = UInt8(ascii: "k")
     static let partial = UInt8(ascii: "p")
     static let emitted = UInt8(ascii: "r")
@@ -81,6 +82,16 @@ enum StateKey {
         }
     }
 
+    /// Hands `body` the key of a page of cells.
+    static func ofPage(output: UInt16, start: Int64, number: UInt32, _ body: (UnsafeRawBufferPointer) -> Void) {
+        withUnsafeTemporaryAllocation(byteCount: windowPrefix + 4, alignment: 8) { key in
+            let target = key.baseAddress!
+            writeWindow(target, page, output: output, start: start)
+            target.storeBytes(of: number.bigEndian, toByteOffset: windowPrefix, as: UInt32.self)
+            body(UnsafeRawBufferPointer(key))
+        }
+    }
+
     /// The lane at the end of a key that has one.
     static func lane(_ key: UnsafeRawBufferPointer) -> LaneNumber {
         Int32(bigEndian: key.loadUnaligned(fromByteOffset: key.count - 4, as: Int32.self))
@@ -115,7 +126,7 @@ enum StateKey {
 /// The stored keys, of every lane and of the merge, that belong to one output: what goes when the output goes.
 public func stateKeyRanges(ofOutput stored: UInt16) -> [(from: [UInt8], to: [UInt8])] {
     [
-        StateKey.base, StateKey.cell, StateKey.partial, StateKey.emitted, StateKey.share, StateKey.closedChunk,
+        StateKey.base, StateKey.cell, StateKey.page, StateKey.partial, StateKey.emitted, StateKey.share, StateKey.closedChunk,
         StateKey.closedCell, StateKey.closedMark,
     ].map {
         StateKey.range($0, ofOutput: stored)

@@ -6,7 +6,7 @@ enum CellWord {
     static let hash = 0
     /// Low half: index + 1 of the next cell of its window. High half: flags.
     static let link = 1
-    /// Low half: length of the group's bytes.
+    /// Low half: length of the group's bytes. High half: where the cell stands in state.
     static let groupLength = 2
     /// The group's bytes themselves up to `inlineBytes`, or the address of memory of their own.
     static let group = 3
@@ -23,9 +23,26 @@ enum CellWord {
     /// Some partial of it was sent before.
     static let sent: UInt64 = 1 << 34
     static let nextMask: UInt64 = 0xFFFF_FFFF
+    static let lengthMask: UInt64 = 0xFFFF_FFFF
     /// The highest 24 bits: the seal that last handed the cell out, modulo what they hold.
     static let sealShift: UInt64 = 40
     static let sealMask: UInt64 = 0xFF_FFFF << sealShift
+
+    /// A cell's home in state: none yet, an entry of its own, or one of the output's pages.
+    static let nowhere: UInt32 = 0
+    static let alone = UInt32.max
+
+    @inline(__always)
+    static func home(_ cell: CellPointer) -> UInt32 { UInt32(truncatingIfNeeded: cell[groupLength] &>> 32) }
+
+    @inline(__always)
+    static func setHome(_ cell: CellPointer, _ home: UInt32) {
+        cell[groupLength] = cell[groupLength] & lengthMask | UInt64(home) &<< 32
+    }
+
+    /// Of the group's bytes.
+    @inline(__always)
+    static func length(_ cell: CellPointer) -> Int { Int(truncatingIfNeeded: cell[groupLength] & lengthMask) }
 
     /// How many seals ago a cell was changed last; one of very long ago may seem to be newer, never the other way.
     @inline(__always)
@@ -65,7 +82,7 @@ struct CellStore: ~Copyable {
             for cell in 0..<Self.blockCells {
                 let pointer = blocks[block] + cell * stride
                 // A free cell has no group length and no texts.
-                if pointer[CellWord.groupLength] > UInt64(CellWord.inlineBytes) {
+                if CellWord.length(pointer) > CellWord.inlineBytes {
                     UnsafeMutableRawPointer(bitPattern: UInt(pointer[CellWord.group]))?.deallocate()
                 }
                 for word in layout.variable { VariableText.free(&pointer[CellWord.measures + word]) }
@@ -81,7 +98,7 @@ struct CellStore: ~Copyable {
 
     /// What one cell takes.
     func bytes(of cell: CellPointer) -> Int {
-        let group = Int(truncatingIfNeeded: cell[CellWord.groupLength])
+        let group = CellWord.length(cell)
         return stride * 8 + (group > CellWord.inlineBytes ? group : 0)
             + (layout.variable.isEmpty ? 0 : Int(truncatingIfNeeded: cell[stride - 1]))
     }
@@ -124,8 +141,8 @@ struct CellStore: ~Copyable {
 
     mutating func release(_ index: UInt32) {
         let cell = self[index]
-        if cell[CellWord.groupLength] > UInt64(CellWord.inlineBytes) {
-            longGroupBytes -= Int(cell[CellWord.groupLength])
+        if CellWord.length(cell) > CellWord.inlineBytes {
+            longGroupBytes -= CellWord.length(cell)
             UnsafeMutableRawPointer(bitPattern: UInt(cell[CellWord.group]))?.deallocate()
         }
         cell[CellWord.groupLength] = 0
@@ -141,7 +158,7 @@ struct CellStore: ~Copyable {
 
     @inline(__always)
     static func group(_ cell: CellPointer) -> UnsafeRawBufferPointer {
-        let length = Int(truncatingIfNeeded: cell[CellWord.groupLength])
+        let length = CellWord.length(cell)
         if length <= CellWord.inlineBytes {
             return UnsafeRawBufferPointer(start: UnsafeRawPointer(cell + CellWord.group), count: length)
         }

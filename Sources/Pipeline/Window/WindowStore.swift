@@ -13,6 +13,9 @@ struct WindowStore: ~Copyable {
         var head: UInt32 = 0
         /// Some cell took an event that was not sent to the merge.
         var hasUnsent = false
+        /// How many of its pages have got a number, and the one that is being filled during a seal; 0: none.
+        var pages: UInt32 = 0
+        var filling: UInt32 = 0
     }
 
     private static let firstTable = 16
@@ -120,10 +123,16 @@ struct WindowStore: ~Copyable {
         }
     }
 
+    /// The window at `start`, made if there is none; good until windows come or go.
+    mutating func window(at start: Int64) -> UnsafeMutablePointer<Window> {
+        // First: it may move the windows.
+        let place = start == lastStart ? lastPlace : find(start)
+        return windows + place
+    }
+
     /// Some cell of this window took an event that the merge was not told of.
     mutating func noteUnsent(start: Int64) {
-        let place = start == lastStart ? lastPlace : find(start)
-        windows[place].hasUnsent = true
+        window(at: start).pointee.hasUnsent = true
     }
 
     /// Closes the windows for which `isClosed` holds: `visit` sees each of them, whole, before its cells go.

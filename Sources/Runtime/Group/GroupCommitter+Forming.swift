@@ -55,10 +55,8 @@ extension GroupCommitter {
         let late = try applyLate(answers.map(\.sealed.lane), time)
         var formed = FormedCommit(content: GroupTransaction.Content(at: clock.wall()))
         let route = MergeRoute(plan, storedOutputs: store.outputIDs.map { UInt16(truncatingIfNeeded: $0) }, layout: layout)
-        for answer in answers {
-            formed.content.partials += Partials.encode(
-                answer.sealed, isMerged: isMerged, partition: route.partition(ofKey:))
-        }
+        formed.content.partials += Partials.encode(
+            answers.map(\.sealed).sorted { $0.lane < $1.lane }, isMerged: isMerged, partition: route.partition(ofKey:))
         formed.content.partials += partials(of: late, route)
         let record = cycle.form(spoken, leaving: leaving, log: time, now: now)
         handOn(answers, record, to: &formed)

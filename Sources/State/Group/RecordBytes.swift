@@ -25,7 +25,8 @@ enum RecordDamage: Error, Equatable {
 
 /// Writes a value of an internal topic: a version, then numbers of variable length, texts and bytes.
 struct RecordWriter {
-    static let version: UInt8 = 1
+    /// 2: a unit's state may hold pages of cells, which an older program does not know.
+    static let version: UInt8 = 2
 
     private(set) var bytes: [UInt8]
 

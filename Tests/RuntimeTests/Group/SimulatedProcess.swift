@@ -316,7 +316,7 @@ final class SimulatedProcess {
         let route = MergeRoute(
             group.plan, storedOutputs: group.plan.aggregates.indices.map { UInt16($0 + 1) }, layout: group.layout)
         for partials in Partials.encode(
-            sealed, isMerged: { !group.plan.aggregates[Int($0) - 1].isKeyed }, partition: route.partition(ofKey:), limit: 200)
+            [sealed], isMerged: { !group.plan.aggregates[Int($0) - 1].isKeyed }, partition: route.partition(ofKey:), limit: 200)
         {
             let at = Int(partials.partition)
             let offset = group.partials[at].append(partials.bytes, transaction: commit.transaction)
