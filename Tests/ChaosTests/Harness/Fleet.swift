@@ -74,11 +74,13 @@ final class Fleet {
             variables.merge(order.variables) { $1 }
         }
         let isBounded = bounded || scenario.feeding == .before
-        let binary = try #require(
-            Child.weir(orFrom: scenario.needsDebug ? "WEIR_DEBUG_BINARY" : "WEIR_BINARY"), "weir is not built")
         try instance.start(
-            binary, ["run", file, "--http", "off"] + (isBounded ? ["--until", "end"] : []), environment: variables)
+            try binary(), ["run", file, "--http", "off"] + (isBounded ? ["--until", "end"] : []), environment: variables)
         figures.starts += 1
+    }
+
+    private func binary() throws -> String {
+        try #require(Child.weir(orFrom: scenario.needsDebug ? "WEIR_DEBUG_BINARY" : "WEIR_BINARY"), "weir is not built")
     }
 
     private func order(of instance: Instance, start: Int) -> Scenario.Order? {
@@ -205,6 +207,13 @@ final class Fleet {
             guard instance.isUp, !instance.isPaused else { return }
             instance.terminate()
             revive(whenEnded: instance, by: elapsed + 30_000)
+        case .applyLate:
+            guard let instance = victim() else { return }
+            let command = try Child(
+                try binary(), ["late", "reapply", "\(folder)/\(instance.name).yaml", "--all"],
+                out: "\(folder)/reapply-\(instance.name).log")
+            // It may wait for one that was killed meanwhile, or that has no such partition any more.
+            after(8_000...8_000) { command.killNow() }
         case .guest(_, let stay, let isKilled):
             let instance = member("guest-\(retired.count + guests.count)")
             guests.append(instance)
@@ -363,7 +372,7 @@ extension Scenario.Fault {
     var every: ClosedRange<Int> {
         switch self {
         case .kill(let every, _), .killAll(let every, _), .lose(let every, _), .pause(let every, _), .roll(let every),
-            .guest(let every, _, _), .fence(let every), .broker(_, let every, _), .fullDisk(let every, _),
+            .applyLate(let every), .guest(let every, _, _), .fence(let every), .broker(_, let every, _), .fullDisk(let every, _),
             .holdChangelog(let every, _):
             every
         }

@@ -15,6 +15,8 @@ struct Job: Sendable {
     var commit = "100ms"
     /// Of the output `minute`.
     var emission = Subject.Emission.onTime
+    /// Operators apply late events again; there are no sessions.
+    var appliesLate = false
     /// Rows of `hop` also go to a table.
     var hasTable = false
 
@@ -72,21 +74,27 @@ struct Job: Sendable {
                 to:
                   - kafka: {topic: \(topics.hop)}
             \(hasTable ? "      - table: hop" : "")
-              visits:
-                window: {session: \(gap)}
-                allowed_lateness: \(isRekeyed ? "10m" : "30s")
-                group_by: [\(isKeyed ? "user, kind" : "kind, place")]
-                measures: {events: count(), n: sum(n), top: max(x)}
-                emit: \(emit)
-                to:
-                  - kafka: {topic: \(topics.visits)}
+            \(appliesLate ? "" : visits(topics, emit))
             dead_letters: {topic: \(topics.dead)}
             commit: {every: \(commit)}
             \(delivery == .embedded ? "" : "delivery: \(delivery.rawValue)")
-            state: {directory: "\(state)"\(delivery == .embedded ? "" : ", instance: \(instance)")}
+            state: {directory: "\(state)"\(appliesLate ? ", keep_closed: 24h" : "")\(delivery == .embedded ? "" : ", instance: \(instance)")}
             check: {accept: [late_copies]}
 
             """
+    }
+
+    private func visits(_ topics: Topics, _ emit: String) -> String {
+        """
+          visits:
+            window: {session: \(gap)}
+            allowed_lateness: \(isRekeyed ? "10m" : "30s")
+            group_by: [\(isKeyed ? "user, kind" : "kind, place")]
+            measures: {events: count(), n: sum(n), top: max(x)}
+            emit: \(emit)
+            to:
+              - kafka: {topic: \(topics.visits)}
+        """
     }
 
     var subject: Subject {
@@ -110,13 +118,16 @@ struct Job: Sendable {
                     takes: ("place", "x"),
                     measures: [.init(name: "events", fold: .count), .init(name: "x", fold: .sum("x"))], emission: .final,
                     isKeyed: isKeyed),
-                .init(
-                    name: "visits", size: 0, every: 0, lateness: isRekeyed ? 600_000 : 30_000,
-                    group: isKeyed ? ["user", "kind"] : ["kind", "place"],
-                    measures: [
-                        .init(name: "events", fold: .count), .init(name: "n", fold: .sum("n")),
-                        .init(name: "top", fold: .max("x")),
-                    ], emission: emission, isKeyed: isKeyed, gap: isKeyed ? 10_000 : 2_000),
-            ], delivery: delivery == .exactlyOnce ? .once : .copies)
+            ] + (appliesLate ? [] : [visits]), delivery: delivery == .exactlyOnce ? .once : .copies)
+    }
+
+    private var visits: Subject.Output {
+        Subject.Output(
+            name: "visits", size: 0, every: 0, lateness: isRekeyed ? 600_000 : 30_000,
+            group: isKeyed ? ["user", "kind"] : ["kind", "place"],
+            measures: [
+                .init(name: "events", fold: .count), .init(name: "n", fold: .sum("n")),
+                .init(name: "top", fold: .max("x")),
+            ], emission: emission, isKeyed: isKeyed, gap: isKeyed ? 10_000 : 2_000)
     }
 }

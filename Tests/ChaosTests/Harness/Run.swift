@@ -37,7 +37,8 @@ enum Run {
         let feeder = try Feeder(
             bootstrap: fleet.cluster.bootstrap, topic: topics.input,
             traffic: Traffic(
-                seed: scenario.seed, partitions: scenario.job.partitions, isScattered: scenario.job.isRekeyed),
+                seed: scenario.seed, partitions: scenario.job.partitions, isScattered: scenario.job.isRekeyed,
+                isExact: scenario.job.isRekeyed || scenario.job.appliesLate),
             perSecond: scenario.perSecond)
         let length = Int64(scenario.seconds) * 1_000
         if scenario.feeding == .before {
@@ -88,7 +89,8 @@ enum Run {
         let reader = LogReader(bootstrap: fleet.cluster.bootstrap)
         let log = try reader.read(topics.input, partitions: scenario.job.partitions, .committed)
         let subject = scenario.job.subject
-        let expected = Expectation(subject, log: log)
+        let applied = scenario.job.appliesLate ? StoredBooks.applied(fleet.directories, topic: topics.input) : []
+        let expected = Expectation(subject, log: log, applied: applied)
         var judgement = Judgement(subject, expected)
         var aborted = 0
         for (topic, output) in [
@@ -96,6 +98,7 @@ enum Run {
         ] {
             let committed = try reader.read(topic, partitions: Job.Topics.outputs, .committed)
             aborted += try reader.read(topic, partitions: Job.Topics.outputs, .uncommitted).count - committed.count
+            if let output, !subject.outputs.contains(where: { $0.name == output }) { continue }
             if let output { judgement.rows(of: output, committed) } else { judgement.letters(committed) }
         }
         if scenario.job.delivery != .embedded {
@@ -115,6 +118,8 @@ enum Run {
                 .reduce(into: Ledger()) { $0.counts.merge($1.counts, uniquingKeysWith: +) }
         }
         judgement.books(books)
+        judgement.applied(applied)
+        if scenario.job.appliesLate, applied.isEmpty { judgement.say("nothing was applied again") }
         if scenario.mustAbort, aborted == 0 { judgement.say("no aborted record was seen: the faults struck nothing") }
         // A copy is never ahead of its changelog, whoever dies when.
         let wiped = fleet.told("\"state_wiped\"")
@@ -140,6 +145,28 @@ enum StoredBooks {
             for (partition, ledger) in try read("\(directory)/state.db", topic)
             where ledger["read"] >= found[partition]?["read"] ?? 0 {
                 found[partition] = ledger
+            }
+        }
+        return found
+    }
+
+    /// Late events that some ledger calls counted.
+    static func applied(_ directories: [String], topic: String) -> Set<Refusal> {
+        var found: Set<Refusal> = []
+        for directory in directories {
+            var handle: OpaquePointer?
+            defer { sqlite3_close(handle) }
+            guard sqlite3_open_v2("\(directory)/state.db", &handle, SQLITE_OPEN_READONLY, nil) == SQLITE_OK else { continue }
+            sqlite3_busy_timeout(handle, 5_000)
+            var statement: OpaquePointer?
+            defer { sqlite3_finalize(statement) }
+            let text = "SELECT output, partition, \"offset\" FROM late WHERE topic = '\(topic)' AND reapplied_as = 'counted'"
+            guard sqlite3_prepare_v2(handle, text, -1, &statement, nil) == SQLITE_OK else { continue }
+            while sqlite3_step(statement) == SQLITE_ROW {
+                found.insert(
+                    Refusal(
+                        output: String(cString: sqlite3_column_text(statement, 0)),
+                        partition: sqlite3_column_int(statement, 1), offset: sqlite3_column_int64(statement, 2)))
             }
         }
         return found

@@ -15,6 +15,8 @@ struct Scenario: Sendable, CustomTestStringConvertible {
         case pause(every: ClosedRange<Int>, length: ClosedRange<Int>)
         /// SIGTERM, one after the other, each started again once it has ended: a new release is rolled out.
         case roll(every: ClosedRange<Int>)
+        /// An operator applies again what the ledger of an instance holds.
+        case applyLate(every: ClosedRange<Int>)
         /// One more instance joins and leaves again, by SIGTERM or kill -9.
         case guest(every: ClosedRange<Int>, stay: ClosedRange<Int>, isKilled: Bool)
         /// A stranger begins transactions under an instance's name, which is fenced by it.

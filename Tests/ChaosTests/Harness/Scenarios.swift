@@ -19,7 +19,7 @@ enum Scenarios {
             faults: [.kill(every: 900...1_800, down: 0...200)], needsDebug: true)
     ]
 
-    static let long = alone + killed + rekeyed + stopped + brokers + moving + slowly + leastOnce
+    static let long = alone + killed + rekeyed + applied + stopped + brokers + moving + slowly + leastOnce
 
     private static let embedded = Job(delivery: .embedded, partitions: 4)
     private static let least = Job(delivery: .atLeastOnce)
@@ -72,6 +72,19 @@ enum Scenarios {
                 .broker(.kill, every: 8_000...12_000, length: 500...4_000),
             ]),
         Scenario(name: "rekeyed-least-once", job: Job(delivery: .atLeastOnce, isRekeyed: true), faults: [kills]),
+    ]
+
+    private static let again = Scenario.Fault.applyLate(every: 300...1_500)
+    private static let applied = [
+        Scenario(
+            name: "late-applied-embedded", job: Job(delivery: .embedded, partitions: 4, appliesLate: true), instances: 1,
+            faults: [again, .kill(every: 600...3_000, down: 0...300)], mayEndWith: [.state]),
+        Scenario(name: "late-applied-killed", job: Job(appliesLate: true), faults: [again, kills], mayEndWith: [.state]),
+        Scenario(
+            name: "late-applied-keyed", job: Job(isKeyed: true, appliesLate: true), faults: [again, kills], mayEndWith: [.state]),
+        Scenario(
+            name: "late-applied-guests", seconds: 75, job: Job(appliesLate: true),
+            faults: [again, .guest(every: 3_000...6_000, stay: 1_000...8_000, isKilled: true), kills], mayEndWith: [.state]),
     ]
 
     private static let stopped = [

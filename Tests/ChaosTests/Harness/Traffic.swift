@@ -16,8 +16,10 @@ struct Outgoing: Sendable {
 /// Events of the chaos job, the same for the same seed: copies, late ones, some out of order, some that cannot be read.
 struct Traffic: Sendable {
     let partitions: Int32
-    /// Copies come in any partition, and sums are the same in any order.
+    /// Copies come in any partition.
     let isScattered: Bool
+    /// Sums are the same in any order.
+    let isExact: Bool
     /// 2026-01-01T00:00:00Z.
     static let start: Int64 = 1_767_225_600_000
     /// Event time runs this many times as fast as the clock, so that windows close while a scenario runs.
@@ -28,9 +30,10 @@ struct Traffic: Sendable {
     /// Of late, to be sent again.
     private var recent: [Outgoing] = []
 
-    init(seed: UInt64, partitions: Int32, isScattered: Bool = false) {
+    init(seed: UInt64, partitions: Int32, isScattered: Bool = false, isExact: Bool = false) {
         self.partitions = partitions
         self.isScattered = isScattered
+        self.isExact = isExact
         random = SplitMix(seed: seed)
     }
 
@@ -64,7 +67,7 @@ struct Traffic: Sendable {
         var text = "{\"id\":\"\(random.chance(5) ? "" : "e\(made)")\",\"ts\":\(time),\"user\":\"u\(user)\",\"kind\":\"\(kind)\""
         if !random.chance(100) { text += ",\"place\":\"\(["x", "y", "z"][random.number(0...2)])\"" }
         if !random.chance(50) { text += ",\"n\":\(random.number(-20...100))" }
-        if !random.chance(50) { text += ",\"x\":\(Double(random.number(0...1_000_000)) / (isScattered ? 1_024 : 1_000))" }
+        if !random.chance(50) { text += ",\"x\":\(Double(random.number(0...1_000_000)) / (isExact ? 1_024 : 1_000))" }
         return Array((text + "}").utf8)
     }
 }

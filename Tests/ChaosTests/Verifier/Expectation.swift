@@ -7,9 +7,17 @@ struct Expectation: Sendable {
     var letters: Set<Letter> = []
     /// The newest event time that passed the stage event time.
     var newest: Int64?
+    /// Late events that were applied again, such as the ledgers say.
+    private let applied: Set<Refusal>
+    /// Of these, the ones that were met; and what they are called, by output.
+    private(set) var met: Set<Refusal> = []
+    private var appliedNames: [String: Set<String>] = [:]
+    /// Of these, those whose event had been counted before.
+    private(set) var twice: [Refusal] = []
 
     /// `log`: each partition's records in the order of their offsets.
-    init(_ subject: Subject, log: [Logged]) {
+    init(_ subject: Subject, log: [Logged], applied: Set<Refusal> = []) {
+        self.applied = applied
         var cells: [String: [RowName: [Int32: [Total]]]] = [:]
         var visits: [String: [[JSON]: [Visit]]] = [:]
         let partitions = Dictionary(grouping: log, by: \.partition)
@@ -50,7 +58,7 @@ struct Expectation: Sendable {
                 ledger["duplicate"] += 1
                 continue
             }
-            let outcome = put(subject, fields, time, before, partition, &cells, &visits)
+            let outcome = put(subject, fields, time, before, record, &cells, &visits)
             ledger[outcome.word] += 1
             if outcome.isPartlyLate { ledger["partly late"] += 1 }
             if let name, outcome.word != "late" {
@@ -80,7 +88,7 @@ struct Expectation: Sendable {
                 if let name = Self.name(subject, fields, &together), !known.insert(name).inserted {
                     together["duplicate"] += 1
                 } else {
-                    together[put(subject, fields, time, nil, partition, &cells, &visits).word] += 1
+                    together[put(subject, fields, time, nil, record, &cells, &visits).word] += 1
                 }
             }
             books[partition] = ledger
@@ -220,8 +228,20 @@ struct Expectation: Sendable {
         var isPartlyLate = false
     }
 
-    private func put(
-        _ subject: Subject, _ fields: JSON, _ time: Int64, _ watermark: Int64?, _ partition: Int32,
+    /// Whether it was counted in the windows that had refused it.
+    private mutating func isApplied(_ refusal: Refusal, _ subject: Subject, _ fields: JSON) -> Bool {
+        guard applied.contains(refusal) else { return false }
+        met.insert(refusal)
+        if let name = subject.identity.flatMap({ fields[$0]?.text }), !name.isEmpty,
+            !appliedNames[refusal.output, default: []].insert(name).inserted
+        {
+            twice.append(refusal)
+        }
+        return true
+    }
+
+    private mutating func put(
+        _ subject: Subject, _ fields: JSON, _ time: Int64, _ watermark: Int64?, _ record: Logged,
         _ cells: inout [String: [RowName: [Int32: [Total]]]], _ visits: inout [String: [[JSON]: [Visit]]]
     ) -> Outcome {
         var (isAdmitted, isTaken, hasMissed) = (false, false, false)
@@ -239,21 +259,30 @@ struct Expectation: Sendable {
             }
             var start = Self.floored(time, output.every)
             var open: [Int64] = []
-            var closed = 0
+            var closed: [Int64] = []
             while start + output.size > time {
-                if let watermark, start + output.size + output.lateness <= watermark { closed += 1 } else { open.append(start) }
+                if let watermark, start + output.size + output.lateness <= watermark {
+                    closed.append(start)
+                } else {
+                    open.append(start)
+                }
                 start -= output.every
             }
-            if open.isEmpty && closed == 0 { continue }
+            if open.isEmpty && closed.isEmpty { continue }
             isAdmitted = true
-            if open.isEmpty { continue }
-            isTaken = true
-            if closed > 0 { hasMissed = true }
+            if open.isEmpty {
+                guard isApplied(Refusal(output: output.name, partition: record.partition, offset: record.offset), subject, fields)
+                else { continue }
+                open = closed
+            } else {
+                isTaken = true
+                if !closed.isEmpty { hasMissed = true }
+            }
             for start in open {
                 let name = RowName(start: start, group: group)
-                var totals = cells[output.name]?[name]?[partition] ?? Self.nothing(output)
+                var totals = cells[output.name]?[name]?[record.partition] ?? Self.nothing(output)
                 Self.fold(fields, output, into: &totals)
-                cells[output.name, default: [:]][name, default: [:]][partition] = totals
+                cells[output.name, default: [:]][name, default: [:]][record.partition] = totals
             }
         }
         if isAdmitted && !isTaken { return Outcome(word: "late") }

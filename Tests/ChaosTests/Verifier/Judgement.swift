@@ -74,6 +74,12 @@ struct Judgement: Sendable {
         }
     }
 
+    /// What ledgers say of late events: each was refused, and counted at most once.
+    mutating func applied(_ told: Set<Refusal>) {
+        for refusal in told.subtracting(expected.met) { say("applied again, and never refused: \(refusal)") }
+        for refusal in expected.twice { say("applied again, and counted before: \(refusal)") }
+    }
+
     mutating func say(_ problem: String) { problems.append(problem) }
 
     /// One row as it was read.
@@ -84,6 +90,7 @@ struct Judgement: Sendable {
         var revision: Int64
         var isFinal: Bool
         var isRetracted: Bool
+        var isReapplied: Bool
         var asOf: Int64?
         var count: Int64?
         var fields: JSON
@@ -116,7 +123,8 @@ struct Judgement: Sendable {
             name: RowName(
                 start: start, end: output.gap == nil ? nil : end, group: output.group.map { fields[$0] ?? .null }),
             partition: record.partition, offset: record.offset, revision: revision, isFinal: isFinal,
-            isRetracted: fields["retracted"]?.bool == true, asOf: asOf.int, count: count, fields: fields, bytes: bytes)
+            isRetracted: fields["retracted"]?.bool == true, isReapplied: fields["reason"]?.text == "reapplied", asOf: asOf.int,
+            count: count, fields: fields, bytes: bytes)
     }
 
     private mutating func judge(
@@ -152,7 +160,9 @@ struct Judgement: Sendable {
         }
         for one in kept where !one.isRetracted { moment(output, row, one) }
         if kept.first?.isRetracted == true { say("\(output.name), \(row): taken back, and was never there") }
-        if output.emission == .final, kept.count > 1 { say("\(output.name), \(row): \(kept.count) final rows") }
+        if output.emission == .final, kept.dropFirst().contains(where: { !$0.isReapplied }) {
+            say("\(output.name), \(row): \(kept.count) final rows")
+        }
         if isComplete, let last = kept.last, let measures {
             if last.isRetracted { say("\(output.name), \(row): taken back in revision \(last.revision)") }
             for measure in output.measures where !Self.equal(last.fields[measure.name], measures[measure.name]) {

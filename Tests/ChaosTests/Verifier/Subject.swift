@@ -73,6 +73,13 @@ struct Logged: Equatable, Sendable, CustomStringConvertible {
     }
 }
 
+/// A late event that an output refused.
+struct Refusal: Hashable, Sendable {
+    var output: String
+    var partition: Int32
+    var offset: Int64
+}
+
 /// The books of one partition, by the words of the contract.
 struct Ledger: Equatable, Sendable, CustomStringConvertible {
     /// Stands for all re-keyed partitions together, among the partitions of the input.
