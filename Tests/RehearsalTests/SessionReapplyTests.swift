@@ -23,6 +23,7 @@ struct SessionReapplyTests {
     private static func stream(seed: UInt64, keyed: Bool) -> (events: [Event], partitions: Int32) {
         var random = SplitMix(seed: seed &* 0x9E37_79B9_7F4A_7C15 &+ 11)
         let partitions = 1 + Int32(random.below(3))
+        let groups = [3, 20][random.below(2)]
         var offsets: [Int32: Int64] = [:]
         var events: [Event] = []
         var clock: Int64 = 0
@@ -35,12 +36,24 @@ struct SessionReapplyTests {
         for id in 0..<(20 + random.below(60)) {
             clock += Int64(random.below(80)) * 100
             let late = random.below(3) == 0 ? Int64(random.below(1_200)) * 100 : Int64(random.below(40)) * 100
-            let group = random.below(3)
+            let group = random.below(groups)
             let partition = Int32(random.below(Int(partitions)))
             add(
                 Event(
                     partition: keyed ? Int32(group) % partitions : partition, offset: 0, id: id, at: max(clock - late, 0),
-                    group: ["a", "b", "c"][group], value: Int64(random.below(100)) - 20))
+                    group: "g\(group)", value: Int64(random.below(100)) - 20))
+            // One that is only just too late, and one that is in time for a session which touches it.
+            let output = outputs[random.below(2)]
+            let watermark = (events.filter { $0.partition == partition }.map(\.at).max() ?? 0) - outOfOrderness
+            let at = watermark - output.gap - output.lateness - Int64(random.below(500))
+            if random.below(4) == 0, at >= 0 {
+                for (number, at) in [at, at + output.gap - 1 - Int64(random.below(1_500))].enumerated() {
+                    add(
+                        Event(
+                            partition: partition, offset: 0, id: 1_000 + 2 * id + number, at: at, group: "\(id)",
+                            value: Int64(random.below(100))))
+                }
+            }
             // A copy comes soon, to the same partition, as producers send them.
             if random.below(5) == 0, let copied = events.last { add(copied) }
         }
@@ -178,11 +191,11 @@ struct SessionReapplyTests {
                         payload: Array(#"{"id":\#(event.id),"t":\#(event.at),"k":"\#(event.group)","v":\#(event.value)}"#.utf8))
                 ])
                 switch random.below(24) {
-                case 0, 1: try rehearsal.reapply()
-                case 2: try rehearsal.restart(.crash)
-                case 3: try rehearsal.restart(.clean)
+                case 0...5: try rehearsal.reapply()
+                case 6: try rehearsal.restart(.crash)
+                case 7: try rehearsal.restart(.clean)
                 // What silence closes is another order of things than the model's, where partitions decide alone.
-                case 4 where !keyed: try rehearsal.advance(.seconds(40))
+                case 8 where !keyed: try rehearsal.advance(.seconds(40))
                 default: break
                 }
             }
