@@ -42,7 +42,7 @@ final class ResultsFeed {
             reader.close()
             readers[number] = nil
         }
-        for number in wanted.sorted() where readers[number] == nil { try open(number) }
+        try open(wanted.filter { readers[$0] == nil }.sorted())
         var isDone = true
         for (number, reader) in readers {
             let follower = follower
@@ -98,16 +98,22 @@ final class ResultsFeed {
         follower.close()
     }
 
-    private func open(_ number: Int32) throws(Fault) {
-        let id = PartitionID(topic: layout.topics.results, number: number)
-        guard let range = try queries.watermarks(of: [id], within: RuntimeLimits.questionLimit)[id] else { return }
-        var from = follower.positions()[number]?.next ?? range.lowerBound
-        if !range.contains(from), from != range.upperBound {
-            // The topic was cut or made anew: what is there is read from its start, and later revisions replace what is here.
-            try follower.forgetPosition(of: number)
-            from = range.lowerBound
+    /// Asks of all of them at once: each question is a round trip that the run's thread waits for.
+    private func open(_ numbers: [Int32]) throws(Fault) {
+        if numbers.isEmpty { return }
+        let ids = numbers.map { PartitionID(topic: layout.topics.results, number: $0) }
+        let ranges = try queries.watermarks(of: ids, within: RuntimeLimits.questionLimit)
+        let positions = follower.positions()
+        for id in ids {
+            guard let range = ranges[id] else { continue }
+            var from = positions[id.number]?.next ?? range.lowerBound
+            if !range.contains(from), from != range.upperBound {
+                // The topic was cut or made anew: what is there is read from its start, and later revisions replace what is here.
+                try follower.forgetPosition(of: id.number)
+                from = range.lowerBound
+            }
+            readers[id.number] = try log.reader(of: id, from: from)
         }
-        readers[number] = try log.reader(of: id, from: from)
     }
 }
 

@@ -159,8 +159,7 @@ final class UnitRestore {
         let position = reader?.position ?? from
         close()
         // Past the marks behind the last record, which no record shows.
-        try context.store.applyChangelog(lane, [], next: max(position, from))
-        try context.store.finishRestore(of: lane)
+        try context.store.finishRestore(of: lane, next: max(position, from))
     }
 
     func close() {

@@ -122,13 +122,15 @@ extension GroupStore {
     // MARK: Before and after
 
     /// The position is the changelog's end: checks that what is here is a unit of this topology, and lets it be worked with. Called
-    /// also where nothing had to be read, or nothing was ever written. `topicID`: the changelog topic's own, where it is known.
+    /// also where nothing had to be read, or nothing was ever written. `next`: the position, where it is past what was applied last.
+    /// `topicID`: the changelog topic's own, where it is known.
     /// Errors: `state_topology_changed`, `state_output_removed`, `state_of_other_topology`, `partitions_changed`,
     /// `changelog_damaged`.
-    public func finishRestore(of lane: LaneNumber, topicID: String? = nil) throws(Fault) {
+    public func finishRestore(of lane: LaneNumber, next: Int64? = nil, topicID: String? = nil) throws(Fault) {
         let place = "\(layout.changelog(of: lane))"
         var unit = units[lane] ?? Unit(position: ChangelogPosition(next: 0, last: nil, topicID: nil, appliedAt: clock.wall()))
         unit.gone = try judge(unit, lane, place)
+        unit.position.next = next ?? unit.position.next
         unit.position.topicID = topicID ?? unit.position.topicID
         unit.position.appliedAt = clock.wall()
         let range = UnitEntries.range(lane)
