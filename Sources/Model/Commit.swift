@@ -143,6 +143,16 @@ public struct SealedLane: Sendable {
         self.hold = hold
         self.seal = seal
     }
+
+    /// Everything that is in committed state: what stays is what the lane says of itself.
+    public mutating func letGo() {
+        changes = StateLog()
+        partials = StateLog()
+        late = []
+        deadLetters = []
+        duplicates = []
+        rekeyed = []
+    }
 }
 
 public struct RecordFingerprint: Equatable, Sendable {

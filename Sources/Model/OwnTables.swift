@@ -11,6 +11,4 @@ public enum OwnTables {
     public static let results = ["weir_applied", "weir_tables"]
     /// In results.db of an instance of a group, beside these.
     public static let groupResults = ["weir_positions", "weir_rows"]
-    /// What SQLite may keep of both in memory.
-    public static let pageCaches = ByteCount(40 << 20)
 }

@@ -6,7 +6,10 @@ import State
 final class ColdReader: ColdState {
     private let reader: LaneReader
 
-    init(_ directory: StateDirectory, lane: LaneNumber) { reader = LaneReader(directory: directory, lane: lane) }
+    /// One of so many lanes.
+    init(_ directory: StateDirectory, lane: LaneNumber, of lanes: Int, _ plan: Plan) {
+        reader = LaneReader(directory: directory, lane: lane, pages: plan.memoryShares.coldPages / Int64(max(lanes, 1)))
+    }
 
     func begin() throws(Fault) { try reader.begin() }
     func end() { reader.end() }

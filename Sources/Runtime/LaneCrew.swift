@@ -193,9 +193,13 @@ final class LaneCrew: @unchecked Sendable {
 
     // MARK: Memory
 
-    /// These deltas are in committed state.
+    /// These deltas are in committed state: what a report holds of them is not needed any more.
     func settle(_ sealed: [SealedLane]) {
-        for lane in sealed where settled[lane.lane] != nil { settled[lane.lane] = max(settled[lane.lane] ?? 0, lane.seal) }
+        for lane in sealed where settled[lane.lane] != nil {
+            settled[lane.lane] = max(settled[lane.lane] ?? 0, lane.seal)
+            if reports[lane.lane]?.answer.sealed.seal == lane.seal { reports[lane.lane]?.answer.sealed.letGo() }
+        }
+        rekeyed.settle()
     }
 
     /// Shares out what state may take among the lanes, and stops where what must stay in memory does not fit. `merge`: what waits to be

@@ -1,4 +1,3 @@
-import Kafka
 import Model
 import Observe
 
@@ -8,15 +7,7 @@ struct MemoryBound {
     let budget: ByteCount
 
     init(_ plan: Plan) {
-        var memory = plan.state.memory
-        // What is on its way between lanes is part of it.
-        if plan.isRekeyed { memory = ByteCount(memory.bytes - memory.bytes / RekeyLimits.memoryShare) }
-        // The queues of the client are part of it.
-        if case .kafka = plan.source.kind {
-            budget = ByteCount(memory.bytes - QueueShare.budget(of: plan.state.memory).bytes)
-        } else {
-            budget = memory
-        }
+        budget = ByteCount(plan.memoryShares.state)
     }
 
     /// What one lane's state takes.

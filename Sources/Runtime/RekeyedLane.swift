@@ -106,6 +106,11 @@ final class RekeyedCrew {
         return reports.map(\.sealed)
     }
 
+    /// What the reports hold of their deltas is in committed state.
+    func settle() {
+        for at in reports.indices { reports[at].sealed.letGo() }
+    }
+
     func keep(_ shares: [LaneNumber: MemoryBound.Share], settled: [LaneNumber: Int64]) {
         for lane in lanes {
             guard let share = shares[lane.number] else { continue }

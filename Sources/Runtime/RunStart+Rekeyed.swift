@@ -37,7 +37,7 @@ extension RunStart {
                 bounds: replay?.windows, warmBefore: warmBefore)
             configuration.role = .rekeyed(sources: names)
             let core = try LaneCore(configuration)
-            core.attach(ColdReader(directory, lane: number))
+            core.attach(ColdReader(directory, lane: number, of: partitions.count, plan))
             core.restore(within: MemoryBound(plan).restored(lanes: partitions.count))
             if let was = restored.first(where: { $0.lane == number }) { try core.restore(was, at: 0, from: store) }
             if let order = committer.cycle.observing { core.heed(order) }

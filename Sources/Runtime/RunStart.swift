@@ -120,7 +120,7 @@ final class RunStart {
             merge.add(lane: number, order: order(id, number))
             let configuration = configuration(id, number)
             let core = try LaneCore(configuration)
-            core.attach(ColdReader(directory, lane: number))
+            core.attach(ColdReader(directory, lane: number, of: committer.lanes.count + ids.count, plan))
             core.jump(to: first)
             let lane = Lane(
                 configuration: configuration, core: core, input: try source.input(id), clock: clock, isIdle: false, bound: nil,
@@ -148,7 +148,7 @@ final class RunStart {
     ) throws(Fault) -> (lane: Lane, offset: Int64, keys: Int, fault: Fault?) {
         let configuration = configuration(id, number, warmBefore: bounds?.countsFrom)
         let core = try LaneCore(configuration)
-        core.attach(ColdReader(directory, lane: number))
+        core.attach(ColdReader(directory, lane: number, of: lanes, plan))
         core.restore(within: MemoryBound(plan).restored(lanes: lanes))
         var fault: Fault?
         var offset: Int64

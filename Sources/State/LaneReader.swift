@@ -5,13 +5,17 @@ public import Model
 public final class LaneReader {
     private let file: String
     private let lane: LaneNumber
+    /// KiB.
+    private let cache: Int64
     private var database: Database?
     private var asking: Statement?
     private var scanning: Statement?
 
-    public init(directory: StateDirectory, lane: LaneNumber) {
+    /// `pages`: bytes of the file's pages that may stay in memory.
+    public init(directory: StateDirectory, lane: LaneNumber, pages: Int64 = 0) {
         file = directory.stateFile
         self.lane = lane
+        cache = min(max(pages >> 10, StateLimits.readerCache.lowerBound), StateLimits.readerCache.upperBound)
     }
 
     /// The reads up to `end` are of the last commit there is now.
@@ -63,7 +67,7 @@ public final class LaneReader {
     private func open() throws(Fault) -> Database {
         if let database { return database }
         let opened = try Database(file, .read)
-        try opened.execute("PRAGMA cache_size = -\(StateLimits.readerCache)")
+        try opened.execute("PRAGMA cache_size = -\(cache)")
         database = opened
         return opened
     }

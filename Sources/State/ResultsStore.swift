@@ -17,7 +17,7 @@ public final class ResultsStore: @unchecked Sendable {
     /// `results_of_other_state` and what SQLite's files can give (exit 5), `disk_full` (exit 6).
     public init(directory: StateDirectory, store: StateStore) throws(Fault) {
         self.store = store
-        let database = try Database(directory.resultsFile, directory.writing(cache: StateLimits.resultsCache))
+        let database = try Database(directory.resultsFile, directory.writing(pages: store.plan.memoryShares.resultsPages))
         self.database = database
         let opening = ResultsOpening(database: database, instance: directory.instance)
         applied = try opening.prepare()

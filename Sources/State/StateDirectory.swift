@@ -24,14 +24,15 @@ public final class StateDirectory: @unchecked Sendable {
         instance = "0000000000000000"
         lock = -1
         keepers = [
-            try Database("\(path)/state.db", .memory(pageSize: StateLimits.pageSize, cache: StateLimits.resultsCache)),
-            try Database("\(path)/results.db", .memory(pageSize: StateLimits.pageSize, cache: StateLimits.resultsCache)),
+            try Database("\(path)/state.db", .memory(pageSize: StateLimits.pageSize, cache: StateLimits.memoryCache)),
+            try Database("\(path)/results.db", .memory(pageSize: StateLimits.pageSize, cache: StateLimits.memoryCache)),
         ]
     }
 
-    /// How its databases are opened by those who write. `cache` in KiB.
-    func writing(cache: Int, sync: Database.Sync = .full) -> Database.Access {
-        keepers.isEmpty
+    /// How its databases are opened by those who write. `pages`: bytes of them that may stay in memory.
+    func writing(pages: Int64, sync: Database.Sync = .full) -> Database.Access {
+        let cache = Int(max(pages >> 10, StateLimits.leastCache))
+        return keepers.isEmpty
             ? .write(pageSize: StateLimits.pageSize, cache: cache, sync: sync)
             : .memory(pageSize: StateLimits.pageSize, cache: cache)
     }

@@ -3,11 +3,12 @@ public enum StateLimits {
     /// Bytes of a page of a new file. Measured with 15,000 cells and 2 MiB of keys a commit, 200,000 cells in all: 66 ms of CPU with
     /// 4 KiB, 54 with 16, 48 with 32, and half the cost of a checkpoint; above 16 KiB a few changed cells write too much.
     static let pageSize = 16_384
-    /// KiB of page cache for state.db and for results.db.
-    static let stateCache = 32_768
-    static let resultsCache = 8_192
-    /// KiB of page cache for a lane that reads what left its memory.
-    static let readerCache = 4_096
+    /// KiB of page cache of a database that is only in memory.
+    static let memoryCache = 8_192
+    /// KiB of page cache that a connection has, however small its part of `state.memory` (`MemoryShares`).
+    static let leastCache: Int64 = 256
+    /// The same for a lane that reads what left its memory, and what it has at most.
+    static let readerCache: ClosedRange<Int64> = 128...4_096
     /// Milliseconds that a statement waits for another connection's lock.
     static let busyWait: Int32 = 2_000
     /// Pages in the write-ahead log after which the writer moves them into the file: 32 MiB.

@@ -31,7 +31,7 @@ public final class StateStore: @unchecked Sendable {
     ) throws(Fault) {
         self.plan = plan
         self.clock = clock
-        database = try Database(directory.stateFile, directory.writing(cache: StateLimits.stateCache))
+        database = try Database(directory.stateFile, directory.writing(pages: plan.memoryShares.statePages))
         try StateSchema.prepare(database)
         let start = StateStart(database: database, plan: plan, instance: directory.instance, at: clock.wall(), accept: accept)
         (outputs, added) = try start.run(keys: keys)

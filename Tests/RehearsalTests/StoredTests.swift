@@ -13,7 +13,7 @@ private func event(_ seconds: Int64, id: UInt64 = 0) -> FedRecord {
 
 /// Changes what a store keeps, behind its back.
 private func tamper(_ run: Rehearsal, _ file: String, _ sql: String) throws {
-    try Database(file, run.directory.writing(cache: 64)).execute(sql)
+    try Database(file, run.directory.writing(pages: 64 << 10)).execute(sql)
 }
 
 private func plan(_ targets: [AggregatePlan.Target] = [.table(name: "out", keep: nil)]) -> Plan {

@@ -132,5 +132,7 @@ struct StateDirectoryTests {
     #expect(try tables(store.database) == Set(OwnTables.state))
     #expect(OwnTables.group.allSatisfy { StateSchema.units.contains("CREATE TABLE \($0)(") })
     #expect(try tables(try Database(directory.resultsFile, .read)) == Set(OwnTables.results + ["usage"]))
-    #expect(OwnTables.pageCaches.bytes == Int64(StateLimits.stateCache + StateLimits.resultsCache) << 10)
+    let shares = store.plan.memoryShares
+    #expect([shares.statePages, shares.resultsPages, shares.coldPages].map { $0 >> 20 } == [32, 8, 16])
+    #expect(try store.database.number("PRAGMA cache_size") == -(32 << 10))
 }

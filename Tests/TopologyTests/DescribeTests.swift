@@ -132,9 +132,23 @@ func whatIsSpelledReadsBackToTheSamePlan(more: String) {
         ])
     #expect(
         description.memory.map { "\($0.name) \($0.bytes.bytes >> 20)" } == [
-            "state.memory 512", "prefetch queues 128", "keys and windows 384", "page caches 40",
+            "state.memory 512", "prefetch queues 128", "page caches 56", "the program 32", "keys and windows 296",
         ])
     #expect(description.estimate.standing == nil && description.estimate.perMillion.map(\.name) == ["cells of a"])
+}
+
+/// What the process takes is part of `state.memory`, at any size, and most of it is for keys and windows.
+@Test(arguments: ["64MiB", "512MiB", "64GiB"]) func whatStateMemoryIsSharedOutToComesToIt(_ size: String) throws {
+    for more in ["", "\ndeduplicate: {key: [s], within: 2h, scope: topic}"] {
+        let text = small(aggregate: "to: [{table: x}]", more: "state: {memory: \(size)}") + more
+        let plan = try #require(read(text).plan, "\(read(text).problems)")
+        let shares = plan.memoryShares
+        let parts = [shares.queues, shares.handedOn, shares.pages, shares.program, shares.state]
+        #expect(parts.reduce(0, +) == plan.state.memory.bytes && parts.allSatisfy { $0 >= 0 })
+        #expect(shares.state * 16 >= plan.state.memory.bytes * 7, "\(parts)")
+        let told = Description(plan, assuming: StateEstimate.Assumptions(plan)).memory
+        #expect(told.dropFirst().reduce(0) { $0 + $1.bytes.bytes } == told.first?.bytes.bytes)
+    }
 }
 
 @Test func aGroupsOwnTopicsAreToldToo() throws {

@@ -22,6 +22,8 @@ final class ColdAccess {
     /// Seals that were handed out, and the last of them that `state` shows.
     var seals: Int64 = 0
     var settled: Int64 = 0
+    /// Bytes of a delta that asks to be sealed.
+    var deltaLimit = PipelineLimits.deltaBytes
     /// Bytes of the last seal: until the next one they are on their way to the disk.
     var sealedBytes = 0
     /// What was asked of it.

@@ -21,14 +21,14 @@ extension DedupStage {
         cold.finishRestore()
         let now = nowBucket(watermark)
         cold.forget(through: now)
-        if cold.wanted > 0 { sort(cold, log, now, access.seals) }
+        if cold.wanted > 0 { sort(cold, log, now, access) }
         // Nothing that leaves would make it shorter.
         if cold.wanted > 0, cold.leaving.isEmpty { table.tighten(to: cold.allowed, now: now) }
         cold.wanted = 0
     }
 
     /// The buckets that expire first leave first, and they leave whole as far as they are here: the fewer runs, the fewer filters to ask.
-    private mutating func sort(_ cold: ColdKeys, _ log: StateLog, _ now: Int64, _ seal: Int64) {
+    private mutating func sort(_ cold: ColdKeys, _ log: StateLog, _ now: Int64, _ access: ColdAccess) {
         let onTheirWay = Set(cold.leaving.map(\.bucket))
         let away = cold.keysByBucket
         let here = fresh.sealedBuckets.map { (bucket: $0.bucket, keys: $0.keys - (away[$0.bucket] ?? 0)) }
@@ -41,13 +41,13 @@ extension DedupStage {
         let few = cold.wanted == .max ? 0 : table.count / max(Self.leastShare, here.count * 4)
         var written = 0
         for (bucket, keys) in here where keys >= few {
-            guard stays * 4 > places || cold.wanted == .max, written <= PipelineLimits.deltaBytes / 2 else { break }
+            guard stays * 4 > places || cold.wanted == .max, written <= access.deltaLimit / 2 else { break }
             let slots = table.leave(bucket)
             if slots.isEmpty { continue }
             let chunk = cold.nextChunk(of: bucket)
             let firsts = write(bucket, from: chunk, slots, log)
             cold.leaving.append(
-                ColdKeys.Leaving(bucket: bucket, seal: seal, chunk: chunk, firsts: firsts, keys: slots.count))
+                ColdKeys.Leaving(bucket: bucket, seal: access.seals, chunk: chunk, firsts: firsts, keys: slots.count))
             fresh.sorted(bucket)
             written += slots.count * (16 + form.words * 8)
             stays -= slots.count

@@ -27,7 +27,7 @@ extension LaneCore {
 
     /// A delta of so many bytes asks to be sealed, if it does not before.
     public func limitDelta(to bytes: Int) {
-        deltaLimit = min(max(bytes, PipelineLimits.leastDeltaBytes), PipelineLimits.deltaBytes)
+        state.cold.deltaLimit = min(max(bytes, PipelineLimits.leastDeltaBytes), PipelineLimits.deltaBytes)
     }
 
     /// What can't be read of the lane's cold state: nothing that it computed since its last seal is of any use.
@@ -44,8 +44,9 @@ extension LaneCore {
 }
 
 extension LaneState {
+    /// What the next seal will write is part of it: it is held twice until it is in committed state.
     var usedBytes: Int {
-        var bytes = ledgerBytes + cold.sealedBytes + (dedup?.pointee.neededBytes ?? 0)
+        var bytes = deltaBytes + cold.sealedBytes + (dedup?.pointee.neededBytes ?? 0)
         for index in 0..<outputCount {
             bytes += outputs[index].usedBytes
             if let sessions = outputs[index].sessions { bytes += sessions.pointee.bytes }

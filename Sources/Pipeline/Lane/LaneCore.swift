@@ -54,7 +54,6 @@ public enum LaneRole: Equatable, Sendable {
 public final class LaneCore {
     var state: LaneState
     private var logCapacity = 4_096
-    var deltaLimit = PipelineLimits.deltaBytes
 
     public init(_ configuration: LaneConfiguration) throws(Fault) { state = try LaneState(configuration) }
 
@@ -141,7 +140,7 @@ public final class LaneCore {
     /// The record timestamp of the oldest record that is not sealed yet.
     public var oldestTimestamp: WallTime? { state.oldestTimestamp.map(WallTime.init(milliseconds:)) }
     /// The delta has grown so large that it should be sealed now.
-    public var wantsSeal: Bool { state.deltaBytes > deltaLimit || state.handingOn?.isFull ?? false }
+    public var wantsSeal: Bool { state.deltaBytes > state.cold.deltaLimit || state.handingOn?.isFull ?? false }
     /// The first moment after `watermark` at which a window with data ends or closes; nil: there is none.
     public func nextEdge(after watermark: EventTime) -> EventTime? {
         var next: Int64?

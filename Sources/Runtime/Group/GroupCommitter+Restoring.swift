@@ -248,7 +248,7 @@ extension GroupCommitter {
         configuration.role = role(of: lane)
         let core = try LaneCore(configuration)
         let bound = MemoryBound(plan)
-        core.attach(ColdReader(parts.directory, lane: lane))
+        core.attach(ColdReader(parts.directory, lane: lane, of: layout.inputs.count + layout.rekeyed.count, plan))
         core.restore(within: bound.restored(lanes: units.keys.count { !layout.isMerge($0) }))
         let offset = head?.nextOffset ?? facts.first
         if let head {

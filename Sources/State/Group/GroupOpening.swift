@@ -26,7 +26,7 @@ struct GroupOpening {
 
     private func attempt() throws(Fault) -> Opened {
         let database = try Database(
-            directory.stateFile, directory.writing(cache: StateLimits.stateCache, sync: .normal))
+            directory.stateFile, directory.writing(pages: plan.memoryShares.statePages, sync: .normal))
         try StateSchema.prepare(database)
         let wasOpen = try database.number("SELECT count(*) FROM meta WHERE name = 'open'") > 0
         if wasOpen { try DamagedFile.check(database) }

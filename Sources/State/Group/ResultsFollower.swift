@@ -29,7 +29,7 @@ public final class ResultsFollower: @unchecked Sendable {
         clock = store.clock
         (database, notice) = try DamagedFile.opening(directory.resultsFile, clock: store.clock) { () throws(Fault) in
             let database = try Database(
-                directory.resultsFile, directory.writing(cache: StateLimits.resultsCache, sync: .normal))
+                directory.resultsFile, directory.writing(pages: store.plan.memoryShares.resultsPages, sync: .normal))
             if store.endedUncleanly { try DamagedFile.check(database) }
             let opening = ResultsOpening(database: database, instance: directory.instance, isFollower: true)
             _ = try opening.prepare()

@@ -66,7 +66,7 @@ public struct StateEstimate: Equatable, Sendable {
     public static func least(_ parts: [Part]) -> ByteCount { ByteCount(parts.reduce(0) { $0 + $1.least.bytes }) }
     public static func disk(_ parts: [Part]) -> ByteCount { ByteCount(parts.reduce(0) { $0 + $1.disk.bytes }) }
 
-    /// Events a second whose keys fit in what the queues leave of `state.memory`, and those of which it holds what can't wait on disk; nil:
+    /// Events a second whose keys fit in their part of `state.memory`, and those of which it holds what can't wait on disk; nil:
     /// nothing is deduplicated.
     static func fittingRate(_ plan: Plan) -> (inMemory: Double, onDisk: Double)? {
         let sizes = Sizes(plan: plan, assumed: Assumptions(plan))
@@ -89,10 +89,7 @@ public struct StateEstimate: Equatable, Sendable {
 
 extension Plan {
     /// What keys and windows may take; what needs more waits on disk.
-    var stateBudget: ByteCount {
-        guard case .kafka = source.kind else { return state.memory }
-        return ByteCount(state.memory.bytes - state.memory.bytes / StatePlan.queueShare)
-    }
+    var stateBudget: ByteCount { ByteCount(memoryShares.state) }
 }
 
 /// Sizes in bytes, and what is assumed where nothing else is known.

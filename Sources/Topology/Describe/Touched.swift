@@ -46,20 +46,24 @@ extension Description {
         return touched
     }
 
-    /// How `state.memory` is shared out, and what the process takes beside it.
+    /// How `state.memory` is shared out.
     static func memory(_ plan: Plan) -> [Share] {
+        let parts = plan.memoryShares
         var shares = [Share(name: "state.memory", bytes: plan.state.memory, says: "in all")]
-        if case .kafka = plan.source.kind {
+        if parts.queues > 0 {
             shares.append(
-                Share(
-                    name: "prefetch queues", bytes: ByteCount(plan.state.memory.bytes - plan.stateBudget.bytes),
-                    says: "of it, evenly to the partitions"))
+                Share(name: "prefetch queues", bytes: ByteCount(parts.queues), says: "of it, evenly to the partitions"))
         }
+        if parts.handedOn > 0 {
+            shares.append(
+                Share(name: "records handed on", bytes: ByteCount(parts.handedOn), says: "of it, between lanes that re-key"))
+        }
+        shares.append(Share(name: "page caches", bytes: ByteCount(parts.pages), says: "of it, of both databases"))
+        shares.append(Share(name: "the program", bytes: ByteCount(parts.program), says: "of it, with what it computes with"))
         shares.append(
             Share(
                 name: "keys and windows", bytes: plan.stateBudget,
-                says: "of it; what is not used waits on disk where they need more"))
-        shares.append(Share(name: "page caches", bytes: OwnTables.pageCaches, says: "beside it, of both databases"))
+                says: "the rest; what is not used waits on disk where they need more"))
         return shares
     }
 }

@@ -81,9 +81,7 @@ struct MemoryDoubts {
     }
 
     private var memory: String {
-        let size = CanonicalText.size(plan.state.memory.bytes)
-        guard plan.stateBudget != plan.state.memory else { return "state.memory (\(size))" }
-        return "state.memory (\(size), a quarter of it for the client's queues)"
+        "state.memory (\(CanonicalText.size(plan.state.memory.bytes)), \(plan.stateBudget.bytes >> 20)MiB of it for keys and windows)"
     }
 
     private static func whole(_ number: Double) -> Int64 { Int64(min(number.rounded(), 1e18)) }
