@@ -36,7 +36,7 @@ struct GenerateTopic {
         while !state.isStopped.load(ordering: .relaxed) {
             let end = job.events ?? .max
             if workload.position >= end { break }
-            batch.fill(from: &workload, end: end, dueBy: job.isPaced ? clock.wall().milliseconds : .max)
+            batch.fill(from: &workload, end: end, dueBy: job.isTimed ? clock.wall().milliseconds : .max)
             if batch.count == 0 {
                 // Nothing is due yet. A flush also hands on what lingers and hears of reports.
                 try check(producer.flush(within: .zero), isEnd: false)

@@ -43,7 +43,7 @@ struct GenerateJob: Equatable, Sendable {
     var partitions: Int32
     var users: Int32
     var start: EventTime
-    var isPaced: Bool
+    var isTimed: Bool
 
     var workload: ReferenceWorkload {
         ReferenceWorkload(seed: seed, rate: rate, users: users, partitions: partitions, start: start)
@@ -51,16 +51,16 @@ struct GenerateJob: Equatable, Sendable {
 
     init(_ arguments: Arguments, now: WallTime) throws(Fault) {
         let verb = "generate"
-        isPaced = arguments.has("paced")
+        isTimed = arguments.has("paced")
         target = try Self.target(arguments)
-        events = try arguments.integer("events", in: 1...Int64.max / 2_000, of: verb) ?? (isPaced ? nil : CommandsLimits.events)
+        events = try arguments.integer("events", in: 1...Int64.max / 2_000, of: verb) ?? (isTimed ? nil : CommandsLimits.events)
         rate = try arguments.rate("rate", of: verb) ?? 2_000
         seed = UInt64(try arguments.integer("seed", in: 0...Int64.max, of: verb) ?? 1)
         partitions = Int32(try arguments.integer("partitions", in: 1...CommandsLimits.partitions, of: verb) ?? 8)
         users = Int32(try arguments.integer("users", in: 1...Int64(Int32.max), of: verb) ?? 200_000)
-        let usual = isPaced ? now.milliseconds : CommandsLimits.workloadStart
+        let usual = isTimed ? now.milliseconds : CommandsLimits.workloadStart
         start = try arguments.instant("start", of: verb) ?? EventTime(milliseconds: usual)
-        if isPaced, case .file = target {
+        if isTimed, case .file = target {
             throw usageFault("--paced writes to a topic only", of: verb, hint: "leave it out for files")
         }
     }

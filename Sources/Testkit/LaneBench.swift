@@ -212,7 +212,7 @@ public final class LaneBench {
     }
 
     private func attach(_ core: LaneCore, _ lane: LaneNumber) {
-        if spillsTo != nil { core.attach(BenchState { [unowned self] in durable.states[lane] ?? KeyedState() }) }
+        if spillsTo != nil { core.attach(KeyedColdState { [unowned self] in durable.states[lane] ?? KeyedState() }) }
     }
 
     private func load(_ lane: LaneNumber, _ body: (UnsafeRawBufferPointer, UnsafeRawBufferPointer) -> Bool) throws(Fault) {
@@ -230,43 +230,4 @@ public final class LaneBench {
     public var combined: CombinedTime { cycle.time }
     public var nextDecision: MonotonicTime? { cycle.nextDecision }
     public var keys: [Int] { cores.map(\.keys) }
-}
-
-/// The committed state of one lane, as a lane reads it.
-private final class BenchState: ColdState {
-    private let state: () -> KeyedState
-    private var found: [(key: [UInt8], value: [UInt8])] = []
-    private var at = 0
-    private let bytes = UnsafeMutableRawBufferPointer.allocate(byteCount: 1 << 20, alignment: 8)
-
-    init(_ state: @escaping () -> KeyedState) { self.state = state }
-
-    deinit { bytes.deallocate() }
-
-    func begin() {}
-    func end() {}
-
-    func value(of key: UnsafeRawBufferPointer) -> UnsafeRawBufferPointer? {
-        guard let value = state().entries[Array(key)] else { return nil }
-        return copy(value, at: 0)
-    }
-
-    func scan(from: UnsafeRawBufferPointer, to: UnsafeRawBufferPointer) {
-        let (from, to) = (Array(from), Array(to))
-        found = state().entries.filter { !$0.key.lexicographicallyPrecedes(from) && $0.key.lexicographicallyPrecedes(to) }
-            .sorted { $0.key.lexicographicallyPrecedes($1.key) }.map { ($0.key, $0.value) }
-        at = 0
-    }
-
-    func next() -> (key: UnsafeRawBufferPointer, value: UnsafeRawBufferPointer)? {
-        guard at < found.count else { return nil }
-        defer { at += 1 }
-        return (copy(found[at].key, at: 0), copy(found[at].value, at: found[at].key.count))
-    }
-
-    private func copy(_ source: [UInt8], at offset: Int) -> UnsafeRawBufferPointer {
-        let target = UnsafeMutableRawBufferPointer(rebasing: bytes[offset..<(offset + source.count)])
-        target.copyBytes(from: source)
-        return UnsafeRawBufferPointer(target)
-    }
 }

@@ -8,16 +8,17 @@ import Testkit
 struct SpillTests {
     private static let events = 120_000
 
-    /// Keys and groups that need several times what they are given.
-    @Test func aRunThatOutgrowsItsMemoryGoesOnOnDisk() throws {
+    /// Keys and groups that need several times what they are given, in windows that close in the end only and in sessions that mostly
+    /// close before.
+    @Test(arguments: ["{tumbling: 10m}", "{session: 10m}"]) func aRunThatOutgrowsItsMemoryGoesOnOnDisk(_ window: String) throws {
         let scratch = Scratch()
         write(scratch)
-        let whole = try summary(scratch, "whole", .mebibytes(512))
-        let small = try summary(scratch, "small", ByteCount(5 << 20))
+        let whole = try run(try plan(scratch, "whole", window, .mebibytes(512)))
+        let small = try run(try plan(scratch, "small", window, ByteCount(5 << 20)))
         #expect(small.books == whole.books && small.books.balances && small.books.duplicate > 1_000)
         #expect(small.coldReads > 1_000 && whole.coldReads == 0)
         // A run that ends closes its windows with what it read last: what they take is seen where they stay open.
-        let open = try run(try plan(scratch, "open", .mebibytes(512)), RunOptions(until: .now))
+        let open = try run(try plan(scratch, "open", window, .mebibytes(512)), RunOptions(until: .now))
         #expect(small.mostState < 6 << 20 && open.mostState > 7 << 20, "\(small.mostState), \(open.mostState)")
         let (found, expected) = (try rows(scratch.file("small")), try rows(scratch.file("whole")))
         let (extra, missing) = (Set(found).subtracting(expected), Set(expected).subtracting(found))
@@ -26,8 +27,8 @@ struct SpillTests {
             "\(extra.count) wrong: \(Array(extra.prefix(3))), \(missing.count) missing: \(Array(missing.prefix(3)))")
     }
 
-    /// Windows of a user each, keyed by user, so that rows come of each partition alone; the first ones are closed in the end only.
-    private func plan(_ scratch: Scratch, _ state: String, _ memory: ByteCount) throws -> Plan {
+    /// Windows of a user each, keyed by user, so that rows come of each partition alone.
+    private func plan(_ scratch: Scratch, _ state: String, _ window: String, _ memory: ByteCount) throws -> Plan {
         var plan = try EndToEndTests.plan(
             """
             name: spill
@@ -41,7 +42,7 @@ struct SpillTests {
             deduplicate: {key: [id], within: 1m}
             aggregates:
               per_user:
-                window: {tumbling: 10m}
+                window: \(window)
                 group_by: [user]
                 measures: {events: count(), total: sum(v), last: last(v)}
                 emit: final
@@ -51,10 +52,6 @@ struct SpillTests {
             """, state: scratch.file(state))
         plan.state.memory = memory
         return plan
-    }
-
-    private func summary(_ scratch: Scratch, _ state: String, _ memory: ByteCount) throws -> RunSummary {
-        try run(try plan(scratch, state, memory))
     }
 
     private func rows(_ state: String) throws -> [[String]] {

@@ -22,6 +22,23 @@ struct SpillTests {
         #expect(reads > 100)
     }
 
+    /// S11, S12, S15, S16: sessions leave memory and come back by their group where an event could join them, and by time where they end.
+    @Test(arguments: 0..<4) func sessionsThatLeaveMemoryAreJoinedToldAndClosedAsOthers(_ part: Int) throws {
+        var reads: Int64 = 0
+        for seed in stride(from: 1_000 + part, to: 2_600, by: 4) {
+            let work = Workload(seed: UInt64(seed))
+            guard work.plan.aggregates.allSatisfy({ $0.window.isSession }) else { continue }
+            let whole = try work.bench()
+            for partition in whole.log.indices { try whole.deliver(partition) }
+            whole.end()
+            let spilled = try cutAtRandom(work, seed: UInt64(seed))
+            let changed = Result(whole).differences(Result(spilled))
+            #expect(changed.isEmpty, "seed \(seed), whole | spilled: \(changed.joined(separator: "\n"))\n\(work.plan)")
+            reads += spilled.coldReads
+        }
+        #expect(reads > 100)
+    }
+
     private func cutAtRandom(_ work: Workload, seed: UInt64) throws -> LaneBench {
         var random = SplitMix(seed: seed ^ 0x5_9111)
         let bench = try LaneBench(work.plan, partitions: work.records.count, spillsTo: 0)
@@ -54,6 +71,67 @@ struct SpillTests {
         let wrong = (0..<asked).count { _ in filter.contains(random.next()) }
         #expect(wrong < asked / 65_536 * 2 + 10, "\(wrong) of \(asked)")
         if count == 262_144 { #expect(Double(filter.bytes) / Double(count) < 2.35) }
+    }
+
+    /// Against a list of them: what an event could join, and what is due by the watermark.
+    @Test func sessionsThatAreColdAreFoundByTheirGroupAndByTheirTime() {
+        var random = SplitMix(seed: 8)
+        for emit in [AggregatePlan.Emission.final, .onTime, .everyCommit] {
+            let plan = AggregatePlan(
+                name: "s", window: .session(gap: .milliseconds(500)), allowedLateness: .milliseconds(300), groupBy: [0],
+                measures: [], emit: emit)
+            let times = SessionTimes(plan)
+            var cold = ColdSessions(times)
+            struct Known: Hashable {
+                var hash: UInt64
+                var start: Int64
+            }
+            var known: [Known: (end: Int64, due: Int64)] = [:]
+            var watermark: Int64 = -5_000
+            for step in 0..<30_000 {
+                let hash = random.next() % 200 &* 0x1_0000_0001
+                let time = watermark - 500 + Int64(random.below(4_000))
+                switch random.below(8) {
+                case 0...4:
+                    let end = time + 500 + Int64(random.below(3_000))
+                    let isUnsent = random.below(2) == 0
+                    let due = times.next(start: time, end: end, isUnsent: isUnsent)
+                    let isNew = known[Known(hash: hash, start: time)] == nil
+                    if cold.insert(hash, start: time, end: end, isUnsent: isUnsent, isSent: false) {
+                        #expect(isNew)
+                        known[Known(hash: hash, start: time)] = (end, due)
+                    } else {
+                        #expect(!isNew || due <= cold.lookedThrough)
+                    }
+                case 5, 6:
+                    var starts: [Int64] = []
+                    cold.touched(hash, time: time, gap: 500, into: &starts)
+                    let expected = known.filter { $0.key.hash == hash && time < $0.value.end && $0.key.start < time + 500 }
+                    #expect(Set(starts) == Set(expected.map(\.key.start)))
+                    for start in starts {
+                        let taken = cold.take(hash, start: start)
+                        #expect(taken?.end == known.removeValue(forKey: Known(hash: hash, start: start))?.end)
+                    }
+                default:
+                    watermark += Int64(random.below(400))
+                    let expected = known.filter { $0.value.due <= watermark }
+                    var due: Set<Int64> = []
+                    switch cold.due(through: watermark) {
+                    case .nothing: break
+                    case .all: due = Set(known.keys.map(\.start))
+                    case .from(let starts): due = Set(starts)
+                    }
+                    #expect(due.isSuperset(of: expected.map(\.key.start)), "step \(step)")
+                    for known in expected.keys {
+                        #expect(cold.take(known.hash, start: known.start, dueThrough: watermark) != nil)
+                    }
+                    known = known.filter { $0.value.due > watermark }
+                    #expect(known.isEmpty || cold.firstDue.map { $0 <= known.values.map(\.due).min() ?? 0 } == true)
+                    cold.noteEmpty()
+                }
+                #expect(cold.count == known.count)
+            }
+        }
     }
 
     @Test func groupsThatAreColdAreFoundUntilTheyComeBack() {

@@ -15,6 +15,18 @@ public protocol ColdState: AnyObject {
     func next() throws(Fault) -> (key: UnsafeRawBufferPointer, value: UnsafeRawBufferPointer)?
 }
 
+extension ColdState {
+    func scan(_ from: [UInt8], _ to: [UInt8]) throws(Fault) {
+        var fault: Fault?
+        from.withUnsafeBytes { from in
+            to.withUnsafeBytes { to in
+                do throws(Fault) { try scan(from: from, to: to) } catch { fault = error }
+            }
+        }
+        if let fault { throw fault }
+    }
+}
+
 /// A lane's way to its cold state, shared by its stages. After a fault nothing that the lane computed since its last seal is of any use.
 final class ColdAccess {
     var state: (any ColdState)?

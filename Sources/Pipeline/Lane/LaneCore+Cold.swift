@@ -49,7 +49,7 @@ extension LaneState {
         var bytes = deltaBytes + cold.sealedBytes + (dedup?.pointee.neededBytes ?? 0)
         for index in 0..<outputCount {
             bytes += outputs[index].usedBytes
-            if let sessions = outputs[index].sessions { bytes += sessions.pointee.bytes }
+            if let sessions = outputs[index].sessions { bytes += sessions.pointee.usedBytes }
         }
         return bytes
     }

@@ -175,7 +175,9 @@ extension LaneState {
                     // What a page has brought into memory is put right there.
                     let isKnown =
                         (outputs + index).pointee.windows.known(start: start, hash: groupHash(group), group: group) != nil
-                    if !isKnown, (outputs + index).pointee.restoreCold(start: start, group: group) { return true }
+                    if !isKnown, (outputs + index).pointee.restoreCold(start: start, group: group, value: value) {
+                        return true
+                    }
                 }
                 return (outputs + index).pointee.restore(
                     start: StateKey.number(key, at: 3), group: UnsafeRawBufferPointer(rebasing: key[StateKey.windowPrefix...]),

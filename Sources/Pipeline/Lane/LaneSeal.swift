@@ -127,7 +127,7 @@ extension OutputState {
     var hold: Int64? {
         if plan.isKeyed { return nil }
         // What is due first of any session; a little too early holds nothing up for long.
-        if let sessions { return sessions.pointee.timers.first }
+        if let sessions { return [sessions.pointee.timers.first, sessions.pointee.cold.firstDue].compactMap { $0 }.min() }
         return (0..<windows.count).compactMap { place in
             let window = windows.windows[place]
             guard window.hasUnsent else { return nil }
@@ -142,8 +142,10 @@ extension OutputState {
 
     mutating func seal(_ changes: StateLog, _ partials: StateLog, watermark: Int64, due: Bool, _ access: ColdAccess) {
         if let sessions {
-            SessionSeal(plan: plan, stored: stored, codec: codec, changes: changes, partials: partials, watermark: watermark).run(
-                &sessions.pointee, due: due)
+            SessionSeal(
+                plan: plan, stored: stored, codec: codec, changes: changes, partials: partials, watermark: watermark,
+                stamp: CellWord.stamp(access.seals)
+            ).run(&sessions.pointee, due: due, access)
             return
         }
         let stamp = CellWord.stamp(access.seals)
@@ -180,7 +182,8 @@ extension OutputState {
     /// A cell that a restore found. Whether it was sent is not known: it is sent again, which tells the merge nothing new.
     mutating func restore(start: Int64, group: UnsafeRawBufferPointer, value: UnsafeRawBufferPointer) -> Bool {
         if let sessions {
-            return SessionSeal.restore(into: &sessions.pointee, plan, codec, start: start, group: group, value: value)
+            return sessions.pointee.restore(
+                codec, start: start, group: group, value: value, CellWord.unsent | (isToldOfSessions ? CellWord.sent : 0))
         }
         let cell = windows.cell(start: start, hash: groupHash(group), group: group)
         noteAlone(cell)
@@ -190,6 +193,14 @@ extension OutputState {
         windows.cells.noteVariable(cell)
         return true
     }
+
+    /// Early rows are due now and then.
+    var isTimed: Bool {
+        if case .every = plan.emit { true } else { false }
+    }
+
+    /// A session that a restore found may have been told to the merge.
+    var isToldOfSessions: Bool { !(plan.isKeyed && plan.emit == .final) }
 
     var isEarly: Bool {
         switch plan.emit {

@@ -330,6 +330,9 @@ struct LaneState: ~Copyable {
         for index in 0..<outputCount where !outputs[index].isRollUp {
             let output = outputs + index
             if let sessions = output.pointee.sessions {
+                if sessions.pointee.cold.count > 0 {
+                    output.pointee.warm(sessions, columns, rows: scratch.live, count: live, times: scratch.times, cold)
+                }
                 output.pointee.judge(sessions, columns, live, scratch)
             } else {
                 output.pointee.lateness.judge(

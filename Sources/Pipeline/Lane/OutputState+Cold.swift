@@ -7,10 +7,10 @@ extension OutputState {
 
     var coldBytes: Int { cold.values.reduce(0) { $0 + $1.bytes } }
 
-    /// Bytes that can't leave memory, about: sessions, and what is kept of cold cells.
-    var fixedBytes: Int { coldBytes + (sessions?.pointee.bytes ?? 0) }
+    /// Bytes that can't leave memory, about: what is kept of cold cells and sessions.
+    var fixedBytes: Int { coldBytes + (sessions?.pointee.cold.bytes ?? 0) }
 
-    var coldCells: Int { cold.values.reduce(0) { $0 + $1.count } }
+    var coldCells: Int { cold.values.reduce(0) { $0 + $1.count } + (sessions?.pointee.cold.count ?? 0) }
 
     // MARK: Back
 
@@ -71,27 +71,19 @@ extension OutputState {
     /// `bytes` are free. Returns how many are. Those in pages leave these with the seals to come, and can go afterwards. Cost: two
     /// passes over the cells.
     mutating func spill(_ bytes: Int, _ access: ColdAccess) -> Int {
-        if isRollUp || sessions != nil { return 0 }
+        if isRollUp { return 0 }
+        if let sessions { return spill(sessions, bytes, access) }
         isPaged = false
-        // By the length of its age in bits.
-        var classes = [Int](repeating: 0, count: 25)
+        var leaving = LeavingCells()
         for place in 0..<windows.count {
             var next = windows.windows[place].head
             while next != 0 {
                 let cell = windows.cells[next - 1]
                 next = UInt32(truncatingIfNeeded: cell[CellWord.link] & CellWord.nextMask)
-                if let age = Self.spillAge(cell, access) { classes[age] += windows.cells.bytes(of: cell) }
+                if let age = LeavingCells.age(cell, access) { leaving.count(age, bytes: windows.cells.bytes(of: cell)) }
             }
         }
-        var youngest = classes.count
-        var found = 0
-        while youngest > 0, found < bytes {
-            youngest -= 1
-            found += classes[youngest]
-        }
-        if found == 0 { return 0 }
-        // Of the youngest of these classes no more than is asked for.
-        var most = max(classes[youngest] - max(found - bytes, 0), 0)
+        if !leaving.choose(toFree: bytes) { return 0 }
         var freed = 0
         for place in 0..<windows.count {
             let start = windows.windows[place].start
@@ -100,11 +92,11 @@ extension OutputState {
             let holdsUnsent = groups.holdsUnsent
             var isUnsent = false
             windows.release(at: place) { cells, cell in
-                guard let age = Self.spillAge(cell, access), age >= youngest, age > youngest || most > 0,
-                    groups.insert(cell[CellWord.hash])
-                else { return false }
+                guard let age = LeavingCells.age(cell, access), leaving.leaves(age), groups.insert(cell[CellWord.hash]) else {
+                    return false
+                }
                 let size = cells.bytes(of: cell)
-                if age == youngest { most -= size }
+                leaving.note(age, bytes: size)
                 freed += size
                 isUnsent = isUnsent || cell[CellWord.link] & CellWord.unsent != 0
                 return true
@@ -113,17 +105,6 @@ extension OutputState {
             if groups.count > before { cold[start] = groups }
         }
         return freed
-    }
-
-    /// nil: it has to stay.
-    private static func spillAge(_ cell: CellPointer, _ access: ColdAccess) -> Int? {
-        let link = cell[CellWord.link]
-        if link & CellWord.dirty != 0 { return nil }
-        let home = CellWord.home(cell)
-        if home != CellWord.nowhere, home != CellWord.alone { return nil }
-        let age = CellWord.age(link, at: access.seals)
-        if Int64(age) < access.seals - access.settled { return nil }
-        return UInt64.bitWidth - age.leadingZeroBitCount
     }
 
     // MARK: Order
@@ -165,17 +146,11 @@ extension OutputState {
         groups.holdsUnsent = false
         guard let state = access.begin() else { return }
         defer { access.end() }
-        let prefix = StateKey.windowPrefix
         do throws(Fault) {
-            var bounds = [UInt8](repeating: 0, count: prefix * 2)
-            bounds.withUnsafeMutableBytes {
-                StateKey.writeWindow($0.baseAddress!, StateKey.cell, output: stored, start: start)
-                StateKey.writeWindow($0.baseAddress! + prefix, StateKey.cell, output: stored, start: start + 1)
-            }
-            let (from, to) = (Array(bounds[..<prefix]), Array(bounds[prefix...]))
-            try Self.scan(state, from, to)
+            let (from, to) = StateKey.window(StateKey.cell, output: stored, start: start)
+            try state.scan(from, to)
             while let (key, value) = try state.next() {
-                let group = UnsafeRawBufferPointer(rebasing: key[prefix...])
+                let group = UnsafeRawBufferPointer(rebasing: key[StateKey.windowPrefix...])
                 if windows.known(start: start, hash: groupHash(group), group: group) != nil { continue }
                 StateKey.ofGroup(StateKey.partial, output: stored, start: start, group) { partials.put($0, value) }
             }
@@ -184,19 +159,14 @@ extension OutputState {
         }
     }
 
-    private static func scan(_ state: any ColdState, _ from: [UInt8], _ to: [UInt8]) throws(Fault) {
-        var fault: Fault?
-        from.withUnsafeBytes { from in
-            to.withUnsafeBytes { to in
-                do throws(Fault) { try state.scan(from: from, to: to) } catch { fault = error }
-            }
-        }
-        if let fault { throw fault }
-    }
-
     /// A cell that a restore found, and for which there is no room in memory. False: it has to be there all the same.
-    mutating func restoreCold(start: Int64, group: UnsafeRawBufferPointer) -> Bool {
-        if sessions != nil || isRollUp { return false }
+    mutating func restoreCold(start: Int64, group: UnsafeRawBufferPointer, value: UnsafeRawBufferPointer) -> Bool {
+        if isRollUp { return false }
+        if let sessions {
+            // It has to be told again when early rows are due.
+            if isTimed { return false }
+            return sessions.pointee.restoreCold(start: start, group: group, value: value, wasTold: isToldOfSessions)
+        }
         let groups = cold[start] ?? ColdGroups()
         guard groups.insert(groupHash(group)) else { return false }
         isPaged = false

@@ -12,8 +12,10 @@ struct SessionSeal {
     let changes: StateLog
     let partials: StateLog
     let watermark: Int64
+    /// Of this seal, as `CellWord.stamp` gives it.
+    let stamp: UInt64
 
-    func run(_ store: inout SessionStore, due: Bool) {
+    func run(_ store: inout SessionStore, due: Bool, _ access: ColdAccess) {
         // What is over goes first: another session may have come to the same start since. One that came and went since the last seal
         // has nothing to wake it yet.
         for at in 0..<store.dirty.count {
@@ -25,7 +27,9 @@ struct SessionSeal {
         }
         // Where none stays, what they had in state goes at once.
         let allGo = store.lastOpenClose.map { $0 <= watermark } ?? false
-        if wake(&store, allGo: allGo) {
+        var stands = wake(&store, allGo: allGo)
+        if store.cold.count > 0 { stands = wakeCold(&store, allGo: allGo, access) || stands }
+        if stands {
             let all = StateKey.range(StateKey.cell, ofOutput: stored)
             all.from.withUnsafeBytes { from in all.to.withUnsafeBytes { changes.deleteRange(from: from, to: $0) } }
         }
@@ -63,7 +67,7 @@ struct SessionSeal {
         }
         store.set(cell, SessionWord.sealedStart, start)
         store.set(cell, SessionWord.sealedEnd, store.end(cell))
-        cell[CellWord.link] &= ~CellWord.dirty
+        cell[CellWord.link] = cell[CellWord.link] & ~(CellWord.dirty | CellWord.sealMask) | stamp
         store.wake(index, at: next(cell, store))
     }
 
@@ -113,7 +117,7 @@ struct SessionSeal {
 
     /// Sessions whose time has come: they are shipped, and go when they are closed. True: with `allGo` some of those were in state, where
     /// they still stand.
-    private func wake(_ store: inout SessionStore, allGo: Bool) -> Bool {
+    func wake(_ store: inout SessionStore, allGo: Bool) -> Bool {
         var stands = false
         while let index = store.due(through: watermark) {
             let cell = store.cells[index]
@@ -141,18 +145,13 @@ struct SessionSeal {
         return stands
     }
 
-    /// When the merge must know of the session at the latest. Where it may be joined with those of other partitions, that is
-    /// before anything that it touches there can come to a row.
     private func shipment(_ cell: CellPointer, _ store: borrowing SessionStore) -> Int64 {
-        switch plan.emit {
-        case .final: plan.isKeyed ? store.close(cell) : store.start(cell) &+ store.closing
-        case .onTime: plan.isKeyed ? store.end(cell) : store.start(cell)
-        case .every, .everyCommit: store.end(cell)
-        }
+        store.times.shipment(start: store.start(cell), end: store.end(cell))
     }
 
     private func next(_ cell: CellPointer, _ store: borrowing SessionStore) -> Int64 {
-        cell[CellWord.link] & CellWord.unsent == 0 ? store.close(cell) : min(shipment(cell, store), store.close(cell))
+        store.times.next(
+            start: store.start(cell), end: store.end(cell), isUnsent: cell[CellWord.link] & CellWord.unsent != 0)
     }
 
     private var isEarly: Bool {
@@ -169,32 +168,6 @@ struct SessionSeal {
         case .final, .onTime: false
         }
     }
-
-    // MARK: Restore
-
-    /// A session that a restore found. What was told of it is not known: it is told again, which tells the merge nothing new.
-    static func restore(
-        into store: inout SessionStore, _ plan: AggregatePlan, _ codec: CellCodec, start: Int64, group: UnsafeRawBufferPointer,
-        value: UnsafeRawBufferPointer
-    ) -> Bool {
-        guard value.count >= codec.layout.words * 8 else { return false }
-        let end = value.loadUnaligned(fromByteOffset: sessionEndWord * 8, as: Int64.self)
-        guard PipelineLimits.windowStarts.contains(start), PipelineLimits.windowStarts.contains(end), start < end else {
-            return false
-        }
-        let cell = store.restore(start: start, end: end, group: group)
-        guard codec.decode(value, into: cell + CellWord.measures) else { return false }
-        store.cells.noteVariable(cell)
-        let wasTold = !(plan.isKeyed && plan.emit == .final)
-        cell[CellWord.link] |= CellWord.unsent | SessionWord.stored | (wasTold ? CellWord.sent : 0)
-        store.set(cell, SessionWord.sealedStart, start)
-        store.set(cell, SessionWord.sealedEnd, end)
-        let seal = SessionSeal(
-            plan: plan, stored: 0, codec: codec, changes: StateLog(capacity: 64), partials: StateLog(capacity: 64),
-            watermark: .min)
-        store.wake(store.index(of: cell), at: seal.next(cell, store))
-        return true
-    }
 }
 
 extension SessionStore {
@@ -204,6 +177,10 @@ extension SessionStore {
         var next: Int64?
         each { cell, _ in
             let edge = end(cell) > watermark ? end(cell) : close(cell)
+            if edge > watermark { next = min(next ?? edge, edge) }
+        }
+        cold.each { session in
+            let edge = session.end > watermark ? session.end : session.end &+ closing
             if edge > watermark { next = min(next ?? edge, edge) }
         }
         return next

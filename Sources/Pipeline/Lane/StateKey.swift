@@ -109,6 +109,17 @@ enum StateKey {
         return UnsafeRawBufferPointer(rebasing: name[..<notesLength])
     }
 
+    /// The keys of one window of one output.
+    static func window(_ tag: UInt8, output: UInt16, start: Int64) -> (from: [UInt8], to: [UInt8]) {
+        func key(_ start: Int64) -> [UInt8] {
+            [UInt8](unsafeUninitializedCapacity: windowPrefix) { buffer, count in
+                writeWindow(UnsafeMutableRawPointer(buffer.baseAddress!), tag, output: output, start: start)
+                count = windowPrefix
+            }
+        }
+        return (key(start), key(start + 1))
+    }
+
     /// Deletes everything of one window of one output.
     static func deleteWindow(_ log: StateLog, _ tag: UInt8, output: UInt16, start: Int64) {
         withUnsafeTemporaryAllocation(byteCount: windowPrefix * 2, alignment: 8) { buffer in

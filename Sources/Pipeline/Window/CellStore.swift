@@ -92,6 +92,8 @@ struct CellStore: ~Copyable {
         blocks.deallocate()
     }
 
+    /// Places for cells, free ones among them.
+    var places: Int { blockCount * Self.blockCells }
     var bytes: Int { blockCount * Self.blockCells * stride * 8 + longGroupBytes + variableBytes }
     /// Without the places that are free for new cells.
     var usedBytes: Int { live * stride * 8 + longGroupBytes + variableBytes }

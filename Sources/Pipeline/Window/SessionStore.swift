@@ -30,7 +30,10 @@ struct SessionStore: ~Copyable {
     let gap: Int64
     /// From a session's end to its close.
     let closing: Int64
+    let times: SessionTimes
     var cells: CellStore
+    /// Those whose cells are in committed state alone.
+    var cold: ColdSessions
     var timers = TimerHeap()
     /// Open addressing from a group's hash to its latest session: the upper half of the hash, and the cell's index + 1. 0 is empty.
     private var table: UnsafeMutablePointer<UInt64>
@@ -38,13 +41,15 @@ struct SessionStore: ~Copyable {
     private var groups = 0
     /// Cells that changed since the last seal, absorbed ones among them.
     private(set) var dirty = GrowingBuffer<UInt32>(capacity: 256)
-    private var largestEnd = Int64.min
+    var largestEnd = Int64.min
     /// Of the rows that are looked up together.
     let hashes: UnsafeMutablePointer<UInt64>
 
     init(_ plan: AggregatePlan, gap: TimeSpan, layout: CellLayout) {
         self.gap = gap.milliseconds
         closing = plan.closing.milliseconds
+        times = SessionTimes(plan)
+        cold = ColdSessions(times)
         cells = CellStore(layout)
         table = .allocate(capacity: mask + 1)
         table.initialize(repeating: 0, count: mask + 1)
@@ -56,7 +61,9 @@ struct SessionStore: ~Copyable {
         table.deallocate()
     }
 
-    var bytes: Int { cells.bytes + timers.bytes + (mask + 1) * 8 + dirty.bytes }
+    var bytes: Int { cells.bytes + timers.bytes + (mask + 1) * 8 + dirty.bytes + cold.bytes }
+    /// Without the places that are free for new cells.
+    var usedBytes: Int { cells.usedBytes + timers.bytes + (mask + 1) * 8 + dirty.bytes + cold.bytes }
 
     // MARK: One session
 
@@ -75,10 +82,10 @@ struct SessionStore: ~Copyable {
 
     func set(_ cell: CellPointer, _ word: Int, _ value: Int64) { self.word(cell, word).pointee = UInt64(bitPattern: value) }
 
-    private func index(_ cell: CellPointer) -> UInt32 {
+    func index(_ cell: CellPointer) -> UInt32 {
         UInt32(truncatingIfNeeded: word(cell, SessionWord.later).pointee &>> 32)
     }
-    private func earlier(_ cell: CellPointer) -> UInt32 {
+    func earlier(_ cell: CellPointer) -> UInt32 {
         UInt32(truncatingIfNeeded: cell[CellWord.link] & CellWord.nextMask)
     }
     private func later(_ cell: CellPointer) -> UInt32 {
@@ -190,7 +197,7 @@ struct SessionStore: ~Copyable {
     // MARK: Groups
 
     @inline(__always)
-    private func latest(_ hash: UInt64, _ group: UnsafeRawBufferPointer) -> UInt32 {
+    func latest(_ hash: UInt64, _ group: UnsafeRawBufferPointer) -> UInt32 {
         let slot = slot(hash, group)
         return UInt32(truncatingIfNeeded: table[slot] & CellWord.nextMask)
     }
@@ -282,10 +289,19 @@ struct SessionStore: ~Copyable {
         table[hole] = 0
     }
 
-    private mutating func growTable() {
+    private mutating func growTable() { resizeTable(to: (mask + 1) * 2) }
+
+    /// As long as the groups ask for.
+    mutating func fitTable() {
+        var least = Self.firstTable
+        while (groups + 1) * 4 > least * 3 { least *= 2 }
+        if least < mask + 1 { resizeTable(to: least) }
+    }
+
+    private mutating func resizeTable(to places: Int) {
         let old = table
         let oldMask = mask
-        mask = oldMask * 2 + 1
+        mask = places - 1
         table = .allocate(capacity: mask + 1)
         table.initialize(repeating: 0, count: mask + 1)
         for from in 0...oldMask where old[from] != 0 {
@@ -326,7 +342,7 @@ struct SessionStore: ~Copyable {
     }
 
     /// The largest close of the sessions that are held: sessions go in the order of their closes.
-    var lastOpenClose: Int64? { cells.live == 0 ? nil : largestEnd &+ closing }
+    var lastOpenClose: Int64? { cells.live == 0 && cold.count == 0 ? nil : largestEnd &+ closing }
 
     /// Every session that is held, in any order.
     func each(_ body: (CellPointer, UInt32) -> Void) {
@@ -355,8 +371,6 @@ struct SessionStore: ~Copyable {
         extend(cell, from: start, to: end)
         return cell
     }
-
-    func index(of cell: CellPointer) -> UInt32 { index(cell) }
 }
 
 /// Groups are the same where their bytes are.

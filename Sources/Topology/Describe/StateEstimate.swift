@@ -112,6 +112,8 @@ public enum EstimateLimits {
     static let filterShare = 0.75
     /// What stays of a cell that waits on disk: a hash, in a table of which a quarter to three quarters are taken.
     static let coldCell = 16.0
+    /// The same of a session: its interval too, in a table of which three eighths to three quarters are taken.
+    static let coldSession = 44.0
     /// Memory of a partition's empty tables.
     static let laneMemory = 116_736.0
     /// A key in state.db, and the share by which pages are longer than what is in them.
@@ -222,8 +224,8 @@ struct Sizes {
         let told = min(toldWindows(aggregate, of: open), windows)
         let rows = min(groups, each) * told
         let merged = rows * (EstimateLimits.mergeEntry + group) + each * told * (EstimateLimits.mergePartial + shape.disk)
-        let leaves = !aggregate.window.isSession && aggregate.from == nil
-        let least = (leaves ? cells * EstimateLimits.coldCell : memory) + merged
+        let cold = aggregate.window.isSession ? EstimateLimits.coldSession : EstimateLimits.coldCell
+        let least = (aggregate.from == nil ? cells * cold : memory) + merged
         memory += merged
         disk += rows * (EstimateLimits.rowOverhead + group + 9) + each * told * (EstimateLimits.rowOverhead + group + shape.disk)
         return StateEstimate.Part(

@@ -65,9 +65,9 @@ struct MemoryDoubts {
         let (fitting, windows) = StateEstimate.fittingGroups(plan, aggregate)
         guard fitting < TopologyLimits.tightGroups else { return }
         let more =
-            if aggregate.window.isSession || aggregate.from != nil {
+            if aggregate.from != nil {
                 "more than that can't wait on disk"
-            } else if !aggregate.isKeyed && aggregate.emit != .final {
+            } else if !aggregate.isKeyed && (aggregate.emit != .final || aggregate.window.isSession) {
                 "of more, cells wait on disk, but not what is told of them to be merged"
             } else {
                 "of more, the cells that no event falls into wait on disk"

@@ -20,6 +20,8 @@ struct GroupCase: CustomStringConvertible {
     var late = false
     /// Copies come in any partition, and are recognised (`scope: topic`).
     var isRekeyed = false
+    /// What is committed of a lane leaves its memory at once.
+    var spills = false
     /// The quiet stream finishes before the end is said.
     var isQuietAtTheEnd: Bool
     var outputs: [AggregatePlan]
@@ -135,6 +137,7 @@ struct GroupCase: CustomStringConvertible {
         with(orders) { $0.orders = false }
         with(late) { $0.late = false }
         with(isRekeyed) { $0.isRekeyed = false }
+        with(spills) { $0.spills = false }
         with(unansweredSeals) { $0.unansweredSeals = false }
         with(foreseesTheEnd) { $0.foreseesTheEnd = false }
         with(isQuietAtTheEnd) { $0.isQuietAtTheEnd = false }

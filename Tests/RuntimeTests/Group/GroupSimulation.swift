@@ -51,6 +51,7 @@ final class GroupSimulation {
     private(set) var failures: [String] = []
     private(set) var turns = 0
     private(set) var commits = 0
+    var coldReads: Int64 = 0
     /// Commits that closed everything before the log said that all was read.
     var foreseen = 0
     private var reader: TimeLog

@@ -40,6 +40,20 @@ struct GroupSimulationTests {
         }
     }
 
+    /// S17, S20: the same where lanes keep nothing in memory that is committed, through crashes and hand-overs.
+    @Test(arguments: 0..<4) func aGroupThatKeepsNothingInMemoryGivesWhatTheContractSays(_ part: Int) {
+        var reads: Int64 = 0
+        for seed in Self.seeds where Int(seed % 4) == part {
+            var shape = GroupCase(seed: seed, withEveryWindow: true)
+            shape.spills = true
+            shape.isRekeyed = seed % 5 == 0
+            let group = GroupSimulation(shape)
+            if !group.run().isEmpty { Issue.record("\(shrunk(shape, nil))") }
+            reads += group.coldReads
+        }
+        #expect(reads > 1_000, "\(reads)")
+    }
+
     /// S9: copies are judged by the orders that each partition heeded, whoever had it then and however late they heard of them.
     @Test(arguments: 0..<4) func aGroupHeedsOrdersAtTheirPlaces(_ part: Int) {
         for seed in Self.seeds where Int(seed % 4) == part {

@@ -44,6 +44,8 @@ final class SimulatedProcess {
         var marks: [LaneNumber: [Int]] = [:]
         var partials: Set<Int> = []
         var handedOn: [HandedOnTurn] = []
+        /// By input lane, the number of the seal that it gave.
+        var seals: [LaneNumber: Int64] = [:]
         var hasTime = false
     }
 
@@ -55,6 +57,7 @@ final class SimulatedProcess {
     private let logTarget: Int64
     private(set) var lanes: [LaneNumber: InputLane] = [:]
     private(set) var merges: [LaneNumber: MergeLane] = [:]
+    private var coldReads: [LaneNumber: Int64] = [:]
     /// The last order that it has heard of.
     private var order: ObserveOrder?
     var open: OpenCommit?
@@ -107,6 +110,10 @@ final class SimulatedProcess {
             let core = try? LaneCore(
                 group.configuration(of: unit))
         else { return group.fail("no lane \(unit)") }
+        if group.shape.spills {
+            core.attach(KeyedColdState { [unowned group] in group.units[unit]?.state ?? KeyedState() })
+            core.restore(within: 0)
+        }
         let keyed = MergeCore(plan: group.plan, storedOutputs: group.stored, choice: .keyed)
         keyed.add(lane: unit, order: Int64(unit))
         if let stored {
@@ -134,6 +141,7 @@ final class SimulatedProcess {
     }
 
     func remove(_ unit: LaneNumber) {
+        coldReads[unit] = nil
         lanes[unit] = nil
         merges[unit] = nil
         cycle.remove(lane: unit)
@@ -332,6 +340,7 @@ final class SimulatedProcess {
         commit.rows += step.rows.map { (unit, $0) }
         commit.raises[unit] = seal.raises
         commit.heeds[unit] = sealed.heeded
+        commit.seals[unit] = sealed.seal
         let before = group.units[unit]
         return hasApplied || !step.closed.isEmpty || before?.next != sealed.nextOffset || before?.watermark != sealed.watermark
             || !sealed.changes.isEmpty
@@ -374,6 +383,15 @@ final class SimulatedProcess {
         guard let commit = open else { return }
         open = nil
         group.settle(commit, committed: committed && !isZombie)
-        if !committed || isZombie { group.reset(self) }
+        if !committed || isZombie { return group.reset(self) }
+        guard group.shape.spills else { return }
+        for (unit, seal) in commit.seals {
+            guard let core = lanes[unit]?.core else { continue }
+            group.coldReads += core.coldReads - (coldReads[unit] ?? 0)
+            coldReads[unit] = core.coldReads
+            if let fault = core.coldFault { group.fail("\(fault)") }
+            core.settle(through: seal)
+            core.spill(to: 0)
+        }
     }
 }
