@@ -40,7 +40,9 @@ all() {
     if (($# > 0)); then
         part "$events" "$@"
     else
-        waiting='^(KafkaTests|EndToEndTests|ChaosTests)\.'
+        # Whole runs over files need no broker.
+        files='(Command|Estimate|Files|HeldLog|Memory|Quarantine|Spill)Tests'
+        waiting="^(KafkaTests\.|ChaosTests\.|EndToEndTests\.(?!$files))"
         part "$events.waiting" --filter "$waiting"
         part "$events.computing" --skip "$waiting"
     fi
