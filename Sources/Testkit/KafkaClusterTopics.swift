@@ -23,7 +23,14 @@ extension KafkaCluster {
     public func create(_ name: String, partitions: Int32 = 1, settings: [String: String] = [:]) throws(Fault) {
         let queries = try KafkaQueries(KafkaSettings(plan))
         defer { queries.close(within: Self.limit) }
-        try queries.createTopic(name, partitions: partitions, settings: settings, within: Self.limit)
+        do throws(Fault) {
+            try queries.createTopic(name, partitions: partitions, settings: settings, within: Self.limit)
+        } catch {
+            // On a busy machine an answer can be lost in a time-out, though the topic is there or can be made.
+            guard error.isTransient else { throw error }
+            if (try? queries.partitions(of: [name], within: Self.limit)) != nil { return }
+            try queries.createTopic(name, partitions: partitions, settings: settings, within: Self.limit)
+        }
         _ = try queries.partitions(of: [name], within: Self.limit)
     }
 
